@@ -1,0 +1,1 @@
+"""Cards: TOML files to validated, frozen records with a canonical form and a hash."""

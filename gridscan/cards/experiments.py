@@ -1,0 +1,179 @@
+"""The card of an experiment: exposure, response, bins, counts, backgrounds, nuisances."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from annotated_types import Ge, Gt, MinLen
+from pydantic import Field, model_validator
+
+from gridscan.cards.base import Card, suggest
+from gridscan.cards.inputs import Described
+from gridscan.physics.responses import (
+    ConstantEfficiency,
+    Efficiency,
+    Quenching,
+    Resolution,
+    Response,
+    TimeEfficiency,
+)
+from gridscan.schema import BINS, OBSERVABLES
+
+SIGNAL = "signal"
+
+Count = Annotated[float, Ge(0)]
+Counts = tuple[Count, ...] | tuple[tuple[Count, ...], ...]
+"""Counts per bin: flat, or nested with rows along the first dimension of the bins."""
+
+
+class ResponseCard(Card):
+    """How recoils become events: the observable and the steps that lead to it."""
+
+    observable: Literal["pe", "kevee", "kevnr"]
+    quenching: Annotated[Quenching, Field(discriminator="kind")] | None = None
+    light_yield_pe_per_kevee: Annotated[float, Gt(0)] | None = None
+    resolution: Annotated[Resolution, Field(discriminator="kind")] | None = None
+    efficiency: Annotated[Efficiency, Field(discriminator="kind")] = ConstantEfficiency()
+    time_efficiency: Annotated[TimeEfficiency, Field(discriminator="kind")] = ConstantEfficiency()
+
+    @model_validator(mode="after")
+    def _steps_match_the_observable(self):
+        needed = {
+            "quenching": self.observable != "kevnr",
+            "light_yield_pe_per_kevee": self.observable == "pe",
+        }
+        for key, need in needed.items():
+            if need != (getattr(self, key) is not None):
+                verb = "needs" if need else "takes no"
+                raise ValueError(f"observable {self.observable!r} {verb} {key}")
+        return self
+
+    def physics(self) -> Response:
+        return Response(
+            self.observable,
+            self.quenching,
+            self.light_yield_pe_per_kevee or 1.0,
+            self.resolution,
+            self.efficiency,
+            self.time_efficiency,
+        )
+
+
+class Background(Card):
+    """Expected background: `counts` per bin, or `expected` events × a shape along each dimension.
+
+    A shape lists relative weights per bin, or is "flat" (proportional to the bin's width).
+    """
+
+    counts: Counts | None = None
+    expected: Count | None = None
+    shape: dict[str, Literal["flat"] | Annotated[tuple[Count, ...], MinLen(1)]] = {}
+
+
+class Nuisance(Card):
+    """A fractional normalisation uncertainty of the components it scales; "free" has no pull.
+
+    Experiments that name the same `shared` nuisance have it in common; others are their own.
+    """
+
+    sigma: Annotated[float, Gt(0)] | Literal["free"]
+    scales: Annotated[tuple[str, ...], MinLen(1)]
+    shared: bool = False
+
+    @property
+    def inverse_variance(self) -> float:
+        return 0.0 if isinstance(self.sigma, str) else self.sigma**-2
+
+
+class Experiment(Described):
+    """Everything that turns a flux into χ² for one data set.
+
+    `observed` are counts per bin, or "standard-model": the forecast in which the standard model
+    plus backgrounds is observed.
+    """
+
+    source: str
+    material: str
+    conventions: str
+    mass_kg: Annotated[float, Gt(0)]
+    baseline_m: Annotated[float, Gt(0)]
+    protons_on_target: Annotated[float, Gt(0)]
+    response: ResponseCard
+    bins: dict[str, Annotated[tuple[float, ...], MinLen(2)]]
+    observed: Counts | Literal["standard-model"]
+    backgrounds: dict[str, Background] = {}
+    nuisances: dict[str, Nuisance] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        self._check_bins()
+        self._flat("observed", self.observed)
+        for name in self.backgrounds:
+            self.background(name)
+        components = [SIGNAL, *self.backgrounds]
+        for name, nuisance in self.nuisances.items():
+            for component in nuisance.scales:
+                if component not in components:
+                    raise ValueError(
+                        f"nuisances.{name}.scales: unknown component {component!r}; "
+                        f"{suggest(component, components)}"
+                    )
+        return self
+
+    def _check_bins(self) -> None:
+        observable = self.response.observable
+        if observable not in self.bins:
+            raise ValueError(f"bins: missing edges of the response's observable {observable!r}")
+        for key, edges in self.bins.items():
+            if key not in BINS or (key in OBSERVABLES and key != observable):
+                raise ValueError(f"bins: unknown key {key!r}; {suggest(key, [observable, 'time_us'])}")
+            if not (np.diff(edges) > 0).all():
+                raise ValueError(f"bins.{key}: edges must increase")
+
+    @property
+    def edges(self) -> dict[str, np.ndarray]:
+        """Bin edges by dimension, the observable first."""
+        ordered = sorted(self.bins, key=lambda key: key not in OBSERVABLES)
+        return {BINS[key]: np.array(self.bins[key]) for key in ordered}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(len(e) - 1 for e in self.edges.values())
+
+    def _flat(self, key: str, counts) -> np.ndarray:
+        if isinstance(counts, str):
+            return np.empty(0)
+        try:
+            array = np.array(counts, dtype=float)
+        except ValueError:
+            raise ValueError(f"{key}: rows of different lengths") from None
+        if array.shape not in (self.shape, (np.prod(self.shape),)):
+            sizes = " × ".join(f"{n} ({d})" for n, d in zip(self.shape, self.edges, strict=True))
+            raise ValueError(f"{key}: found {array.shape} counts; allowed: {sizes}")
+        return array.ravel()
+
+    @property
+    def counts(self) -> np.ndarray | None:
+        """Observed counts per bin, flattened; None for a forecast."""
+        return None if isinstance(self.observed, str) else self._flat("observed", self.observed)
+
+    def background(self, name: str) -> np.ndarray:
+        """Expected counts of one background per bin, flattened."""
+        card, key = self.backgrounds[name], f"backgrounds.{name}"
+        if (card.counts is None) == (card.expected is None):
+            raise ValueError(f"{key}: give either counts, or expected and shape")
+        if card.counts is not None:
+            return self._flat(f"{key}.counts", card.counts)
+        if set(card.shape) != set(self.bins):
+            raise ValueError(f"{key}.shape: found {sorted(card.shape)}; allowed: {sorted(self.bins)}")
+        total = np.array(float(card.expected or 0.0))
+        by_dimension = {BINS[k]: (k, s) for k, s in card.shape.items()}
+        for dimension, edges in self.edges.items():
+            label, shape = by_dimension[dimension]
+            weights = np.diff(edges) if shape == "flat" else np.array(shape, dtype=float)
+            if weights.shape != (len(edges) - 1,) or not weights.sum() > 0:
+                raise ValueError(
+                    f"{key}.shape.{label}: found {len(weights)} weights of sum {weights.sum():g}; "
+                    f"allowed: {len(edges) - 1} of positive sum"
+                )
+            total = np.multiply.outer(total, weights / weights.sum())
+        return total.ravel()

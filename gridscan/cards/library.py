@@ -1,0 +1,198 @@
+"""Finding cards by name: the shipped catalogs, $GRIDSCAN_CATALOG, and extra roots.
+
+A root is a folder, local or at a URL that fsspec reads. Cards may sit in one folder per kind
+(experiments/, sources/ …) or anywhere below the root: then their keys tell the kind.
+"""
+
+import csv
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.core import url_to_fs
+
+from gridscan.cards.base import Card, CardError, parse_toml, suggest
+from gridscan.cards.experiments import Experiment
+from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.cards.scans import Scan
+from gridscan.cards.study import Inputs, Study
+
+KINDS: dict[str, type[Card]] = {
+    "experiments": Experiment,
+    "sources": Source,
+    "materials": Material,
+    "models": Model,
+    "conventions": Conventions,
+    "scans": Scan,
+}
+
+SIGNATURES = {
+    "axes": "scans",
+    "source": "experiments",
+    "flux": "sources",
+    "elements": "materials",
+    "nuclides": "materials",
+    "structure": "models",
+    "sin2_theta_w": "conventions",
+}
+"""A key that only one kind of card has."""
+
+
+def shipped_root() -> str:
+    """The catalogs that come with gridscan, found alike in a wheel and in a checkout."""
+    return str(resources.files("gridscan") / "catalogs")
+
+
+def default_roots() -> list[str]:
+    """Shipped catalogs and those named by $GRIDSCAN_CATALOG (separated as in $PATH)."""
+    named = os.environ.get("GRIDSCAN_CATALOG", "")
+    return [shipped_root(), *filter(None, named.split(os.pathsep))]
+
+
+class Library:
+    """Cards by kind and name over several roots. Nothing is read before it is asked for."""
+
+    def __init__(self, roots: Sequence[str | Path] = ()):
+        self.roots = [*default_roots(), *(str(root) for root in roots)]
+
+    @cached_property
+    def files(self) -> dict[str, dict[str, str]]:
+        """Location of every card, by kind and name. Raises CardError for a name given twice."""
+        found: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
+        for root in self.roots:
+            for where in _toml_files(root):
+                kind, name = _kind(where), Path(where).stem
+                if name in found[kind]:
+                    raise CardError(f"{where}: {kind} {name!r} is also {found[kind][name]}; rename one")
+                found[kind][name] = where
+        return found
+
+    def load(self, kind: str, name: str) -> Any:
+        """One validated card. Raises CardError."""
+        where = self.files[kind].get(name)
+        if where is None:
+            raise CardError(f"unknown {kind.removesuffix('s')} {name!r}; {suggest(name, self.files[kind])}")
+        return self.read(kind, where)
+
+    def read(self, kind: str, where: str) -> Any:
+        """One validated card from its file. Raises CardError."""
+        raw = _with_tables(parse_toml(_text(where), where), where)
+        if kind == "materials" and "nuclides" not in raw and isinstance(raw.get("elements"), dict):
+            raw["nuclides"] = self._isotopes(raw["elements"], where)
+        return KINDS[kind].from_mapping(raw, where)
+
+    def scan(self, scan: str | Path | Scan) -> tuple[Scan, str]:
+        """A scan by name, by path of a TOML file, or as it is; with where it came from."""
+        if isinstance(scan, Scan):
+            return scan, "scan"
+        text = str(scan)
+        if text.endswith(".toml"):
+            return self.read("scans", text), text
+        return self.load("scans", text), self.files["scans"][text]
+
+    def inputs(self, experiments: Sequence[str], model: str, conventions: str | None = None) -> Inputs:
+        """The cards that experiments, a model and conventions refer to. Raises CardError."""
+        cards = {name: self.load("experiments", name) for name in experiments}
+        own = dict.fromkeys(card.conventions for card in cards.values())
+        if conventions is None and len(own) > 1:
+            raise CardError(f"experiments differ in conventions ({', '.join(own)}): name one")
+        return Inputs(
+            model=self.load("models", model),
+            conventions=self.load("conventions", conventions or next(iter(own))),
+            experiments=cards,
+            sources={c.source: self.load("sources", c.source) for c in cards.values()},
+            materials={c.material: self.load("materials", c.material) for c in cards.values()},
+        )
+
+    def study(self, scan: str | Path | Scan) -> Study:
+        """A scan with all its inputs. Raises CardError."""
+        card, where = self.scan(scan)
+        try:
+            inputs = self.inputs(card.experiments, card.model, card.conventions)
+        except CardError as error:
+            raise error if ".toml:" in str(error) else CardError(f"{where}: {error}") from None
+        content = {"scan": card.model_dump(mode="json"), "inputs": inputs.model_dump(mode="json")}
+        return Study.from_mapping(content, where)
+
+    @cached_property
+    def _isotope_table(self) -> list[dict[str, str]]:
+        with fsspec.open(f"{shipped_root()}/materials/nuclides.csv", "rt", encoding="utf8") as file:
+            return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+    def _isotopes(self, elements: dict[str, float], where: str) -> list[dict[str, Any]]:
+        """Isotopes of a compound in natural composition, abundances scaled to sum to one."""
+        nuclides = []
+        for symbol, atoms in elements.items():
+            rows = [row for row in self._isotope_table if row["symbol"] == symbol]
+            if not rows:
+                known = {row["symbol"] for row in self._isotope_table}
+                raise CardError(f"{where}: elements: unknown element {symbol!r}; {suggest(symbol, known)}")
+            if isinstance(atoms, bool) or not isinstance(atoms, int | float) or not atoms > 0:
+                raise CardError(f"{where}: elements.{symbol}: found {atoms!r}; allowed: greater than 0")
+            natural = sum(float(row["abundance"]) for row in rows)
+            nuclides += [
+                {
+                    "symbol": symbol,
+                    "Z": int(row["Z"]),
+                    "A": int(row["A"]),
+                    "mass_u": float(row["mass_u"]),
+                    "atoms": atoms * float(row["abundance"]) / natural,
+                }
+                for row in rows
+            ]
+        return nuclides
+
+
+def _toml_files(root: str) -> list[str]:
+    fs, path = url_to_fs(root)
+    if not fs.isdir(path):
+        raise CardError(f"catalog root {root!r} is not a folder")
+    return [fs.unstrip_protocol(f).removeprefix("file://") for f in sorted(fs.find(path)) if f.endswith(".toml")]
+
+
+def _text(where: str) -> str:
+    try:
+        with fsspec.open(where, "rt", encoding="utf8") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise CardError(f"{where}: no such file") from None
+    except UnicodeDecodeError:
+        raise CardError(f"{where}: not a text file in UTF-8") from None
+
+
+def _kind(where: str) -> str:
+    folder = Path(where).parent.name
+    if folder in KINDS:
+        return folder
+    raw = parse_toml(_text(where), where)
+    for key, kind in SIGNATURES.items():
+        if key in raw:
+            return kind
+    raise CardError(f"{where}: cannot tell the kind of card; put it in a folder named {', '.join(KINDS)}")
+
+
+def _with_tables(entry: Any, where: str) -> Any:
+    """Replace every {table = "file.csv", column = "name"} by the column of the file beside the card."""
+    if isinstance(entry, list):
+        return [_with_tables(item, where) for item in entry]
+    if not isinstance(entry, dict):
+        return entry
+    if set(entry) != {"table", "column"}:
+        return {key: _with_tables(item, where) for key, item in entry.items()}
+    table = f"{where.rpartition('/')[0] or '.'}/{entry['table']}"
+    try:
+        lines = [line for line in _text(table).splitlines() if line and not line.startswith("#")]
+    except CardError:
+        raise CardError(f"{where}: table {entry['table']!r} is missing (looked at {table})") from None
+    rows = list(csv.DictReader(lines))
+    columns = list(rows[0]) if rows else []
+    if entry["column"] not in columns:
+        raise CardError(f"{table}: unknown column {entry['column']!r}; {suggest(str(entry['column']), columns)}")
+    try:
+        return [float(row[entry["column"]]) for row in rows]
+    except (TypeError, ValueError):
+        raise CardError(f"{table}: column {entry['column']!r} has an entry that is no number") from None

@@ -1,0 +1,74 @@
+"""The card of a scan: a model, experiments, and the axes of the grid."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from annotated_types import MinLen
+from pydantic import Field, model_validator
+
+from gridscan.cards.base import Card
+from gridscan.cards.inputs import Described
+
+
+Setting = float | str | dict[str, float | str]
+"""A value for a coupling (a number) or for an entry of a card (a number, a choice, a record)."""
+
+
+class Axis(Card):
+    """Values of one dimension of the grid: a range (linear or log), or a list.
+
+    `sets` names what the axis sets, if not just the parameter it is called: several parameters
+    that move together, or a number in a card, by its path ("coherent-csi-2021.mass_kg").
+    """
+
+    start: float | None = None
+    stop: float | None = None
+    num: Annotated[int, Field(ge=2)] | None = None
+    scale: Literal["linear", "log"] = "linear"
+    values: Annotated[tuple[float, ...], MinLen(1)] | None = None
+    sets: tuple[str, ...] = ()
+    symbol: str = ""
+    units: str = ""
+    long_name: str = ""
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self):
+        span = {"start": self.start, "stop": self.stop, "num": self.num}
+        given = [key for key, value in span.items() if value is not None]
+        if self.values is not None:
+            if given:
+                raise ValueError(f"values: excludes {', '.join(given)}")
+            if not (np.diff(self.values) > 0).all():
+                raise ValueError("values: must increase")
+            return self
+        if len(given) < len(span):
+            missing = ", ".join(key for key in span if key not in given)
+            raise ValueError(f"missing {missing} (or give values)")
+        if not self.start < self.stop:
+            raise ValueError(f"empty range: start {self.start:g}, stop {self.stop:g}; allowed: start < stop")
+        if self.scale == "log" and self.start <= 0:
+            raise ValueError(f"start: found {self.start:g}; allowed: above 0 on a log scale")
+        return self
+
+    def points(self) -> np.ndarray:
+        """Values along the axis, (num,)."""
+        if self.values is not None:
+            return np.array(self.values)
+        space = np.geomspace if self.scale == "log" else np.linspace
+        return space(self.start, self.stop, self.num)
+
+
+class Scan(Described):
+    """A grid of chi-squares: `axes` are its dimensions, `fixed` sets everything else."""
+
+    model: str
+    experiments: Annotated[tuple[str, ...], MinLen(1)]
+    conventions: str
+    axes: Annotated[dict[str, Axis], MinLen(1)]
+    fixed: dict[str, Setting] = {}
+    save: tuple[Literal["pulls", "counts"], ...] = ()
+
+    @property
+    def targets(self) -> dict[str, tuple[str, ...]]:
+        """What each axis sets."""
+        return {name: axis.sets or (name,) for name, axis in self.axes.items()}

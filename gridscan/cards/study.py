@@ -1,0 +1,142 @@
+"""A study: a scan with every card it refers to, complete in itself.
+
+It travels as JSON, inside a cube and to the workers: nobody needs the catalog it came from.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from pydantic import model_validator
+
+from gridscan.cards.base import Card, CardError, suggest
+from gridscan.cards.experiments import Experiment
+from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.cards.scans import Scan
+from gridscan.physics.models.parameters import Parameter
+from gridscan.schema import ENGINE_REVISION
+
+
+class Inputs(Card):
+    """The resolved cards behind a calculation; each number is reached by its path.
+
+    A path is "experiment.key", "source.key", "material.key" by the name of a card, or
+    "conventions.key": "coherent-csi-2021.mass_kg", "conventions.form_factor.r0_fm".
+    """
+
+    model: Model
+    conventions: Conventions
+    experiments: dict[str, Experiment]
+    sources: dict[str, Source]
+    materials: dict[str, Material]
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        return self.model.parameters
+
+    def _card(self, name: str) -> tuple[str, ...] | None:
+        """Where the card that a path starts with sits."""
+        if name == "conventions":
+            return ("conventions",)
+        for kind in ("experiments", "sources", "materials"):
+            if name in getattr(self, kind):
+                return (kind, name)
+        return None
+
+    def unknown(self, name: str, allowed: Iterable[str] = ()) -> CardError:
+        """The error for a name that is neither a parameter nor a path."""
+        paths = [f"{card}.…" for card in (*self.experiments, *self.sources, "conventions")]
+        known = [*self.parameters, *paths, *allowed]
+        return CardError(f"unknown parameter {name!r}; {suggest(name, known)}")
+
+    def _entry(self, content: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
+        """The mapping in `content` that holds the path's last key, and that key."""
+        card, *keys = path.split(".")
+        location = self._card(card)
+        if location is None or not keys:
+            raise self.unknown(path)
+        entry: Any = content
+        for part in location:
+            entry = entry[part]
+        for depth, key in enumerate(keys):
+            if not isinstance(entry, dict) or key not in entry:
+                here = ".".join([card, *keys[:depth]])
+                allowed = entry if isinstance(entry, dict) else ()
+                raise CardError(f"{path}: unknown key {key!r} of {here}; {suggest(key, allowed)}")
+            holder, entry = entry, entry[key]
+        return holder, keys[-1]
+
+    def replaced(self, settings: Mapping[str, Any]) -> Self:
+        """The same inputs with entries changed, validated again. Raises CardError."""
+        if not settings:
+            return self
+        content = self.model_dump(mode="json")
+        for path, value in settings.items():
+            holder, key = self._entry(content, path)
+            holder[key] = value
+        return type(self).from_mapping(content, ", ".join(settings))
+
+    def number(self, path: str) -> float:
+        """The number at a path. Raises CardError where there is none."""
+        holder, key = self._entry(self.model_dump(mode="json"), path)
+        value = holder[key]
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise CardError(f"{path}: found {json.dumps(value)[:40]}; allowed: a number")
+        return float(value)
+
+    def hashes(self) -> dict[str, str]:
+        """sha256 of every card, by "kind/name"."""
+        named = {"model": self.model, "conventions": self.conventions}
+        for kind in ("experiments", "sources", "materials"):
+            named |= {f"{kind}/{name}": card for name, card in getattr(self, kind).items()}
+        return {name: card.sha256 for name, card in named.items()}
+
+    def references(self) -> tuple[str, ...]:
+        cards = [self.model, self.conventions]
+        for kind in (self.experiments, self.sources, self.materials):
+            cards.extend(kind.values())
+        return tuple(dict.fromkeys(r for card in cards for r in card.references))
+
+
+class Study(Card):
+    """A scan card with its inputs."""
+
+    scan: Scan
+    inputs: Inputs
+
+    @model_validator(mode="after")
+    def _axes_are_known(self):
+        seen: dict[str, str] = {}
+        groups = [(f"axes.{name}", targets) for name, targets in self.scan.targets.items()]
+        groups += [(f"fixed.{name}", (name,)) for name in self.scan.fixed]
+        for where, targets in groups:
+            for target in targets:
+                self._check_target(where, target)
+                if target in seen:
+                    raise ValueError(f"{where}: {target!r} is already set by {seen[target]}")
+                seen[target] = where
+        return self
+
+    def _check_target(self, where: str, target: str) -> None:
+        try:
+            if target in self.inputs.parameters:
+                value = self.scan.fixed.get(target, 0.0)
+                if not isinstance(value, int | float):
+                    raise CardError(f"found {value!r}; allowed: a number")
+            elif where.startswith("axes."):
+                self.inputs.number(target)
+            else:
+                self.inputs.replaced({target: self.scan.fixed[target]})
+        except CardError as error:
+            raise ValueError(f"{where}: {error}") from None
+
+    @property
+    def key(self) -> str:
+        """sha256 of the card, its inputs and the engine's revision: the identity of the cube."""
+        content = f"{ENGINE_REVISION}\n{self.canonical()}"
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(len(axis.points()) for axis in self.scan.axes.values())

@@ -1,0 +1,64 @@
+"""Labelled axes cut into blocks: which chunk holds which values. Nothing is computed here."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+MAX_BLOCK_POINTS = 1_000_000
+MIN_BLOCK_POINTS = 4096
+BLOCKS = 16
+"""A grid is cut into about this many blocks, between the two sizes above."""
+
+Index = tuple[int, ...]
+
+
+def block_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Chunk of a grid: its longest side is halved until the block is small enough."""
+    target = min(MAX_BLOCK_POINTS, max(MIN_BLOCK_POINTS, math.ceil(math.prod(shape) / BLOCKS)))
+    block = list(shape)
+    while math.prod(block) > target:
+        longest = int(np.argmax(block))
+        block[longest] = math.ceil(block[longest] / 2)
+    return tuple(block)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Values along each axis, and the shape of a block."""
+
+    axes: Mapping[str, np.ndarray]
+    block: tuple[int, ...]
+
+    @classmethod
+    def over(cls, axes: Mapping[str, np.ndarray]) -> "Grid":
+        return cls(axes, block_shape(tuple(len(values) for values in axes.values())))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(len(values) for values in self.axes.values())
+
+    @property
+    def points(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def blocks_per_axis(self) -> tuple[int, ...]:
+        return tuple(math.ceil(n / b) for n, b in zip(self.shape, self.block, strict=True))
+
+    def blocks(self) -> Iterator[Index]:
+        """Indices of all blocks, in the order of the store."""
+        return product(*(range(n) for n in self.blocks_per_axis))
+
+    def region(self, index: Index) -> dict[str, slice]:
+        """Where a block sits: a slice along each axis."""
+        return {
+            name: slice(i * size, min((i + 1) * size, n))
+            for name, i, size, n in zip(self.axes, index, self.block, self.shape, strict=True)
+        }
+
+    def values(self, index: Index) -> dict[str, np.ndarray]:
+        """Values of the axes inside a block."""
+        return {name: self.axes[name][part] for name, part in self.region(index).items()}

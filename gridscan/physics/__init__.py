@@ -1,0 +1,1 @@
+"""Formulas to expected counts. Knows nothing of statistics, grids, storage or dask."""

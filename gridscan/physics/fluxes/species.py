@@ -1,0 +1,36 @@
+"""What a flux consists of: species of neutrinos, each with its energies and arrival times."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Continuum:
+    """A spectrum: `density(E)` per MeV between `low` and `high` (MeV)."""
+
+    low: float
+    high: float
+    density: Callable
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Arrival times: `density(t)` per µs, normalised to 1; `scale_us` is its finest width."""
+
+    density: Callable
+    scale_us: float
+
+
+@dataclass(frozen=True)
+class Species:
+    """One kind of neutrino of a source, normalised so that the card's fluence multiplies it.
+
+    lines: (energy in MeV, weight) of delta functions; a line's rate is weight × cross section.
+    """
+
+    name: str
+    flavour: str
+    antineutrino: bool
+    lines: tuple[tuple[float, float], ...] = ()
+    continuum: Continuum | None = None
+    arrival: Arrival | None = None

@@ -1,0 +1,10 @@
+"""Model structures: functions from couplings to the coefficients of the templates.
+
+A model knows neither flux nor detector nor grid. Each module has KERNELS, PARAMETERS and
+coefficients(theta, target, charges). A new structure is a file here and a line in STRUCTURES;
+a new charge assignment is a card.
+"""
+
+from gridscan.physics.models import nsi, sm
+
+STRUCTURES = {"sm": sm, "nsi": nsi}

@@ -1,0 +1,53 @@
+"""Nuclides of a target: charge and mass numbers, nuclear masses, and how many there are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import xarray as xr
+from annotated_types import Gt
+
+from gridscan.constants import ATOMIC_MASS_UNIT_MEV, AVOGADRO_PER_MOL, ELECTRON_MASS_MEV
+from gridscan.schema import STRICT
+
+
+@dataclass(frozen=True)
+class Nuclide:
+    """An isotope in a compound: `atoms` is its number per formula unit (abundance included)."""
+
+    __pydantic_config__: ClassVar = STRICT
+    symbol: str
+    Z: Annotated[int, Gt(0)]
+    A: Annotated[int, Gt(0)]
+    mass_u: Annotated[float, Gt(0)]
+    atoms: Annotated[float, Gt(0)]
+
+    @property
+    def name(self) -> str:
+        return f"{self.symbol}{self.A}"
+
+
+def target(nuclides: Sequence[Nuclide], mass_kg: float, masses: str = "measured") -> xr.Dataset:
+    """Targets in `mass_kg` of the compound, by label.
+
+    masses: "measured" takes atomic masses (kinematics without the electrons' mass), or
+    "mass-number" takes M = A u everywhere, as several papers do.
+    Returns variables over dim `nuclide`: Z, N, A (1), mass (MeV), count (nuclei).
+    """
+    label = [n.name for n in nuclides]
+    Z = np.array([n.Z for n in nuclides])
+    A = np.array([n.A for n in nuclides])
+    atoms = np.array([n.atoms for n in nuclides])
+    if masses == "mass-number":
+        mass_u = A.astype(float)
+        nuclear_mass = A * ATOMIC_MASS_UNIT_MEV
+    else:
+        mass_u = np.array([n.mass_u for n in nuclides])
+        nuclear_mass = mass_u * ATOMIC_MASS_UNIT_MEV - Z * ELECTRON_MASS_MEV
+    formula_units = 1e3 * mass_kg * AVOGADRO_PER_MOL / float(atoms @ mass_u)
+    columns = {"Z": Z, "N": A - Z, "A": A, "mass": nuclear_mass, "count": atoms * formula_units}
+    return xr.Dataset(
+        {name: ("nuclide", values) for name, values in columns.items()},
+        coords={"nuclide": label},
+    )

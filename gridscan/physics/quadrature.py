@@ -1,0 +1,37 @@
+"""Gauss–Legendre quadrature on panels, the one rule that every integral here uses."""
+
+from functools import cache
+
+import numpy as np
+
+
+@cache
+def _legendre(order: int) -> tuple[np.ndarray, np.ndarray]:
+    nodes, weights = np.polynomial.legendre.leggauss(order)
+    return (nodes + 1) / 2, weights / 2
+
+
+def unit_interval(order: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights on [0, 1], exact for polynomials of degree 2·order − 1."""
+    return _legendre(order)
+
+
+def panels(breakpoints, order: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights over consecutive panels between sorted breakpoints, flattened."""
+    edges = np.asarray(breakpoints, dtype=float)
+    nodes, weights = _legendre(order)
+    width = np.diff(edges)[:, None]
+    return (edges[:-1, None] + width * nodes).ravel(), (width * weights).ravel()
+
+
+def refine(edges, inner=(), max_width: float = np.inf) -> np.ndarray:
+    """Sorted breakpoints: `edges`, the `inner` points between them, no panel above max_width."""
+    low, high = edges[0], edges[-1]
+    points = np.unique([*edges, *(p for p in inner if low < p < high)])
+    pieces = [
+        np.linspace(a, b, int(np.ceil((b - a) / max_width)), endpoint=False)
+        if b - a > max_width
+        else [a]
+        for a, b in zip(points[:-1], points[1:], strict=True)
+    ]
+    return np.append(np.concatenate(pieces), high)

@@ -1,0 +1,67 @@
+"""The contract between the towers: names of dimensions, variables and observables.
+
+Every name that a dataset of gridscan carries is written once, here, with its unit and meaning;
+the registry serves documentation, checks and the attributes written to disk.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+ENGINE_REVISION = 1
+"""Part of every cube's identity: raise it when the same card would give other numbers."""
+
+FLAVOURS = ("e", "mu", "tau")
+QUARKS = ("u", "d")
+
+STRICT: Any = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+"""How card records are validated: no unknown keys, no coercion, no NaN or infinity."""
+
+
+@dataclass(frozen=True)
+class Name:
+    """A dimension or variable: its unit, its meaning, how to write it in a formula."""
+
+    long_name: str
+    units: str = "1"
+    symbol: str = ""
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        attrs = {"long_name": self.long_name, "units": self.units}
+        return attrs | {"symbol": self.symbol} if self.symbol else attrs
+
+
+DIMENSIONS = {
+    "flavour": Name("flavour of the incoming neutrino"),
+    "flavour_out": Name("flavour of the outgoing neutrino"),
+    "quark": Name("quark that the new interaction couples to"),
+    "nuclide": Name("target nuclide"),
+    "kernel": Name("recoil-shape structure of the cross section"),
+    "experiment": Name("experiment of the scan"),
+    "nuisance": Name("nuisance parameter"),
+    "component": Name("signal or background"),
+}
+
+OBSERVABLES = {
+    "pe": Name("reconstructed photoelectrons", "PE", "PE"),
+    "kevee": Name("electron-equivalent energy", "keVee", "E_{ee}"),
+    "kevnr": Name("nuclear recoil energy", "keVnr", "T"),
+}
+"""Energy-like observables; also the names of their bins in an experiment's card."""
+
+BINS = {name: name for name in OBSERVABLES} | {"time_us": "time"}
+"""Key of the bin edges in a card → dimension of the binned array."""
+
+BIN_NAMES = OBSERVABLES | {"time": Name("reconstructed time after the start of the beam", "us", "t")}
+
+VARIABLES = {
+    "chi2": Name("chi-square, profiled over the nuisance parameters", "1", r"\chi^2"),
+    "chi2_by_experiment": Name(
+        "chi-square of each experiment's bins and own pulls at the joint minimum",
+        "1",
+        r"\chi^2",
+    ),
+    "pulls": Name("nuisance parameters at the minimum, fractional shift", "1", r"\alpha"),
+    "counts": Name("expected counts", "count", "N"),
+}
+"""Variables of a cube; its other dimensions are the axes of the scan card."""

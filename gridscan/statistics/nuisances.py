@@ -1,0 +1,29 @@
+"""Linear nuisance parameters: fractional shifts of signals and backgrounds, with or without a pull."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LinearNuisances:
+    """How nuisances shift the prediction: μ_b = s_b (1 + Σ_k A_kb α_k) + B_b + Σ_k C_kb α_k.
+
+    names: (K,); on_signal A: (K, bins), 1 where nuisance k scales the signal of the bin;
+    on_background C: (K, bins), counts per unit of α_k; background B: (bins,), nominal counts;
+    inverse_variance: (K,), 1/σ², zero for a free nuisance.
+    """
+
+    names: tuple[str, ...]
+    on_signal: np.ndarray
+    on_background: np.ndarray
+    background: np.ndarray
+    inverse_variance: np.ndarray
+
+    def slopes(self, signal: np.ndarray) -> np.ndarray:
+        """∂μ/∂α for signals (points, bins): (points, K, bins)."""
+        return signal[:, None, :] * self.on_signal + self.on_background
+
+    def penalty(self, pulls: np.ndarray) -> np.ndarray:
+        """Σ_k (α_k/σ_k)² for pulls (points, K): (points,)."""
+        return np.square(pulls) @ self.inverse_variance

@@ -1,0 +1,113 @@
+"""Cubes on disk: one zarr v3 store per study. The only module that imports zarr.
+
+A block is written whole, variable by variable and `chi2` last; zarr writes a chunk to a temporary
+file and renames it. An existing chunk of `chi2` is therefore a complete block, and what is missing
+is what has to be computed.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from zarr.codecs import BloscCodec, Crc32cCodec
+
+from gridscan.grids import Grid, Index
+
+COMPRESSORS = (BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec())
+"""Fast and small; the checksum comes last, so that a flipped bit is an error when read."""
+
+LAST = "chi2"
+"""The variable whose chunk says that a block is complete."""
+
+
+class StoreError(ValueError):
+    """A store that is not what was asked for: told in one line, naming the store."""
+
+
+def create(
+    path: Path,
+    grid: Grid,
+    coords: xr.Dataset,
+    variables: Mapping[str, tuple[str, ...]],
+    attrs: Mapping[str, Any],
+    variable_attrs: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Write an empty cube: coordinates, attributes and arrays without values.
+
+    variables: dimensions of each; chunks are whole along all but the axes of the grid. The store
+    appears under its name complete or not at all.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        coords.assign_attrs(attrs).to_zarr(partial, mode="w", zarr_format=3, consolidated=False)
+        group = zarr.open_group(partial, mode="r+")
+        sizes = dict(coords.sizes)
+        chunks = sizes | dict(zip(grid.axes, grid.block, strict=True))
+        for name, dims in variables.items():
+            group.create_array(
+                name,
+                shape=tuple(sizes[d] for d in dims),
+                chunks=tuple(chunks[d] for d in dims),
+                dtype="float64",
+                fill_value=np.nan,
+                compressors=COMPRESSORS,
+                dimension_names=dims,
+                attributes=dict(variable_attrs[name]),
+            )
+        partial.chmod(0o755)
+        os.rename(partial, path)
+    except OSError:
+        if not path.exists():
+            raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write(path: str | Path, region: Mapping[str, slice], block: xr.Dataset) -> None:
+    """Write one whole block into its chunks, the last variable marking it complete."""
+    group = zarr.open_group(str(path), mode="r+")
+    for name in sorted(_arrays(group), key=lambda name: name == LAST):
+        array = group[name].with_config({"write_empty_chunks": True})
+        dims = array.metadata.dimension_names
+        where = tuple(region.get(d, slice(None)) for d in dims)
+        array[where] = block[name].transpose(*dims).values
+
+
+def _arrays(group: zarr.Group) -> list[str]:
+    return [name for name, array in group.arrays() if array.ndim and name not in array.metadata.dimension_names]
+
+
+def complete_blocks(path: str | Path) -> set[Index]:
+    """Indices of the blocks that are in the store."""
+    array = zarr.open_array(str(path), path=LAST, mode="r")
+    chunks = Path(path) / LAST / "c"
+    return {
+        index
+        for index in np.ndindex(*array.cdata_shape)
+        if chunks.joinpath(*map(str, index)).exists()
+    }
+
+
+def attributes(path: str | Path) -> dict[str, Any]:
+    """Root attributes of a store. Raises StoreError where there is none."""
+    try:
+        return dict(zarr.open_group(str(path), mode="r").attrs)
+    except (FileNotFoundError, ValueError) as error:
+        raise StoreError(f"{path}: not a cube of gridscan ({type(error).__name__})") from None
+
+
+def read(path: str | Path) -> xr.Dataset:
+    """Open a cube lazily: arrays are read when indexed."""
+    attributes(path)
+    return xr.open_zarr(str(path), consolidated=False, chunks=None)
+
+
+def is_store(path: Path) -> bool:
+    return (path / "zarr.json").is_file()
