@@ -1,0 +1,36 @@
+"""gridscan: labelled, lazy, parallel grid scans for coherent neutrino scattering.
+
+cat = gridscan.open_catalog()
+gridscan.counts("coherent-csi-2021", model="nsi", eps_ee_u=[0.0, 0.1])
+ds = gridscan.run("csi-2021-ee-ud")
+ds.gridscan.profile("eps_ee_u"), ds.gridscan.intervals("eps_ee_u", cl=0.9), ds.gridscan.plot()
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from gridscan.cubes import Cube  # registers the accessor ds.gridscan
+
+if TYPE_CHECKING:
+    from gridscan.api import counts, open_cube, plan, run, scan
+    from gridscan.cards.base import CardError
+    from gridscan.catalog import open_catalog
+
+_HOME = {
+    "CardError": "gridscan.cards.base",
+    "counts": "gridscan.api",
+    "open_catalog": "gridscan.catalog",
+    "open_cube": "gridscan.api",
+    "plan": "gridscan.api",
+    "run": "gridscan.api",
+    "scan": "gridscan.api",
+}
+
+__all__ = ["CardError", "Cube", "counts", "open_catalog", "open_cube", "plan", "run", "scan"]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names load their module on first use: `import gridscan` stays quick."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'gridscan' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

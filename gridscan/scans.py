@@ -1,7 +1,7 @@
 """The bridge: a study cut into blocks, each evaluated by one pure function, lazily or to disk.
 
-    plan → what a scan will cost      lazy → a labelled grid that computes the blocks you touch
-    run  → a cube on disk, resumable  status → what is there
+    plan → what a scan will cost      lazy   → a labelled grid that computes the blocks you touch
+    run  → a cube on disk, resumable  status → what is there      verify → is it right
 
 The only module that imports dask and distributed.
 """
@@ -12,10 +12,8 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
-from importlib.metadata import version
-from itertools import islice, product
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,116 +22,36 @@ import xarray as xr
 
 from gridscan import storage
 from gridscan.cards.base import CardError
-from gridscan.cards.study import Inputs, Study
+from gridscan.cards.study import Study
+from gridscan.evaluation import (
+    attributes,
+    coordinates,
+    evaluate,
+    first_inputs,
+    grid_of,
+    likelihood,
+    variables,
+)
 from gridscan.grids import Grid, Index
-from gridscan.likelihoods import Likelihood, complete
-from gridscan.schema import DIMENSIONS, ENGINE_REVISION, VARIABLES
+from gridscan.schema import VARIABLES
 
 TASKS_PER_THREAD = 4
 RETRIES = 2
 SAMPLE_POINTS = 2048
-RECORDED = ("gridscan", "numpy", "scipy", "xarray", "zarr", "dask", "pydantic")
-
+AGREEMENT = 1e-9
+"""Largest relative difference of χ² that `verify` accepts."""
 
 Report = Callable[[Index, str | None], None]
 """Told of every block that ends: its index, and what went wrong if something did."""
 
 
 class ScanFailed(RuntimeError):
-    """Some blocks failed; the others are in the store, and the next run computes what is missing."""
+    """Some blocks failed; the others are in the store, and the next run computes the rest."""
 
 
 @lru_cache(maxsize=4)
 def _study(text: str) -> Study:
     return Study.from_mapping(json.loads(text), "study")
-
-
-@lru_cache(maxsize=16)
-def _likelihood(text: str) -> Likelihood:
-    """One likelihood per inputs and process: its templates are integrated once."""
-    return Likelihood.of(Inputs.from_mapping(json.loads(text), "inputs"))
-
-
-def grid_of(study: Study) -> Grid:
-    return Grid.over({name: axis.points() for name, axis in study.scan.axes.items()})
-
-
-def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
-    """χ² of a study on the grid of `axes` (any values): the one function that all scans map.
-
-    Axes that set couplings are contracted with the templates at once; for those that set a number
-    in a card, the likelihood is built at each of their values.
-    """
-    targets, parameters = study.scan.targets, study.inputs.parameters
-    fixed = study.scan.fixed
-    of_cards = [name for name in axes if any(t not in parameters for t in targets[name])]
-    couplings = {name: values for name, values in axes.items() if name not in of_cards}
-    theta = {name: value for name, value in fixed.items() if name in parameters}
-    for name, values in couplings.items():
-        theta |= dict.fromkeys(targets[name], xr.DataArray(values, dims=name))
-
-    def at(settings: dict[str, float]) -> xr.Dataset:
-        entries = {k: v for k, v in fixed.items() if k not in parameters}
-        moved = dict(theta)
-        for name, value in settings.items():
-            for target in targets[name]:
-                (moved if target in parameters else entries)[target] = value
-        inputs = study.inputs.replaced(entries)
-        point = _likelihood(inputs.canonical()).chi2(complete(moved, inputs), couplings)
-        return point.expand_dims({name: [value] for name, value in settings.items()})
-
-    combinations = product(*(axes[name].tolist() for name in of_cards))
-    pieces = [at(dict(zip(of_cards, values, strict=True))) for values in combinations]
-    whole = xr.combine_by_coords(pieces) if len(pieces) > 1 else pieces[0]
-    return whole.transpose(..., *axes)
-
-
-def variables(study: Study) -> dict[str, tuple[str, ...]]:
-    """Variables of the cube and their dimensions."""
-    axes = tuple(study.scan.axes)
-    dims = {"chi2": axes, "chi2_by_experiment": ("experiment", *axes)}
-    optional = {"pulls": ("nuisance", *axes), "counts": ("experiment", *axes)}
-    return dims | {name: optional[name] for name in study.scan.save}
-
-
-def coordinates(study: Study) -> xr.Dataset:
-    """Axes, experiments and nuisances with units, long names and symbols."""
-    likelihood = _likelihood(_start(study).canonical())
-    coords: dict[str, Any] = {}
-    for name, axis in study.scan.axes.items():
-        known = study.inputs.parameters.get(study.scan.targets[name][0])
-        attrs = known.attrs if known and not axis.sets else {"long_name": name, "units": "1"}
-        attrs |= {k: v for k in ("symbol", "units", "long_name") if (v := getattr(axis, k))}
-        coords[name] = (name, axis.points(), attrs)
-    coords["experiment"] = ("experiment", list(likelihood.experiments), DIMENSIONS["experiment"].attrs)
-    if "pulls" in study.scan.save:
-        coords["nuisance"] = ("nuisance", list(likelihood.nuisances.names), DIMENSIONS["nuisance"].attrs)
-    return xr.Dataset(coords=coords)
-
-
-def _start(study: Study) -> Inputs:
-    """Inputs at the first value of every axis that sets a number in a card: checks that they fit."""
-    parameters = study.inputs.parameters
-    entries = {k: v for k, v in study.scan.fixed.items() if k not in parameters}
-    for name, targets in study.scan.targets.items():
-        first = float(study.scan.axes[name].points()[0])
-        entries |= {t: first for t in targets if t not in parameters}
-    return study.inputs.replaced(entries)
-
-
-def attributes(study: Study) -> dict[str, Any]:
-    """Root attributes of a cube: everything that its numbers follow from."""
-    references = dict.fromkeys((*study.scan.references, *study.inputs.references()))
-    return {
-        "title": study.scan.title,
-        "sha256": study.key,
-        "study": study.canonical(),
-        "inputs_sha256": study.inputs.hashes(),
-        "references": list(references),
-        "engine_revision": ENGINE_REVISION,
-        "software": {name: version(name) for name in RECORDED},
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
 
 
 @dataclass(frozen=True)
@@ -162,16 +80,19 @@ def store_path(study: Study, out: str | Path) -> Path:
 def plan(study: Study, out: str | Path = "cubes") -> Plan:
     """Points, blocks, bytes and time of a study, the time from a sample of its grid."""
     grid = grid_of(study)
-    likelihood = _likelihood(_start(study).canonical())
+    joint = likelihood(first_inputs(study))
     sample = _sample(grid.axes, SAMPLE_POINTS)
     evaluate(study, sample)
     began = time.perf_counter()
     evaluate(study, sample)
     each = (time.perf_counter() - began) / math.prod(len(v) for v in sample.values())
     sizes = coordinates(study).sizes
-    per_point = sum(math.prod(sizes[d] for d in dims if d not in grid.axes) for dims in variables(study).values())
-    terms = sum(len(s.matrix()) for s in likelihood.signals)
-    columns = 2 * (len(likelihood.experiments) * 2 + len(likelihood.nuisances.names)) + 2 * terms
+    per_point = sum(
+        math.prod(sizes[d] for d in dims if d not in grid.axes)
+        for dims in variables(study).values()
+    )
+    terms = sum(len(s.matrix()) for s in joint.signals)
+    columns = 2 * (len(joint.experiments) * 2 + len(joint.nuisances.names)) + 2 * terms
     return Plan(
         title=study.scan.title,
         axes={name: len(values) for name, values in grid.axes.items()},
@@ -188,7 +109,9 @@ def plan(study: Study, out: str | Path = "cubes") -> Plan:
 def _sample(axes: Mapping[str, np.ndarray], points: int) -> dict[str, np.ndarray]:
     """A coarse grid of about `points` points over the same ranges."""
     per_axis = max(1, round(points ** (1 / len(axes))))
-    return {n: v[np.unique(np.linspace(0, len(v) - 1, per_axis).astype(int))] for n, v in axes.items()}
+    return {
+        n: v[np.unique(np.linspace(0, len(v) - 1, per_axis).astype(int))] for n, v in axes.items()
+    }
 
 
 def lazy(study: Study) -> xr.Dataset:
@@ -267,7 +190,9 @@ def _prepare(path: Path, study: Study, grid: Grid) -> None:
         storage.create(path, grid, coordinates(study), variables(study), attributes(study), attrs)
     found = storage.attributes(path).get("sha256")
     if found != study.key:
-        raise CardError(f"{path}: is the cube of another card (sha256 {str(found)[:16]}…, not {study.key[:16]}…)")
+        raise CardError(
+            f"{path}: holds another card (sha256 {str(found)[:16]}…, not {study.key[:16]}…)"
+        )
 
 
 def write_block(store: str, index: Index) -> None:
@@ -306,7 +231,9 @@ def _on_threads(store: str, blocks: list[Index], threads: int | None, report: Re
 
     tasks = [dask.delayed(_attempt)(store, index) for index in blocks]
     with Finished():
-        dask.compute(*tasks, scheduler="threads", num_workers=threads or os.cpu_count(), optimize_graph=False)
+        dask.compute(
+            *tasks, scheduler="threads", num_workers=threads or os.cpu_count(), optimize_graph=False
+        )
 
 
 def _on_cluster(store: str, blocks: list[Index], client: Any, report: Report) -> None:
@@ -332,3 +259,33 @@ def _on_cluster(store: str, blocks: list[Index], client: Any, report: Report) ->
             report(submitted[future.key], f"{future.status}: {future.exception()}")
         for more in submit(1):
             queue.add(more)
+
+
+def status(study: Study, out: str | Path = "cubes") -> dict[str, Any]:
+    """How many blocks of a study are in its store."""
+    path = store_path(study, out)
+    total = math.prod(grid_of(study).blocks_per_axis)
+    done = len(storage.complete_blocks(path)) if storage.is_store(path) else 0
+    return {"store": str(path), "blocks": total, "done": done}
+
+
+def verify(study: Study, out: str | Path = "cubes", points: int = 64) -> dict[str, Any]:
+    """Read every chunk of a cube and compute a random sample of its points again, one by one.
+
+    Raises StoreError for a damaged chunk, CardError where there is no complete cube.
+    """
+    found = status(study, out)
+    if found["done"] < found["blocks"]:
+        raise CardError(f"{found['store']}: {found['done']} of {found['blocks']} blocks are there")
+    cube = storage.read_whole(found["store"])
+    pick = np.random.default_rng(0)
+    largest = 0.0
+    for _ in range(points):
+        at = {name: pick.integers(n) for name, n in cube["chi2"].sizes.items()}
+        point = {str(name): cube[name].values[[i]] for name, i in at.items()}
+        again = evaluate(study, point)["chi2"].item()
+        saved = cube["chi2"].isel(at).item()
+        if again != saved:
+            largest = max(largest, abs(again - saved) / max(abs(again), 1.0))
+    good = largest <= AGREEMENT
+    return {**found, "points": points, "difference": largest, "good": good}

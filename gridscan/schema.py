@@ -52,7 +52,9 @@ OBSERVABLES = {
 BINS = {name: name for name in OBSERVABLES} | {"time_us": "time"}
 """Key of the bin edges in a card → dimension of the binned array."""
 
-BIN_NAMES = OBSERVABLES | {"time": Name("reconstructed time after the start of the beam", "us", "t")}
+BIN_NAMES = OBSERVABLES | {
+    "time": Name("reconstructed time after the start of the beam", "us", "t")
+}
 
 VARIABLES = {
     "chi2": Name("chi-square, profiled over the nuisance parameters", "1", r"\chi^2"),

@@ -74,14 +74,19 @@ def write(path: str | Path, region: Mapping[str, slice], block: xr.Dataset) -> N
     """Write one whole block into its chunks, the last variable marking it complete."""
     group = zarr.open_group(str(path), mode="r+")
     for name in sorted(_arrays(group), key=lambda name: name == LAST):
-        array = group[name].with_config({"write_empty_chunks": True})
-        dims = array.metadata.dimension_names
+        array = zarr.open_array(group.store_path / name, mode="r+")
+        array = array.with_config({"write_empty_chunks": True})
+        dims = _dims(array)
         where = tuple(region.get(d, slice(None)) for d in dims)
         array[where] = block[name].transpose(*dims).values
 
 
 def _arrays(group: zarr.Group) -> list[str]:
-    return [name for name, array in group.arrays() if array.ndim and name not in array.metadata.dimension_names]
+    return [name for name, array in group.arrays() if name not in _dims(array)]
+
+
+def _dims(array: zarr.Array) -> tuple[str, ...]:
+    return tuple(str(name) for name in array.metadata.dimension_names)  # type: ignore[union-attr]
 
 
 def complete_blocks(path: str | Path) -> set[Index]:
@@ -107,6 +112,14 @@ def read(path: str | Path) -> xr.Dataset:
     """Open a cube lazily: arrays are read when indexed."""
     attributes(path)
     return xr.open_zarr(str(path), consolidated=False, chunks=None)
+
+
+def read_whole(path: str | Path) -> xr.Dataset:
+    """A cube in memory, every checksum verified. Raises StoreError for a damaged chunk."""
+    try:
+        return read(path).load()
+    except (RuntimeError, ValueError) as error:
+        raise StoreError(f"{path}: damaged: {error}") from None
 
 
 def is_store(path: Path) -> bool:

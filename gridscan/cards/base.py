@@ -14,7 +14,31 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from gridscan.schema import STRICT
 
 UNIT_SUFFIXES = frozenset(
-    "kg g t m cm km ev kev mev gev tev kevnr kevee us ns s days years pe fm u mci pb".split()
+    [
+        "kg",
+        "g",
+        "t",
+        "m",
+        "cm",
+        "km",
+        "ev",
+        "kev",
+        "mev",
+        "gev",
+        "tev",
+        "kevnr",
+        "kevee",
+        "us",
+        "ns",
+        "s",
+        "days",
+        "years",
+        "pe",
+        "fm",
+        "u",
+        "mci",
+        "pb",
+    ]
 )
 
 
@@ -66,7 +90,9 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
 
 def explain(cls: type, error: ValidationError) -> str:
     """The first mistake of a validation, unknown keys before the missing ones they stand for."""
-    details = sorted(error.errors(), key=lambda e: "extra" not in e["type"] and "unexp" not in e["type"])
+    details = sorted(
+        error.errors(), key=lambda e: "extra" not in e["type"] and "unexp" not in e["type"]
+    )
     first = details[0]
     *parents, last = keys = [str(part) for part in first["loc"]] or ["card"]
     where = ".".join(_without_tags(cls, keys))
@@ -81,7 +107,9 @@ def explain(cls: type, error: ValidationError) -> str:
         case "union_tag_not_found":
             return f"{where}.kind: missing"
         case "value_error":
-            return f"{where}: {first['ctx']['error']}" if first["loc"] else f"{first['ctx']['error']}"
+            return (
+                f"{where}: {first['ctx']['error']}" if first["loc"] else f"{first['ctx']['error']}"
+            )
     rule = first["msg"].removeprefix("Input should be ")
     return f"{where}: found {_shown(first['input'])}; allowed: {rule}"
 

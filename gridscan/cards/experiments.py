@@ -125,7 +125,9 @@ class Experiment(Described):
             raise ValueError(f"bins: missing edges of the response's observable {observable!r}")
         for key, edges in self.bins.items():
             if key not in BINS or (key in OBSERVABLES and key != observable):
-                raise ValueError(f"bins: unknown key {key!r}; {suggest(key, [observable, 'time_us'])}")
+                raise ValueError(
+                    f"bins: unknown key {key!r}; {suggest(key, [observable, 'time_us'])}"
+                )
             if not (np.diff(edges) > 0).all():
                 raise ValueError(f"bins.{key}: edges must increase")
 
@@ -164,7 +166,9 @@ class Experiment(Described):
         if card.counts is not None:
             return self._flat(f"{key}.counts", card.counts)
         if set(card.shape) != set(self.bins):
-            raise ValueError(f"{key}.shape: found {sorted(card.shape)}; allowed: {sorted(self.bins)}")
+            raise ValueError(
+                f"{key}.shape: found {sorted(card.shape)}; allowed: {sorted(self.bins)}"
+            )
         total = np.array(float(card.expected or 0.0))
         by_dimension = {BINS[k]: (k, s) for k, s in card.shape.items()}
         for dimension, edges in self.edges.items():

@@ -67,7 +67,9 @@ class Library:
             for where in _toml_files(root):
                 kind, name = _kind(where), Path(where).stem
                 if name in found[kind]:
-                    raise CardError(f"{where}: {kind} {name!r} is also {found[kind][name]}; rename one")
+                    raise CardError(
+                        f"{where}: {kind} {name!r} is also {found[kind][name]}; rename one"
+                    )
                 found[kind][name] = where
         return found
 
@@ -75,7 +77,9 @@ class Library:
         """One validated card. Raises CardError."""
         where = self.files[kind].get(name)
         if where is None:
-            raise CardError(f"unknown {kind.removesuffix('s')} {name!r}; {suggest(name, self.files[kind])}")
+            raise CardError(
+                f"unknown {kind.removesuffix('s')} {name!r}; {suggest(name, self.files[kind])}"
+            )
         return self.read(kind, where)
 
     def read(self, kind: str, where: str) -> Any:
@@ -94,7 +98,9 @@ class Library:
             return self.read("scans", text), text
         return self.load("scans", text), self.files["scans"][text]
 
-    def inputs(self, experiments: Sequence[str], model: str, conventions: str | None = None) -> Inputs:
+    def inputs(
+        self, experiments: Sequence[str], model: str, conventions: str | None = None
+    ) -> Inputs:
         """The cards that experiments, a model and conventions refer to. Raises CardError."""
         cards = {name: self.load("experiments", name) for name in experiments}
         own = dict.fromkeys(card.conventions for card in cards.values())
@@ -130,9 +136,13 @@ class Library:
             rows = [row for row in self._isotope_table if row["symbol"] == symbol]
             if not rows:
                 known = {row["symbol"] for row in self._isotope_table}
-                raise CardError(f"{where}: elements: unknown element {symbol!r}; {suggest(symbol, known)}")
+                raise CardError(
+                    f"{where}: elements: unknown element {symbol!r}; {suggest(symbol, known)}"
+                )
             if isinstance(atoms, bool) or not isinstance(atoms, int | float) or not atoms > 0:
-                raise CardError(f"{where}: elements.{symbol}: found {atoms!r}; allowed: greater than 0")
+                raise CardError(
+                    f"{where}: elements.{symbol}: found {atoms!r}; allowed: greater than 0"
+                )
             natural = sum(float(row["abundance"]) for row in rows)
             nuclides += [
                 {
@@ -151,7 +161,11 @@ def _toml_files(root: str) -> list[str]:
     fs, path = url_to_fs(root)
     if not fs.isdir(path):
         raise CardError(f"catalog root {root!r} is not a folder")
-    return [fs.unstrip_protocol(f).removeprefix("file://") for f in sorted(fs.find(path)) if f.endswith(".toml")]
+    return [
+        fs.unstrip_protocol(f).removeprefix("file://")
+        for f in sorted(fs.find(path))
+        if f.endswith(".toml")
+    ]
 
 
 def _text(where: str) -> str:
@@ -172,11 +186,13 @@ def _kind(where: str) -> str:
     for key, kind in SIGNATURES.items():
         if key in raw:
             return kind
-    raise CardError(f"{where}: cannot tell the kind of card; put it in a folder named {', '.join(KINDS)}")
+    raise CardError(
+        f"{where}: cannot tell the kind of card; put it in a folder named {', '.join(KINDS)}"
+    )
 
 
 def _with_tables(entry: Any, where: str) -> Any:
-    """Replace every {table = "file.csv", column = "name"} by the column of the file beside the card."""
+    """Replace {table = "file.csv", column = "name"} by that column of a file beside the card."""
     if isinstance(entry, list):
         return [_with_tables(item, where) for item in entry]
     if not isinstance(entry, dict):
@@ -187,12 +203,18 @@ def _with_tables(entry: Any, where: str) -> Any:
     try:
         lines = [line for line in _text(table).splitlines() if line and not line.startswith("#")]
     except CardError:
-        raise CardError(f"{where}: table {entry['table']!r} is missing (looked at {table})") from None
+        raise CardError(
+            f"{where}: table {entry['table']!r} is missing (looked at {table})"
+        ) from None
     rows = list(csv.DictReader(lines))
     columns = list(rows[0]) if rows else []
     if entry["column"] not in columns:
-        raise CardError(f"{table}: unknown column {entry['column']!r}; {suggest(str(entry['column']), columns)}")
+        raise CardError(
+            f"{table}: unknown column {entry['column']!r}; {suggest(str(entry['column']), columns)}"
+        )
     try:
         return [float(row[entry["column"]]) for row in rows]
     except (TypeError, ValueError):
-        raise CardError(f"{table}: column {entry['column']!r} has an entry that is no number") from None
+        raise CardError(
+            f"{table}: column {entry['column']!r} has an entry that is no number"
+        ) from None

@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 from gridscan.cards.base import Card
 from gridscan.cards.inputs import Described
 
-
 Setting = float | str | dict[str, float | str]
 """A value for a coupling (a number) or for an entry of a card (a number, a choice, a record)."""
 
@@ -33,8 +32,8 @@ class Axis(Card):
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self):
-        span = {"start": self.start, "stop": self.stop, "num": self.num}
-        given = [key for key, value in span.items() if value is not None]
+        span = ("start", "stop", "num")
+        given = [key for key in span if getattr(self, key) is not None]
         if self.values is not None:
             if given:
                 raise ValueError(f"values: excludes {', '.join(given)}")
@@ -44,18 +43,26 @@ class Axis(Card):
         if len(given) < len(span):
             missing = ", ".join(key for key in span if key not in given)
             raise ValueError(f"missing {missing} (or give values)")
-        if not self.start < self.stop:
-            raise ValueError(f"empty range: start {self.start:g}, stop {self.stop:g}; allowed: start < stop")
-        if self.scale == "log" and self.start <= 0:
-            raise ValueError(f"start: found {self.start:g}; allowed: above 0 on a log scale")
+        start, stop, _ = self._range
+        if not start < stop:
+            raise ValueError(f"empty range: start {start:g}, stop {stop:g}; allowed: start < stop")
+        if self.scale == "log" and start <= 0:
+            raise ValueError(f"start: found {start:g}; allowed: above 0 on a log scale")
         return self
+
+    @property
+    def _range(self) -> tuple[float, float, int]:
+        assert self.start is not None
+        assert self.stop is not None
+        assert self.num is not None
+        return self.start, self.stop, self.num
 
     def points(self) -> np.ndarray:
         """Values along the axis, (num,)."""
         if self.values is not None:
             return np.array(self.values)
         space = np.geomspace if self.scale == "log" else np.linspace
-        return space(self.start, self.stop, self.num)
+        return space(*self._range)
 
 
 class Scan(Described):

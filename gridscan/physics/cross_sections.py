@@ -16,9 +16,7 @@ def leading_kinematics(recoil, energy, mass):
 
 def full_kinematics(recoil, energy, mass):
     """K = 1 − T/E − MT/(2E²) + T²/(2E²), exact for a spin-½ target of charge Q."""
-    return (
-        1 - recoil / energy - mass * recoil / (2 * energy**2) + recoil**2 / (2 * energy**2)
-    )
+    return 1 - recoil / energy - mass * recoil / (2 * energy**2) + recoil**2 / (2 * energy**2)
 
 
 KINEMATICS = {"leading": leading_kinematics, "full": full_kinematics}

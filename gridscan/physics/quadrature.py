@@ -1,6 +1,7 @@
 """Gauss–Legendre quadrature on panels, the one rule that every integral here uses."""
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -32,6 +33,6 @@ def refine(edges, inner=(), max_width: float = np.inf) -> np.ndarray:
         np.linspace(a, b, int(np.ceil((b - a) / max_width)), endpoint=False)
         if b - a > max_width
         else [a]
-        for a, b in zip(points[:-1], points[1:], strict=True)
+        for a, b in pairwise(points)
     ]
     return np.append(np.concatenate(pieces), high)

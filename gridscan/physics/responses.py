@@ -171,8 +171,10 @@ class Response:
         found = []
         for level in refine(edges, self.efficiency.kinks()):
             above = self.mean(grid) > level
-            for i in np.flatnonzero(above[1:] != above[:-1]):
-                found.append(brentq(lambda t: self.mean(t) - level, grid[i], grid[i + 1]))
+            found += [
+                brentq(lambda t, x=level: self.mean(t) - x, grid[i], grid[i + 1])
+                for i in np.flatnonzero(above[1:] != above[:-1])
+            ]
         return found
 
     def energy_matrix(self, recoil: xr.DataArray, edges: np.ndarray) -> xr.DataArray:

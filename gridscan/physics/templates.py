@@ -2,7 +2,7 @@
 
 The expected counts of any model are then exact polynomials in its couplings,
 
-    N_b(θ) = Σ_{flavour, nuclide, kernel} c_{flavour,nuclide,kernel}(θ) · T_{flavour,nuclide,kernel,b}
+    N_b(θ) = Σ_{f,n,k} c_{f,n,k}(θ) · T_{f,n,k,b}      f flavour, n nuclide, k kernel
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Linear nuisance parameters: fractional shifts of signals and backgrounds, with or without a pull."""
+"""Linear nuisance parameters: fractional shifts of signals and backgrounds."""
 
 from dataclasses import dataclass
 

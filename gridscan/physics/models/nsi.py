@@ -40,7 +40,7 @@ PARAMETERS: Mapping[str, Parameter] = {
 
 
 def _basis() -> xr.DataArray:
-    """∂ε^q_ab/∂θ of every parameter: one for its quark and its pair of flavours, both ways round."""
+    """∂ε^q_ab/∂θ of every parameter: one for its quark and its flavours, both ways round."""
     sizes = (len(PARAMETERS), len(QUARKS), len(FLAVOURS), len(FLAVOURS))
     basis = xr.DataArray(
         np.zeros(sizes),
@@ -60,7 +60,7 @@ def _basis() -> xr.DataArray:
 
 
 def coefficients(theta: Mapping, target: xr.Dataset, charges: WeakCharges) -> xr.DataArray:
-    """Q_a² at couplings `theta` (floats or arrays): dims (kernel, flavour, nuclide, *theta dims)."""
+    """Q_a² at couplings `theta` (numbers, arrays): dims (kernel, flavour, nuclide, *theta dims)."""
     quarks = xr.concat(
         [2 * target["Z"] + target["N"], target["Z"] + 2 * target["N"]],
         dim=xr.Variable("quark", list(QUARKS)),

@@ -14,7 +14,7 @@ class Parameter(Name):
 
 @dataclass(frozen=True)
 class WeakCharges:
-    """Neutral-current vector couplings of proton and neutron, g_p = ½ − 2s² and g_n = −½ at tree level."""
+    """Neutral-current vector couplings of proton (g_p) and neutron (g_n)."""
 
     proton: float
     neutron: float

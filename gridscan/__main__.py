@@ -1,0 +1,4 @@
+from gridscan.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""The functions that users call: names of cards in, labelled arrays out."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from gridscan import scans, storage
+from gridscan.cards.library import Library
+from gridscan.cards.scans import Scan
+from gridscan.cards.study import Inputs
+from gridscan.catalog import cubes_folder
+from gridscan.likelihoods import FOLDED, Signal, complete
+from gridscan.schema import VARIABLES
+
+ScanLike = str | Path | Scan
+
+
+def counts(
+    experiment: str,
+    model: str = "sm",
+    conventions: str | None = None,
+    *,
+    keep: Sequence[str] = (),
+    catalog: Sequence[str | Path] = (),
+    **settings: Any,
+) -> xr.DataArray:
+    """Expected signal counts of an experiment in its bins.
+
+    settings: couplings of the model (numbers, 1-d sequences or labelled arrays) and entries of
+    cards by path, e.g. `**{"coherent-csi-2021.mass_kg": 20.0}`. keep: dims of ("flavour",
+    "nuclide", "kernel") not to be summed over. catalog: extra roots.
+    Returns dims (*keep, *dims of the couplings, *bins). Raises CardError for unknown names.
+    """
+    inputs, theta = resolve(experiment, model, conventions, catalog, settings)
+    return counts_of(inputs, experiment, theta, keep)
+
+
+def resolve(
+    experiment: str,
+    model: str,
+    conventions: str | None,
+    catalog: Sequence[str | Path],
+    settings: Mapping[str, Any],
+) -> tuple[Inputs, dict[str, Any]]:
+    """Cards with the entries of `settings` changed, and the couplings among `settings`."""
+    inputs = Library(catalog).inputs([experiment], model, conventions)
+    theta = {k: _labelled(k, v) for k, v in settings.items() if k in inputs.parameters}
+    return inputs.replaced({k: v for k, v in settings.items() if k not in theta}), theta
+
+
+def counts_of(
+    inputs: Inputs, experiment: str, theta: Mapping[str, Any], keep: Sequence[str] = ()
+) -> xr.DataArray:
+    """Expected signal summed over FOLDED but for `keep`: dims (*keep, *theta dims, *bins)."""
+    signal = Signal.of(inputs, experiment)
+    summed = [d for d in FOLDED if d not in keep]
+    total = xr.dot(signal.coefficients(complete(theta, inputs)), signal.template, dim=summed)
+    bins = [d for d in signal.template.dims if d not in FOLDED]
+    attrs = VARIABLES["counts"].attrs | {"experiment": experiment, "model": inputs.model.title}
+    return total.transpose(*keep, ..., *bins).rename("counts").assign_attrs(attrs)
+
+
+def _labelled(name: str, value: Any) -> Any:
+    """A sequence becomes an axis of its own name; numbers and labelled arrays stay as they are."""
+    if isinstance(value, xr.DataArray) or np.ndim(value) == 0:
+        return value
+    return xr.DataArray(np.asarray(value, dtype=float), dims=name, coords={name: value})
+
+
+def scan(scan: ScanLike, *, catalog: Sequence[str | Path] = ()) -> xr.Dataset:
+    """A scan as a lazy dataset: slice first, compute later. Raises CardError for a bad card."""
+    return scans.lazy(Library(catalog).study(scan))
+
+
+def plan(
+    scan: ScanLike, out: str | Path | None = None, *, catalog: Sequence[str | Path] = ()
+) -> scans.Plan:
+    """What a scan will cost: points, blocks, bytes, time. Nothing is written."""
+    return scans.plan(Library(catalog).study(scan), out or cubes_folder())
+
+
+def run(
+    scan: ScanLike,
+    out: str | Path | None = None,
+    client: Any = None,
+    threads: int | None = None,
+    *,
+    catalog: Sequence[str | Path] = (),
+) -> xr.Dataset:
+    """Compute a scan to disk, or what is missing of it, and open its cube.
+
+    out: folder of cubes (default "cubes"); client: a distributed Client, else threads.
+    Raises CardError for a bad card, ScanFailed if blocks failed (the others are kept).
+    """
+    return storage.read(
+        scans.run(Library(catalog).study(scan), out or cubes_folder(), client, threads)
+    )
+
+
+def open_cube(path: str | Path) -> xr.Dataset:
+    """A saved cube as a lazy dataset. Raises StoreError if it is none."""
+    return storage.read(path)

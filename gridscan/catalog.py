@@ -1,0 +1,156 @@
+"""What there is: cards by kind and name, and saved cubes. List, search, open."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from gridscan import storage
+from gridscan.cards.base import CardError, suggest
+from gridscan.cards.library import KINDS, Library
+
+CUBES = "cubes"
+"""Folder of saved cubes, unless $GRIDSCAN_CUBES names another."""
+
+
+def cubes_folder() -> str:
+    return os.environ.get("GRIDSCAN_CUBES", CUBES)
+
+
+@dataclass(frozen=True)
+class Cards(Mapping):
+    """Cards of one kind by name; a card is read when it is asked for."""
+
+    library: Library
+    kind: str
+
+    def __getitem__(self, name: str) -> Any:
+        return self.library.load(self.kind, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self.library.files[self.kind]))
+
+    def __len__(self) -> int:
+        return len(self.library.files[self.kind])
+
+    def titles(self) -> dict[str, str]:
+        """Title of every card; of a broken one, what is wrong with it."""
+        found = {}
+        for name in self:
+            try:
+                found[name] = self[name].title
+            except CardError as error:
+                found[name] = f"BROKEN — {error}"
+        return found
+
+
+@dataclass(frozen=True)
+class SavedCube:
+    """A store on disk: what it holds, without its arrays."""
+
+    path: Path
+    title: str
+    sha256: str
+    experiments: tuple[str, ...]
+    model: str
+    axes: tuple[str, ...]
+    created: str
+
+    @classmethod
+    def at(cls, path: Path) -> "SavedCube":
+        attrs = storage.attributes(path)
+        try:
+            scan = json.loads(attrs["study"])["scan"]
+            return cls(
+                path,
+                attrs["title"],
+                attrs["sha256"],
+                tuple(scan["experiments"]),
+                scan["model"],
+                tuple(scan["axes"]),
+                attrs["created"],
+            )
+        except (KeyError, TypeError, ValueError):
+            raise storage.StoreError(f"{path}: not a cube of gridscan") from None
+
+    def open(self) -> xr.Dataset:
+        """The cube, lazily."""
+        return storage.read(self.path)
+
+
+@dataclass(frozen=True)
+class Cubes:
+    """Saved cubes of a folder."""
+
+    folder: Path
+
+    def __iter__(self) -> Iterator[SavedCube]:
+        if self.folder.is_dir():
+            for path in sorted(self.folder.iterdir()):
+                if path.suffix == ".zarr" and storage.is_store(path):
+                    yield SavedCube.at(path)
+
+    def search(
+        self, experiment: str | None = None, model: str | None = None, axis: str | None = None
+    ) -> list[SavedCube]:
+        """Cubes that use an experiment, a model and scan an axis (each if given)."""
+        return [
+            cube
+            for cube in self
+            if (experiment is None or experiment in cube.experiments)
+            and (model is None or model == cube.model)
+            and (axis is None or axis in cube.axes)
+        ]
+
+
+class Catalog:
+    """Cards and cubes: `cat.experiments["coherent-csi-2021"]`, `cat.cubes.search(model="nsi")`."""
+
+    experiments: Cards
+    sources: Cards
+    materials: Cards
+    models: Cards
+    conventions: Cards
+    scans: Cards
+
+    def __init__(self, library: Library, cubes: str | Path):
+        self.library = library
+        self.cubes = Cubes(Path(cubes))
+        for kind in KINDS:
+            setattr(self, kind, Cards(library, kind))
+
+    @cached_property
+    def kinds(self) -> dict[str, Cards]:
+        return {kind: getattr(self, kind) for kind in KINDS}
+
+    def search(self, text: str) -> list[tuple[str, str, str]]:
+        """Cards whose name or title contains every word of `text`: (kind, name, title)."""
+        words = text.lower().split()
+        return [
+            (kind, name, title)
+            for kind, cards in self.kinds.items()
+            for name, title in cards.titles().items()
+            if all(word in f"{name} {title}".lower() for word in words)
+        ]
+
+    def find(self, name: str) -> list[tuple[str, Any]]:
+        """Every card of that name, with its kind. Raises CardError if there is none."""
+        found = [(kind, cards[name]) for kind, cards in self.kinds.items() if name in cards]
+        if not found:
+            every = {name for cards in self.kinds.values() for name in cards}
+            raise CardError(f"unknown card {name!r}; {suggest(name, every)}")
+        return found
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(cards)} {kind}" for kind, cards in self.kinds.items())
+        return f"<gridscan.Catalog: {sizes}; cubes in {str(self.cubes.folder)!r}>"
+
+
+def open_catalog(*roots: str | Path, cubes: str | Path | None = None) -> Catalog:
+    """The shipped catalogs, those in $GRIDSCAN_CATALOG, and extra roots (folders or URLs)."""
+    return Catalog(Library(roots), cubes or cubes_folder())

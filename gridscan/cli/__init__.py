@@ -1,0 +1,52 @@
+"""The command line: `gridscan run csi-2021-ee-ud`. Heavy modules load inside the commands.
+
+Results go to standard output, progress to standard error. Exit status: 0 done, 2 bad input
+(one line on standard error), 1 a failure of the program.
+"""
+
+import os
+import sys
+
+import typer
+
+from gridscan.cli import catalog, cubes, scans
+
+app = typer.Typer(
+    help="Labelled, lazy, parallel grid scans for coherent neutrino scattering.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (
+    scans.plan,
+    scans.run,
+    scans.status,
+    scans.verify,
+    scans.check,
+    catalog.ls,
+    catalog.show,
+    catalog.search,
+    catalog.counts,
+    cubes.intervals,
+    cubes.contours,
+    cubes.plot,
+):
+    app.command()(command)
+
+EXIT_STATUS = {"CardError": 2, "StoreError": 2, "ScanFailed": 1}
+"""Errors that are told in one line: a user's mistakes, and blocks that failed."""
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line and exit status 2, never a traceback."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    try:
+        app()
+    except Exception as error:
+        status = EXIT_STATUS.get(type(error).__name__)
+        if status is None:
+            raise
+        print(f"gridscan: {error}", file=sys.stderr)
+        raise SystemExit(status) from None

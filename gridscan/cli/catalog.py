@@ -1,0 +1,182 @@
+"""Commands on the catalog: ls, show, search, counts."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gridscan.cli.common import AsJson, print_json
+
+
+def ls(
+    kind: Annotated[
+        str | None, typer.Argument(help="experiments, models, scans … or cubes.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List cards and saved cubes."""
+    from gridscan.cards.base import CardError, suggest
+    from gridscan.catalog import open_catalog
+
+    cat = open_catalog()
+    kinds = [*cat.kinds, "cubes"]
+    if kind is not None and kind not in kinds:
+        raise CardError(f"unknown kind {kind!r}; {suggest(kind, kinds)}")
+    listed = {k: cards.titles() for k, cards in cat.kinds.items() if kind in (None, k)}
+    if kind in (None, "cubes"):
+        listed["cubes"] = {str(cube.path): cube.title for cube in cat.cubes}
+    if as_json:
+        return print_json(listed)
+    width = max((len(name) for names in listed.values() for name in names), default=0)
+    for k, names in listed.items():
+        print(f"{k}:")
+        for name, title in names.items():
+            print(f"  {name:<{width}}  {title}")
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A card, or a cube's folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Print a card as validated, or what a cube holds."""
+    from gridscan import storage
+    from gridscan.catalog import open_catalog
+
+    if storage.is_store(Path(name)):
+        attrs = storage.attributes(name)
+        if as_json:
+            return print_json({**attrs, "study": json.loads(attrs["study"])})
+        return print(storage.read(name))
+    found = open_catalog().find(name)
+    if as_json:
+        return print_json({kind: card.model_dump(mode="json") for kind, card in found})
+    for kind, card in found:
+        print(f"# {kind.removesuffix('s')} {name} (sha256 {card.sha256[:16]}…)")
+        print(_as_toml(card.model_dump(mode="json", exclude_none=True)))
+        if kind == "models":
+            print("parameters: " + ", ".join(card.parameters))
+
+
+def _as_toml(content: dict[str, Any], table: str = "") -> str:
+    """A card as TOML: simple entries first, then tables."""
+    lines = [f"{_key(k)} = {_value(v)}" for k, v in content.items() if not isinstance(v, dict)]
+    for key, value in content.items():
+        if isinstance(value, dict):
+            path = f"{table}.{_key(key)}" if table else _key(key)
+            lines += ["", f"[{path}]", _as_toml(value, path)]
+    return "\n".join(lines)
+
+
+def _key(key: str) -> str:
+    return key if key.replace("_", "").replace("-", "").isalnum() else json.dumps(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        inner = ", ".join(_value(v) for v in value)
+        return f"[{inner}]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def search(
+    text: Annotated[str, typer.Argument(help="Words in the name or title of a card.")] = "",
+    experiment: Annotated[str | None, typer.Option(help="Cubes of this experiment.")] = None,
+    model: Annotated[str | None, typer.Option(help="Cubes of this model.")] = None,
+    axis: Annotated[str | None, typer.Option(help="Cubes that scan this axis.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search cards by words, and saved cubes by experiment, model and axis."""
+    from gridscan.cards.base import CardError
+    from gridscan.catalog import open_catalog
+
+    cat = open_catalog()
+    by_content = experiment or model or axis
+    if not text and not by_content:
+        raise CardError("search needs words, or --experiment, --model or --axis")
+    hits = cat.search(text) if text else []
+    words = text.lower().split()
+    hits += [
+        ("cubes", str(cube.path), cube.title)
+        for cube in cat.cubes.search(experiment, model, axis)
+        if all(word in cube.title.lower() for word in words)
+    ]
+    if as_json:
+        return print_json([dict(zip(("kind", "name", "title"), hit, strict=True)) for hit in hits])
+    for kind, name, title in hits:
+        print(f"{kind.removesuffix('s'):<11} {name}  {title}")
+
+
+def counts(
+    experiment: Annotated[str, typer.Argument(help="An experiment's card.")],
+    model: Annotated[str, typer.Option(help="A model's card.")] = "sm",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A coupling, or a card's entry by path."),
+    ] = None,
+    conventions: Annotated[str | None, typer.Option(help="A conventions card.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Expected counts of an experiment: signal by flavour and nuclide, backgrounds, observed."""
+    table = _counts_table(experiment, model, conventions, _settings(settings or []))
+    if as_json:
+        return print_json(table)
+    print(f"{table['title']}; model {model}, conventions {table['conventions']}")
+    for row in table["signal_parts"]:
+        print(f"  signal {row['nuclide']:>6} ν_{row['flavour']:<4} {row['counts']:12.3f}")
+    print(f"  {'signal':<19}{table['signal']:12.3f}")
+    for name, value in table["backgrounds"].items():
+        print(f"  {name:<19}{value:12.3f}")
+    if table["observed"] is not None:
+        print(f"  {'observed':<19}{table['observed']:12.0f}")
+
+
+def _counts_table(
+    experiment: str, model: str, conventions: str | None, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Total counts of signal by nuclide and flavour, of each background, and observed."""
+    from gridscan.api import counts_of, resolve
+    from gridscan.cards.base import CardError
+
+    for key, value in settings.items():
+        if isinstance(value, list):
+            raise CardError(f"--set {key}: found a list; allowed: one value")
+    inputs, theta = resolve(experiment, model, conventions, (), settings)
+    parts = counts_of(inputs, experiment, theta, keep=("nuclide", "flavour"))
+    parts = parts.sum([d for d in parts.dims if d not in ("nuclide", "flavour")])
+    card = inputs.experiments[experiment]
+    return {
+        "experiment": experiment,
+        "title": card.title,
+        "model": model,
+        "conventions": conventions or card.conventions,
+        "settings": settings,
+        "signal": float(parts.sum()),
+        "signal_parts": [
+            {"nuclide": str(n), "flavour": str(f), "counts": float(parts.sel(nuclide=n, flavour=f))}
+            for n in parts["nuclide"].values
+            for f in parts["flavour"].values
+        ],
+        "backgrounds": {name: float(card.background(name).sum()) for name in card.backgrounds},
+        "observed": None if card.counts is None else float(card.counts.sum()),
+    }
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    """KEY=VALUE pairs, values as in TOML; a bare word is a string."""
+    import tomllib
+
+    from gridscan.cards.base import CardError
+
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise CardError(f"--set {pair!r}: allowed: KEY=VALUE")
+        try:
+            found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key.strip()] = value.strip()
+    return found

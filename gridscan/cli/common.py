@@ -1,0 +1,85 @@
+"""What the commands share: options, errors, printing."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from gridscan.cards.study import Study
+
+CardName = Annotated[str, typer.Argument(metavar="CARD", help="A scan by name, or a TOML file.")]
+CubePath = Annotated[Path, typer.Argument(metavar="CUBE", help="The folder of a saved cube.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Out = Annotated[Path | None, typer.Option(help="Folder of cubes.  [default: cubes]")]
+Level = Annotated[float, typer.Option(help="Confidence level.", min=0.0, max=1.0)]
+
+
+def study_of(card: str) -> "Study":
+    from gridscan.cards.library import Library
+
+    return Library().study(card)
+
+
+def folder(out: Path | None) -> Path:
+    from gridscan.catalog import cubes_folder
+
+    return out or Path(cubes_folder())
+
+
+def print_json(content: Any) -> None:
+    print(json.dumps(content, indent=2, default=str))
+
+
+@contextmanager
+def mistakes() -> Iterator[None]:
+    """A ValueError of a cube's accessor is the user's: a wrong axis, level or value."""
+    from gridscan.cards.base import CardError
+
+    try:
+        yield
+    except ValueError as error:
+        raise CardError(str(error)) from None
+
+
+def interval_list(found: "xr.DataArray") -> list[dict[str, Any]]:
+    """Intervals as plain numbers, and whether a bound is only the edge of the scan."""
+    return [
+        {"low": low, "high": high, "low_at_edge": at_low, "high_at_edge": at_high}
+        for (low, high), (at_low, at_high) in zip(
+            found.values.tolist(), found["at_edge"].values.tolist(), strict=True
+        )
+    ]
+
+
+def union(intervals: list[dict[str, Any]]) -> str:
+    """Intervals in print; an asterisk marks a bound that is the edge of the scan."""
+    text = " ⊕ ".join(
+        f"[{i['low']:.4g}{'*' * i['low_at_edge']}, {i['high']:.4g}{'*' * i['high_at_edge']}]"
+        for i in intervals
+    )
+    return f"{text}  (* edge of the scan)" if "*" in text else text or "none"
+
+
+def check_picture(path: Path) -> None:
+    from gridscan.cards.base import CardError
+
+    allowed = (".png", ".pdf", ".svg")
+    if path.suffix not in allowed:
+        raise CardError(
+            f"--plot {path}: found ending {path.suffix!r}; allowed: {', '.join(allowed)}"
+        )
+    if not path.absolute().parent.is_dir():
+        raise CardError(f"--plot {path}: folder {path.parent} does not exist")
+
+
+def picture(cube: "xr.Dataset", path: Path, x: str | None = None, y: str | None = None) -> None:
+    from gridscan import plots
+
+    with mistakes():
+        plots.save(cube.gridscan.plot(x, y), path)

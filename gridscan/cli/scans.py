@@ -1,0 +1,195 @@
+"""Commands on scans: plan, run, status, verify, check."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gridscan.cli.common import (
+    AsJson,
+    CardName,
+    Out,
+    check_picture,
+    folder,
+    interval_list,
+    picture,
+    print_json,
+    study_of,
+    union,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def plan(card: CardName, out: Out = None, as_json: AsJson = False) -> None:
+    """Say what a scan will cost: points, blocks, bytes, memory and time. Writes nothing."""
+    from gridscan import scans
+
+    it = scans.plan(study_of(card), folder(out))
+    if as_json:
+        return print_json(it.as_dict())
+    axes = " × ".join(f"{name} ({n})" for name, n in it.axes.items())
+    print(it.title)
+    print(f"  axes     {axes} = {it.points:,} points")
+    print(f"  blocks   {it.blocks} of {' × '.join(map(str, it.block_shape))} points")
+    print(f"  memory   {it.bytes_per_task / 1e6:.1f} MB per task")
+    print(f"  disk     at most {it.bytes_on_disk_at_most / 1e6:.1f} MB")
+    print(f"  time     {it.seconds_on_one_core:.1f} s on one core")
+    print(f"  store    {it.store}")
+
+
+def run(
+    card: CardName,
+    out: Out = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Local cluster of N processes.", min=1)
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads.  [default: one per core]", min=1)
+    ] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a dask scheduler.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Also write a picture (png, pdf, svg).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute what is missing of a scan; print best fit, intervals and the cube's path."""
+    from gridscan import scans, storage
+    from gridscan.cards.base import CardError
+
+    if sum(given is not None for given in (workers, threads, scheduler)) > 1:
+        raise CardError("give one of --threads, --workers, --scheduler")
+    study = study_of(card)
+    if plot is not None:
+        check_picture(plot)
+    with (
+        _client(workers, scheduler) as client,
+        _progress(quiet=as_json) as report,
+    ):
+        path = scans.run(study, folder(out), client, threads, report)
+    cube = storage.read(path)
+    if plot is not None:
+        picture(cube, plot)
+    if as_json:
+        return print_json(
+            _summary(cube)
+            | ({"plot": str(plot)} if plot else {})
+            | {"cube": str(path), "sha256": study.key}
+        )
+    _print_summary(cube)
+    if plot is not None:
+        print(f"picture  {plot}")
+    print(f"cube     {path}")
+
+
+@contextmanager
+def _client(workers: int | None, scheduler: str | None):
+    """A distributed client for the duration of a run, or None for threads."""
+    if workers is None and scheduler is None:
+        yield None
+        return
+    from distributed import Client, LocalCluster
+
+    from gridscan.cards.base import CardError
+
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout="10s")
+        except (OSError, ValueError) as error:
+            raise CardError(
+                f"scheduler {scheduler}: cannot connect ({type(error).__name__})"
+            ) from None
+        with client:
+            yield client
+        return
+    with (
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def _progress(quiet: bool):
+    """A progress bar on standard error; a function to tell it (done, total)."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("blocks"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
+        task = bar.add_task("scan", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _summary(cube: "xr.Dataset") -> dict[str, Any]:
+    """Best fit; 90 % intervals of each axis, the others minimised over or at their SM value."""
+    best = cube.gridscan.best_fit()
+    intervals = {}
+    for name in cube.gridscan.axes:
+        entry = {"others_minimised": interval_list(cube.gridscan.intervals(name))}
+        others = cube.gridscan.standard_model(without=name)
+        if others:
+            alone = cube.gridscan.at(**others)
+            entry["others_at_standard_model"] = interval_list(alone.gridscan.intervals(name))
+        intervals[name] = entry
+    return {
+        "best_fit": {name: float(best[name]) for name in cube.gridscan.axes},
+        "chi2_min": float(best["chi2"]),
+        "intervals_90": intervals,
+    }
+
+
+def _print_summary(cube: "xr.Dataset") -> None:
+    it = _summary(cube)
+    point = ", ".join(f"{name} = {value:.4g}" for name, value in it["best_fit"].items())
+    print(f"best fit {point} (χ² = {it['chi2_min']:.2f})")
+    for name, entry in it["intervals_90"].items():
+        for key, found in entry.items():
+            which = f", {key.replace('_', ' ')}" if len(it["best_fit"]) > 1 else ""
+            print(f"90 % CL  {name}{which}: {union(found)}")
+
+
+def status(card: CardName, out: Out = None, as_json: AsJson = False) -> None:
+    """Say how much of a scan is in its store."""
+    from gridscan import scans
+
+    it = scans.status(study_of(card), folder(out))
+    if as_json:
+        return print_json(it)
+    print(f"{it['done']} of {it['blocks']} blocks in {it['store']}")
+
+
+def verify(
+    card: CardName,
+    out: Out = None,
+    points: Annotated[int, typer.Option(help="Points to compute again.", min=1)] = 64,
+    as_json: AsJson = False,
+) -> None:
+    """Read every chunk of a cube (checksums) and compute a sample of its points again."""
+    from gridscan import scans
+
+    it = scans.verify(study_of(card), folder(out), points)
+    if as_json:
+        print_json(it)
+    else:
+        print(f"{it['store']}: {it['blocks']} blocks read, {it['points']} points computed again, "
+              f"largest relative difference {it['difference']:.1e}")  # fmt: skip
+    if not it["good"]:
+        raise typer.Exit(1)
+
+
+def check(card: CardName) -> None:
+    """Validate a scan card and everything that it refers to. Writes nothing."""
+    study = study_of(card)
+    print(f"{card}: good ({' × '.join(map(str, study.shape))} points, sha256 {study.key[:16]}…)")

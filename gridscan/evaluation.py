@@ -1,0 +1,116 @@
+"""One pure function, `evaluate`: a study and the values of a block's axes in, a labelled block out.
+
+Here, too, is what a cube is made of: its variables, coordinates and attributes.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.metadata import version
+from itertools import product
+from typing import Any, cast
+
+import numpy as np
+import xarray as xr
+
+from gridscan.cards.study import Inputs, Study
+from gridscan.grids import Grid
+from gridscan.likelihoods import Likelihood, complete
+from gridscan.schema import DIMENSIONS, ENGINE_REVISION
+
+RECORDED = ("gridscan", "numpy", "scipy", "xarray", "zarr", "dask", "pydantic")
+"""Packages whose versions a cube records."""
+
+
+def likelihood(inputs: Inputs) -> Likelihood:
+    """The likelihood of inputs, once per process: its templates are integrated once."""
+    return _likelihood(inputs.canonical())
+
+
+@lru_cache(maxsize=16)
+def _likelihood(text: str) -> Likelihood:
+    return Likelihood.of(Inputs.from_mapping(json.loads(text), "inputs"))
+
+
+def grid_of(study: Study) -> Grid:
+    return Grid.over({name: axis.points() for name, axis in study.scan.axes.items()})
+
+
+def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
+    """χ² of a study on the grid of `axes` (any values): the one function that all scans map.
+
+    Axes that set couplings are contracted with the templates at once; for those that set a number
+    in a card, the likelihood is built at each of their values.
+    """
+    targets, parameters = study.scan.targets, study.inputs.parameters
+    fixed = study.scan.fixed
+    of_cards = [name for name in axes if any(t not in parameters for t in targets[name])]
+    couplings = {name: values for name, values in axes.items() if name not in of_cards}
+    theta: dict[str, Any] = {name: value for name, value in fixed.items() if name in parameters}
+    for name, values in couplings.items():
+        theta |= dict.fromkeys(targets[name], xr.DataArray(values, dims=name))
+
+    def at(settings: dict[str, float]) -> xr.Dataset:
+        entries = {k: v for k, v in fixed.items() if k not in parameters}
+        moved = dict(theta)
+        for name, value in settings.items():
+            for target in targets[name]:
+                (moved if target in parameters else entries)[target] = value
+        inputs = study.inputs.replaced(entries)
+        point = likelihood(inputs).chi2(complete(moved, inputs), couplings)
+        return point.expand_dims({name: [value] for name, value in settings.items()})
+
+    combinations = product(*(axes[name].tolist() for name in of_cards))
+    pieces = [at(dict(zip(of_cards, values, strict=True))) for values in combinations]
+    return cast(xr.Dataset, xr.combine_by_coords(pieces)).transpose(..., *axes)
+
+
+def variables(study: Study) -> dict[str, tuple[str, ...]]:
+    """Variables of the cube and their dimensions."""
+    axes = tuple(study.scan.axes)
+    dims = {"chi2": axes, "chi2_by_experiment": ("experiment", *axes)}
+    optional = {"pulls": ("nuisance", *axes), "counts": ("experiment", *axes)}
+    return dims | {name: optional[name] for name in study.scan.save}
+
+
+def coordinates(study: Study) -> xr.Dataset:
+    """Axes, experiments and nuisances with units, long names and symbols."""
+    joint = likelihood(first_inputs(study))
+    coords: dict[str, Any] = {}
+    for name, axis in study.scan.axes.items():
+        known = study.inputs.parameters.get(study.scan.targets[name][0])
+        attrs = known.attrs if known and not axis.sets else {"long_name": name, "units": "1"}
+        attrs |= {k: v for k in ("symbol", "units", "long_name") if (v := getattr(axis, k))}
+        coords[name] = (name, axis.points(), attrs)
+    labels = {"experiment": joint.experiments}
+    if "pulls" in study.scan.save:
+        labels["nuisance"] = joint.nuisances.names
+    for name, values in labels.items():
+        coords[name] = (name, np.array(values, dtype=object), DIMENSIONS[name].attrs)
+    return xr.Dataset(coords=coords)
+
+
+def first_inputs(study: Study) -> Inputs:
+    """Inputs at the first value of every axis that sets a number in a card."""
+    parameters = study.inputs.parameters
+    entries = {k: v for k, v in study.scan.fixed.items() if k not in parameters}
+    for name, targets in study.scan.targets.items():
+        first = float(study.scan.axes[name].points()[0])
+        entries |= {t: first for t in targets if t not in parameters}
+    return study.inputs.replaced(entries)
+
+
+def attributes(study: Study) -> dict[str, Any]:
+    """Root attributes of a cube: everything that its numbers follow from."""
+    references = dict.fromkeys((*study.scan.references, *study.inputs.references()))
+    return {
+        "title": study.scan.title,
+        "sha256": study.key,
+        "study": study.canonical(),
+        "inputs_sha256": study.inputs.hashes(),
+        "references": list(references),
+        "engine_revision": ENGINE_REVISION,
+        "software": {name: version(name) for name in RECORDED},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

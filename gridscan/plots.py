@@ -1,0 +1,116 @@
+"""Pictures of cubes. The only module that imports matplotlib.
+
+Takes labelled arrays whose coordinates carry `symbol` and `units`; knows nothing of cubes.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+STYLE: Any = {
+    "font.family": "serif",
+    "mathtext.fontset": "cm",
+    "font.size": 11,
+    "axes.labelsize": 14,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "legend.frameon": False,
+    "savefig.dpi": 200,
+}
+COLOURS = ("#1f4e8c", "#3f7fbf", "#8fb8de", "#c9dcef")
+"""From the tightest region outwards."""
+
+
+def label(coordinate: xr.DataArray) -> str:
+    """Axis label in physics notation, with its unit."""
+    symbol = coordinate.attrs.get("symbol")
+    text = f"${symbol}$" if symbol else str(coordinate.attrs.get("long_name", coordinate.name))
+    units = coordinate.attrs.get("units", "1")
+    return text if units in ("", "1") else f"{text} [{units}]"
+
+
+def new_axes() -> Axes:
+    """Axes on a figure of their own, which needs no display."""
+    with mpl.rc_context(STYLE):
+        return Figure(figsize=(5.6, 5.0), layout="constrained").add_subplot()
+
+
+def curve(delta: xr.DataArray, levels: Mapping[str, float], ax: Axes) -> Axes:
+    """Δχ² along one axis, with horizontal lines at the levels."""
+    (name,) = delta.dims
+    with mpl.rc_context(STYLE):
+        ax.plot(delta[name], delta, color=COLOURS[0])
+        for text, level in levels.items():
+            ax.axhline(level, color="0.6", lw=0.8, ls="--")
+            ax.text(0.99, level, text, transform=ax.get_yaxis_transform(), ha="right", va="bottom")
+        ax.set(
+            xlabel=label(delta[name]),
+            ylabel=r"$\Delta\chi^2$",
+            ylim=(0, 3 * max(levels.values())),
+            xlim=(delta[name].min(), delta[name].max()),
+        )
+    return ax
+
+
+def regions(
+    delta: xr.DataArray,
+    levels: Mapping[str, float],
+    ax: Axes,
+    best_fit: Sequence[float] | None = None,
+    standard_model: Sequence[float] | None = None,
+) -> Axes:
+    """Allowed regions of two parameters: filled below each level, with best fit and SM point."""
+    y, x = delta.dims
+    ordered = sorted(levels.items(), key=lambda item: item[1])
+    with mpl.rc_context(STYLE):
+        bounds = [0.0, *(level for _, level in ordered)]
+        colours = COLOURS[: len(ordered)]
+        ax.contourf(delta[x], delta[y], delta, levels=bounds, colors=colours)
+        ax.contour(delta[x], delta[y], delta, levels=bounds[1:], colors="k", linewidths=0.6)
+        handles: list[Any] = [
+            Line2D([], [], color=c, lw=6, label=text)
+            for (text, _), c in zip(ordered, colours, strict=True)
+        ]
+        for point, marker, text in (
+            (best_fit, "*", "best fit"),
+            (standard_model, "+", "standard model"),
+        ):
+            if point is not None:
+                handles += ax.plot(*point, marker, color="k", ms=11, mfc="w", label=text, ls="none")
+        ax.legend(handles=handles, loc="best", fontsize=9)
+        for name, scale in ((x, ax.set_xscale), (y, ax.set_yscale)):
+            if _is_log(delta[name].values):
+                scale("log")
+        ax.set(xlabel=label(delta[x]), ylabel=label(delta[y]))
+    return ax
+
+
+def _is_log(values: np.ndarray) -> bool:
+    if len(values) < 3 or values[0] <= 0:
+        return False
+    steps = np.diff(np.log(values))
+    return bool(np.allclose(steps, steps[0]) and values[-1] / values[0] > 5)
+
+
+def title(ax: Axes, text: str) -> None:
+    with mpl.rc_context(STYLE):
+        ax.set_title(fill(text, 56), fontsize=11)
+
+
+def save(ax: Axes, path: str | Path) -> Path:
+    """Write the figure of `ax`; the format follows from the file's ending."""
+    with mpl.rc_context(STYLE):
+        figure = ax.get_figure(root=True)
+        assert figure is not None
+        figure.savefig(path)
+    return Path(path)
