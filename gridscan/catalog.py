@@ -32,6 +32,9 @@ class Cards(Mapping):
     def __getitem__(self, name: str) -> Any:
         return self.library.load(self.kind, name)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.library.files[self.kind]
+
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self.library.files[self.kind]))
 

@@ -156,8 +156,9 @@ def run(
     progress(done, total) is called after every block. Raises ScanFailed if blocks failed: the
     others are kept, and a further run resumes.
     """
-    path, grid = store_path(study, out), grid_of(study)
-    _prepare(path, study, grid)
+    path = store_path(study, out)
+    _prepare(path, study)
+    grid = _grid_in(path, study)
     missing = sorted(set(grid.blocks()) - storage.complete_blocks(path))
     total = math.prod(grid.blocks_per_axis)
     done, failures = total - len(missing), {}
@@ -183,11 +184,13 @@ def run(
     return path
 
 
-def _prepare(path: Path, study: Study, grid: Grid) -> None:
+def _prepare(path: Path, study: Study) -> None:
     """Write the empty cube, or make sure that the one which is there is of this study."""
     if not storage.is_store(path):
         attrs = {name: VARIABLES[name].attrs for name in variables(study)}
-        storage.create(path, grid, coordinates(study), variables(study), attributes(study), attrs)
+        storage.create(
+            path, grid_of(study), coordinates(study), variables(study), attributes(study), attrs
+        )
     found = storage.attributes(path).get("sha256")
     if found != study.key:
         raise CardError(
@@ -195,10 +198,15 @@ def _prepare(path: Path, study: Study, grid: Grid) -> None:
         )
 
 
+def _grid_in(path: str | Path, study: Study) -> Grid:
+    """The grid as the store cuts it: another version of gridscan may cut it otherwise."""
+    return Grid(grid_of(study).axes, storage.block_shape(path))
+
+
 def write_block(store: str, index: Index) -> None:
     """Evaluate one block and write it. All it needs is the store, which carries its study."""
     study = _study(_study_text(store))
-    grid = grid_of(study)
+    grid = _grid_in(store, study)
     storage.write(store, grid.region(index), evaluate(study, grid.values(index)))
 
 
@@ -264,9 +272,10 @@ def _on_cluster(store: str, blocks: list[Index], client: Any, report: Report) ->
 def status(study: Study, out: str | Path = "cubes") -> dict[str, Any]:
     """How many blocks of a study are in its store."""
     path = store_path(study, out)
-    total = math.prod(grid_of(study).blocks_per_axis)
-    done = len(storage.complete_blocks(path)) if storage.is_store(path) else 0
-    return {"store": str(path), "blocks": total, "done": done}
+    there = storage.is_store(path)
+    grid = _grid_in(path, study) if there else grid_of(study)
+    done = len(storage.complete_blocks(path)) if there else 0
+    return {"store": str(path), "blocks": math.prod(grid.blocks_per_axis), "done": done}
 
 
 def verify(study: Study, out: str | Path = "cubes", points: int = 64) -> dict[str, Any]:

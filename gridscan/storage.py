@@ -100,12 +100,19 @@ def complete_blocks(path: str | Path) -> set[Index]:
     }
 
 
+def block_shape(path: str | Path) -> tuple[int, ...]:
+    """Shape of the store's blocks: the one truth about how a cube was cut."""
+    return tuple(zarr.open_array(str(path), path=LAST, mode="r").chunks)
+
+
 def attributes(path: str | Path) -> dict[str, Any]:
     """Root attributes of a store. Raises StoreError where there is none."""
+    if not is_store(Path(path)):
+        raise StoreError(f"{path}: no cube there")
     try:
         return dict(zarr.open_group(str(path), mode="r").attrs)
-    except (FileNotFoundError, ValueError) as error:
-        raise StoreError(f"{path}: not a cube of gridscan ({type(error).__name__})") from None
+    except ValueError as error:
+        raise StoreError(f"{path}: not a cube of gridscan ({error})") from None
 
 
 def read(path: str | Path) -> xr.Dataset:

@@ -60,8 +60,12 @@ class Card(BaseModel):
             raise CardError(f"{where}: {explain(cls, error)}") from None
 
     def canonical(self) -> str:
-        """One JSON text per content: sorted keys, every default written out."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """One JSON text per content: keys in the order of the schema, every default written out.
+
+        Entries that the user names (axes, nuisances …) keep the card's order: that of the axes
+        is the order of the cube's dimensions.
+        """
+        return self.model_dump_json()
 
     @property
     def sha256(self) -> str:

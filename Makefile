@@ -1,0 +1,27 @@
+# One virtual environment, made on first use and again when the dependencies change.
+VENV ?= .venv
+PYTHON ?= python3
+RUN = $(VENV)/bin/
+
+.PHONY: scan test bench clean
+.DEFAULT_GOAL := scan
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	touch $@
+
+scan: $(VENV)/installed  ## the main job: real COHERENT counts → cube, picture, best fit, intervals
+	$(RUN)gridscan run csi-2021-ee-ud --plot csi-2021-ee-ud.png
+
+test: $(VENV)/installed  ## style, types, tests
+	$(RUN)ruff format --check .
+	$(RUN)ruff check .
+	$(RUN)mypy
+	$(RUN)pytest
+
+bench: $(VENV)/installed  ## speed and memory, as a table
+	$(RUN)python benchmarks/figures.py
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,85 @@
+"""What every model, flux and form factor has to satisfy: contracts that plug-ins can run too.
+
+from gridscan.testing import check_flux
+def test_my_source(): check_flux(MySource(...).species())
+"""
+
+from collections.abc import Sequence
+from types import ModuleType
+
+import numpy as np
+import xarray as xr
+
+from gridscan.physics.fluxes.species import Species
+from gridscan.physics.models import sm
+from gridscan.physics.models.parameters import tree_level
+from gridscan.physics.nuclides import Nuclide, target
+from gridscan.physics.quadrature import panels
+from gridscan.schema import FLAVOURS
+
+CHARGES = tree_level(0.23857)
+
+
+def example_target() -> xr.Dataset:
+    """One kilogram of caesium iodide."""
+    return target(
+        [Nuclide("Cs", 55, 133, 132.905452, 1.0), Nuclide("I", 53, 127, 126.904472, 1.0)], 1.0
+    )
+
+
+def check_form_factor(form_factor) -> None:
+    """F(0) = 1, quadratic and falling at small q, bounded by one, smooth where series take over."""
+    mass_number = np.array([12.0, 40.0, 133.0])[:, None]
+    small = np.array([0.0, 1e-6, 1e-3, 1e-2, 0.1, 1.0, 5.0])
+    near = form_factor(small, mass_number)
+    assert np.all(near[:, 0] == 1)
+    assert np.all(np.diff(near[:, 2:], axis=1) < 0), "the form factor must fall with q"
+    curvature = (1 - near[:, 4:]) / small[4:] ** 2
+    np.testing.assert_allclose(curvature[:, 0], curvature[:, 1], rtol=1e-2)
+    momentum = np.geomspace(1e-6, 300, 20001)
+    values = form_factor(momentum, mass_number)
+    assert np.all(np.abs(values) <= 1)
+    assert np.abs(np.diff(values)).max() < 2e-3, "the form factor jumps"
+    labelled = form_factor(xr.DataArray(momentum, dims="q"), xr.DataArray([40.0], dims="nuclide"))
+    np.testing.assert_array_equal(labelled.sel(nuclide=0), values[1])
+
+
+def check_flux(species: Sequence[Species]) -> None:
+    """Known flavours, energies normalised per species, non-negative spectra, arrivals to one."""
+    for one in species:
+        assert one.flavour in FLAVOURS
+        assert one.lines or one.continuum
+        total = sum(weight for _, weight in one.lines)
+        if one.continuum:
+            energy, weights = panels(np.linspace(one.continuum.low, one.continuum.high, 33), 16)
+            density = one.continuum.density(energy)
+            assert np.all(density >= 0)
+            total += float(weights @ density)
+        np.testing.assert_allclose(total, 1.0, rtol=1e-9, err_msg=f"energies of {one.name}")
+        if one.arrival:
+            step = one.arrival.scale_us
+            time, weights = panels(np.arange(-20 * step, 60.0, step), 16)
+            density = one.arrival.density(time)
+            assert np.all(density >= 0)
+            np.testing.assert_allclose(weights @ density, 1.0, rtol=1e-9, err_msg=one.name)
+
+
+def check_model(structure: ModuleType) -> None:
+    """Standard model at the defaults; labelled and broadcasting; non-negative; one kernel axis."""
+    nuclides = example_target()
+    default = {name: p.default for name, p in structure.PARAMETERS.items()}
+    standard = structure.coefficients(default, nuclides, CHARGES)
+    expected = sm.coefficients({}, nuclides, CHARGES)
+    heavy = standard.sel(kernel=expected["kernel"]).transpose(*expected.dims)
+    xr.testing.assert_allclose(heavy, expected)
+    assert list(standard["kernel"].values) == list(structure.KERNELS)
+    assert list(standard["flavour"].values) == list(FLAVOURS)
+    for name, parameter in structure.PARAMETERS.items():
+        assert parameter.symbol, f"{name} has no symbol"
+        assert parameter.long_name, f"{name} has no meaning"
+        values = xr.DataArray([-1.0, 0.3, 2.0], dims="point")
+        together = structure.coefficients(default | {name: values}, nuclides, CHARGES)
+        for i, value in enumerate(values.values):
+            alone = structure.coefficients(default | {name: value}, nuclides, CHARGES)
+            xr.testing.assert_allclose(together.isel(point=i), alone)
+            assert np.all(alone >= 0)

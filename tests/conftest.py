@@ -1,0 +1,47 @@
+"""Fixtures shared by all tests: the shipped experiment, and small studies that run in a blink."""
+
+import pytest
+
+from gridscan.cards.library import Library
+from gridscan.cards.scans import Scan
+from gridscan.cards.study import Study
+
+CSI = "coherent-csi-2021"
+
+
+@pytest.fixture(autouse=True)
+def _own_catalog_and_cubes(monkeypatch, tmp_path):
+    """No test sees the user's catalogs or writes outside its own folder."""
+    monkeypatch.delenv("GRIDSCAN_CATALOG", raising=False)
+    monkeypatch.delenv("GRIDSCAN_CUBES", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def library() -> Library:
+    return Library()
+
+
+@pytest.fixture(scope="session")
+def csi(library):
+    """The shipped inputs of CsI 2021 with the NSI model."""
+    return library.inputs([CSI], "nsi")
+
+
+def study_of(axes: dict, **more) -> Study:
+    """A study of CsI 2021 with NSI on the given axes."""
+    card = {
+        "title": "test",
+        "model": "nsi",
+        "experiments": [CSI],
+        "conventions": "2402.16953",
+        "axes": axes,
+    } | more
+    return Library().study(Scan.from_mapping(card, "test"))
+
+
+@pytest.fixture(scope="session")
+def small() -> Study:
+    """A 24 × 24 plane of (ε_ee^u, ε_ee^d), cut into several blocks."""
+    axis = {"start": -0.5, "stop": 0.7, "num": 24}
+    return study_of({"eps_ee_u": axis, "eps_ee_d": axis})

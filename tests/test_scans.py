@@ -1,0 +1,223 @@
+"""One study, one cube: whatever computed it, in whatever order, interrupted or not."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.optimize import minimize
+
+from gridscan import evaluation, scans, storage
+from gridscan.cards.base import CardError
+from gridscan.likelihoods import Likelihood, complete
+from gridscan.statistics.poisson import deviance
+from tests.conftest import CSI, study_of
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch):
+    """Cut even a small grid into 16 blocks."""
+    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 1)
+
+
+@pytest.fixture
+def cube(small, tmp_path):
+    return storage.read(scans.run(small, tmp_path / "cubes"))
+
+
+def test_the_store_is_named_by_the_hash_and_complete_in_itself(small, cube, tmp_path):
+    path = scans.store_path(small, tmp_path / "cubes")
+    assert path.name == f"{small.key[:16]}.zarr"
+    attrs = storage.attributes(path)
+    assert attrs["sha256"] == small.key
+    assert json.loads(attrs["study"]) == json.loads(small.canonical())
+    assert "arXiv:2110.07730" in attrs["references"]
+    assert cube["eps_ee_u"].attrs["symbol"] == r"\varepsilon_{ee}^{u}"
+    assert cube["chi2"].dims == ("eps_ee_u", "eps_ee_d")
+
+
+def test_every_point_equals_a_general_minimiser_of_the_same_likelihood(small, cube):
+    joint = Likelihood.of(small.inputs)
+    (signal,) = joint.signals
+    rng = np.random.default_rng(1)
+    for _ in range(12):
+        at = {name: int(rng.integers(24)) for name in cube["chi2"].dims}
+        theta = {name: cube[name].values[i] for name, i in at.items()}
+        counts = signal.counts(complete(theta, small.inputs)).values.ravel()
+
+        def objective(alpha, counts=counts):
+            mu = counts * (1 + alpha @ joint.nuisances.on_signal) + joint.nuisances.background
+            mu = mu + alpha @ joint.nuisances.on_background
+            if (mu <= 0).any():
+                return 1e15
+            return deviance(joint.observed, mu).sum() + joint.nuisances.penalty(alpha[None])[0]
+
+        start = np.array([-counts.sum() / (counts.sum() + 300), 0, 0, 0])
+        options = {"maxiter": 20000, "maxfev": 20000, "xatol": 1e-9, "fatol": 1e-11}
+        best = min(
+            minimize(objective, x0, method="Nelder-Mead", options=options).fun
+            for x0 in (np.zeros(4), start)
+        )
+        assert cube["chi2"].isel(at).item() == pytest.approx(best, abs=1e-6)
+
+
+def test_dimensions_keep_the_order_of_the_card(tmp_path):
+    axes = {"eps_mumu_u": {"values": [0.0, 0.1, 0.2]}, "eps_ee_u": {"values": [0.0, 0.1]}}
+    study = study_of(axes)
+    cube = storage.read(scans.run(study, tmp_path))
+    assert cube["chi2"].dims == tuple(axes)
+    again = scans._study(study.canonical())
+    assert list(again.scan.axes) == list(axes)
+    assert again.key == study.key
+
+
+def test_lazy_scan_equals_the_cube(small, cube):
+    xr.testing.assert_identical(scans.lazy(small).compute().drop_attrs(), cube.load().drop_attrs())
+
+
+def test_a_slice_of_the_lazy_scan_computes_only_its_blocks(small, monkeypatch):
+    computed = []
+    whole = evaluation.evaluate
+
+    def counting(study, axes):
+        computed.append({name: len(values) for name, values in axes.items()})
+        return whole(study, axes)
+
+    monkeypatch.setattr(scans, "evaluate", counting)
+    lazy = scans.lazy(small)
+    assert math.prod(evaluation.grid_of(small).blocks_per_axis) == 16
+    assert computed == []
+    lazy["chi2"].isel(eps_ee_u=0).compute()
+    assert len(computed) == 4
+    computed.clear()
+    lazy["chi2"].isel(eps_ee_u=slice(0, 7), eps_ee_d=3).compute()
+    assert len(computed) == 2
+
+
+def test_threads_and_processes_write_the_same_cube(small, cube, tmp_path):
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        other = storage.read(scans.run(small, tmp_path / "elsewhere", client))
+    xr.testing.assert_identical(cube.load().drop_attrs(), other.load().drop_attrs())
+
+
+def test_an_interrupted_run_resumes_with_what_is_missing(small, cube, tmp_path, monkeypatch):
+    calls = []
+    whole = scans.write_block
+
+    def dies_after_five(store, index):
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        calls.append(index)
+        whole(store, index)
+
+    monkeypatch.setattr(scans, "write_block", dies_after_five)
+    with pytest.raises(KeyboardInterrupt):
+        scans.run(small, tmp_path / "again", threads=1)
+    assert scans.status(small, tmp_path / "again")["done"] == 5
+
+    def counting(store, index):
+        calls.append(index)
+        whole(store, index)
+
+    monkeypatch.setattr(scans, "write_block", counting)
+    path = scans.run(small, tmp_path / "again")
+    assert len(calls) == len(set(calls)) == 16
+    xr.testing.assert_identical(storage.read(path).load().drop_attrs(), cube.load().drop_attrs())
+    scans.run(small, tmp_path / "again")
+    assert len(calls) == 16, "a complete cube is not computed again"
+
+
+def test_failed_blocks_are_reported_and_the_others_kept(small, tmp_path, monkeypatch):
+    whole = scans.write_block
+
+    def fails_once(store, index):
+        if index == (1, 2):
+            raise OSError("disk on fire")
+        whole(store, index)
+
+    monkeypatch.setattr(scans, "write_block", fails_once)
+    with pytest.raises(
+        scans.ScanFailed, match=r"1 of 16 blocks failed, first \(1, 2\): OSError: disk on fire"
+    ):
+        scans.run(small, tmp_path)
+    assert scans.status(small, tmp_path)["done"] == 15
+    monkeypatch.setattr(scans, "write_block", whole)
+    scans.run(small, tmp_path)
+    assert scans.status(small, tmp_path)["done"] == 16
+
+
+def test_a_store_of_another_card_is_refused(small, cube, tmp_path):
+    path = scans.store_path(small, tmp_path / "cubes")
+    other = study_of({"eps_ee_u": {"values": [0.0, 0.1]}})
+    path.rename(scans.store_path(other, tmp_path / "cubes"))
+    with pytest.raises(CardError, match="holds another card"):
+        scans.run(other, tmp_path / "cubes")
+
+
+def test_verify_finds_flipped_bits_and_wrong_numbers(small, cube, tmp_path):
+    folder = tmp_path / "cubes"
+    assert scans.verify(small, folder)["good"]
+    path = scans.store_path(small, folder)
+    good = storage.read(path)["chi2"].values
+    wrong = xr.Dataset(
+        {name: storage.read(path)[name] * 1.001 for name in evaluation.variables(small)}
+    )
+    everywhere = {name: slice(None) for name in ("eps_ee_u", "eps_ee_d")}
+    storage.write(path, everywhere, wrong)
+    assert not scans.verify(small, folder)["good"]
+    assert not np.array_equal(storage.read(path)["chi2"].values, good)
+    chunk = path / "chi2" / "c" / "0" / "0"
+    data = bytearray(chunk.read_bytes())
+    data[len(data) // 2] ^= 1
+    chunk.write_bytes(data)
+    with pytest.raises(storage.StoreError, match="damaged"):
+        scans.verify(small, folder)
+
+
+def test_any_chunking_gives_the_same_numbers(small, cube, monkeypatch, tmp_path):
+    monkeypatch.setattr("gridscan.grids.BLOCKS", 1)
+    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 1000)
+    assert evaluation.grid_of(small).block == (24, 24)
+    whole = storage.read(scans.run(small, tmp_path / "whole"))
+    np.testing.assert_allclose(whole["chi2"], cube["chi2"], rtol=1e-12)
+
+
+def test_a_number_of_a_card_is_an_axis_like_any_other():
+    mass = {"sets": [f"{CSI}.mass_kg"], "values": [10.0, 14.6], "units": "kg"}
+    study = study_of({"mass_kg": mass, "eps_ee_u": {"values": [0.0, 0.2, 0.4]}})
+    both = evaluation.evaluate(study, {n: a.points() for n, a in study.scan.axes.items()})
+    assert both["chi2"].dims == ("mass_kg", "eps_ee_u")
+    alone = study_of({"eps_ee_u": {"values": [0.0, 0.2, 0.4]}})
+    plain = evaluation.evaluate(alone, {"eps_ee_u": np.array([0.0, 0.2, 0.4])})
+    np.testing.assert_allclose(both["chi2"].sel(mass_kg=14.6), plain["chi2"], rtol=1e-12)
+    ratio = both["counts"].sel(mass_kg=10.0) / both["counts"].sel(mass_kg=14.6)
+    np.testing.assert_allclose(ratio, 10 / 14.6)
+
+
+def test_an_axis_moves_all_that_it_sets():
+    together = study_of({"eps": {"sets": ["eps_ee_u", "eps_ee_d"], "values": [-0.1, 0.1]}})
+    diagonal = study_of({f"eps_ee_{q}": {"values": [-0.1, 0.1]} for q in "ud"})
+    along = evaluation.evaluate(together, {"eps": np.array([-0.1, 0.1])})["chi2"]
+    plane = evaluation.evaluate(diagonal, {f"eps_ee_{q}": np.array([-0.1, 0.1]) for q in "ud"})
+    np.testing.assert_allclose(along, np.diag(plane["chi2"]), rtol=1e-12)
+
+
+def test_optional_variables_are_saved_when_asked(tmp_path):
+    study = study_of({"eps_ee_u": {"values": [0.0, 0.1]}}, save=["pulls", "counts"])
+    cube = storage.read(scans.run(study, tmp_path))
+    assert cube["pulls"].dims == ("nuisance", "eps_ee_u")
+    assert list(cube["nuisance"].values) == [f"{CSI}.{n}" for n in ("signal", "brn", "nin", "ssb")]
+    assert cube["counts"].sel(experiment=CSI, eps_ee_u=0).item() == pytest.approx(306.4, abs=0.1)
+
+
+def test_plan_counts_points_and_blocks_and_writes_nothing(small, tmp_path):
+    it = scans.plan(small, tmp_path / "cubes")
+    assert (it.points, it.blocks) == (576, 16)
+    assert it.seconds_on_one_core > 0
+    assert not (tmp_path / "cubes").exists()

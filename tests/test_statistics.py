@@ -1,0 +1,140 @@
+"""The profiled Poisson chi-square against its slow twin, and the laws of a statistic."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from gridscan.statistics.nuisances import LinearNuisances
+from gridscan.statistics.poisson import deviance, profile
+
+
+def problem(rng, bins=12, backgrounds=2, level=10.0, sigma=0.2):
+    """A random signal, backgrounds and counts, with one pull each."""
+    signal = rng.uniform(0, level, bins)
+    each = rng.uniform(0.1, level, (backgrounds, bins))
+    on_signal = np.zeros((1 + backgrounds, bins))
+    on_signal[0] = 1
+    nuisances = LinearNuisances(
+        tuple(f"n{k}" for k in range(1 + backgrounds)),
+        on_signal,
+        np.vstack([np.zeros(bins), each]),
+        each.sum(axis=0),
+        np.full(1 + backgrounds, sigma**-2),
+    )
+    return signal, rng.poisson(signal + each.sum(axis=0)).astype(float), nuisances
+
+
+def total(expected, pulls, observed, nuisances):
+    return deviance(observed, expected).sum(axis=-1) + nuisances.penalty(pulls)
+
+
+def profiled(signal, observed, nuisances):
+    expected, pulls = profile(np.atleast_2d(signal), observed, nuisances)
+    return total(expected, pulls, observed, nuisances), pulls
+
+
+def slow_twin(signal, observed, nuisances):
+    """Minimum of the same χ² by a general-purpose minimiser that never leaves μ > 0."""
+
+    def objective(alpha):
+        scale = 1 + alpha @ nuisances.on_signal
+        mu = signal * scale + nuisances.background + alpha @ nuisances.on_background
+        if (mu < 0).any():
+            return 1e15
+        return float(deviance(observed, mu).sum() + nuisances.penalty(alpha[None])[0])
+
+    best = np.zeros(len(nuisances.names))
+    for _ in range(3):
+        best = minimize(
+            objective, best, method="Nelder-Mead",
+            options={"maxiter": 40000, "maxfev": 40000, "xatol": 1e-11, "fatol": 1e-13},
+        ).x  # fmt: skip
+    return objective(best)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("scale", [0.0, 1e-6, 1.0, 30.0, 1e5])
+def test_profile_equals_a_general_minimiser(seed, scale):
+    signal, observed, nuisances = problem(np.random.default_rng(seed))
+    found, _ = profiled(scale * signal, observed, nuisances)
+    assert found[0] == pytest.approx(
+        slow_twin(scale * signal, observed, nuisances), abs=1e-6, rel=1e-8
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_empty_bins_keep_the_prediction_positive(seed):
+    signal, observed, nuisances = problem(np.random.default_rng(seed), level=0.5, sigma=3.0)
+    found, pulls = profiled(signal, observed, nuisances)
+    mu = signal * (1 + pulls[0] @ nuisances.on_signal) + nuisances.background
+    mu += pulls[0] @ nuisances.on_background
+    assert (mu > 0).all()
+    assert found[0] == pytest.approx(slow_twin(signal, observed, nuisances), abs=2e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), split=st.integers(1, 19))
+def test_a_point_does_not_know_its_batch(seed, split):
+    signal, observed, nuisances = problem(np.random.default_rng(seed))
+    signals = np.linspace(0, 20, 20)[:, None] * signal
+    whole, _ = profiled(signals, observed, nuisances)
+    parts = [profiled(s, observed, nuisances)[0] for s in np.split(signals, [split])]
+    np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_profiling_never_raises_chi2(seed):
+    signal, observed, nuisances = problem(np.random.default_rng(seed))
+    found, _ = profiled(signal, observed, nuisances)
+    assert 0 <= found[0] <= deviance(observed, signal + nuisances.background).sum() + 1e-9
+
+
+def test_deviance_is_zero_at_the_expectation_and_only_there():
+    counts = np.array([0.0, 0.3, 1.0, 1567.0])
+    np.testing.assert_array_equal(deviance(counts, counts), 0)
+    assert (deviance(counts, counts + 0.1) > 0).all()
+    assert (deviance(counts[1:], 0.9 * counts[1:]) > 0).all()
+
+
+def test_deviance_is_what_the_likelihood_says_without_a_prediction():
+    assert deviance(np.array([0.0]), np.array([0.0]))[0] == 0
+    assert deviance(np.array([0.0]), np.array([-1.0]))[0] == 0
+    assert deviance(np.array([3.0]), np.array([0.0]))[0] == np.inf
+    assert deviance(np.array([3.0]), np.array([-1.0]))[0] == np.inf
+
+
+def test_an_occupied_bin_without_prediction_is_infinite_not_nan():
+    nothing = LinearNuisances(("n",), np.ones((1, 2)), np.zeros((1, 2)), np.zeros(2), np.ones(1))
+    found, pulls = profiled(np.array([[0.0, 5.0], [1.0, 5.0]]), np.array([2.0, 5.0]), nothing)
+    assert found[0] == np.inf
+    assert np.isfinite(found[1])
+    assert np.isfinite(pulls).all()
+
+
+def test_large_counts_are_gaussian():
+    n = np.array([1e8])
+    assert deviance(n, n + 3e4)[0] == pytest.approx(9.0, rel=1e-3)
+
+
+def test_without_pulls_the_observation_is_reproduced():
+    free = LinearNuisances(("n",), np.ones((1, 1)), np.zeros((1, 1)), np.zeros(1), np.zeros(1))
+    found, pulls = profiled(np.array([[10.0]]), np.array([17.0]), free)
+    assert found[0] == pytest.approx(0, abs=1e-9)
+    assert pulls[0, 0] == pytest.approx(0.7)
+
+
+def test_a_free_nuisance_that_nothing_feels_stays_at_zero():
+    idle = LinearNuisances(("n",), np.zeros((1, 1)), np.zeros((1, 1)), np.ones(1), np.zeros(1))
+    found, pulls = profiled(np.array([[1.0]]), np.array([3.0]), idle)
+    assert found[0] == pytest.approx(deviance(np.array([3.0]), np.array([2.0]))[0])
+    assert pulls[0, 0] == 0
+
+
+def test_no_nuisances_is_the_plain_deviance():
+    none = LinearNuisances((), np.zeros((0, 2)), np.zeros((0, 2)), np.ones(2), np.zeros(0))
+    found, pulls = profiled(np.array([[1.0, 2.0]]), np.array([3.0, 3.0]), none)
+    assert found[0] == pytest.approx(deviance(np.array([3.0, 3.0]), np.array([2.0, 3.0])).sum())
+    assert pulls.shape == (1, 0)
