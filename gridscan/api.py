@@ -16,6 +16,8 @@ from gridscan.likelihoods import FOLDED, Signal, complete
 from gridscan.schema import VARIABLES
 
 ScanLike = str | Path | Scan
+Changes = Mapping[str, Any] | None
+"""Entries of a scan card by path, e.g. {"axes.eps_ee_u.num": 51, "experiments": ["mine"]}."""
 
 
 def counts(
@@ -70,16 +72,22 @@ def _labelled(name: str, value: Any) -> Any:
     return xr.DataArray(np.asarray(value, dtype=float), dims=name, coords={name: value})
 
 
-def scan(scan: ScanLike, *, catalog: Sequence[str | Path] = ()) -> xr.Dataset:
+def scan(
+    scan: ScanLike, changes: Changes = None, *, catalog: Sequence[str | Path] = ()
+) -> xr.Dataset:
     """A scan as a lazy dataset: slice first, compute later. Raises CardError for a bad card."""
-    return scans.lazy(Library(catalog).study(scan))
+    return scans.lazy(Library(catalog).study(scan, changes))
 
 
 def plan(
-    scan: ScanLike, out: str | Path | None = None, *, catalog: Sequence[str | Path] = ()
+    scan: ScanLike,
+    out: str | Path | None = None,
+    changes: Changes = None,
+    *,
+    catalog: Sequence[str | Path] = (),
 ) -> scans.Plan:
     """What a scan will cost: points, blocks, bytes, time. Nothing is written."""
-    return scans.plan(Library(catalog).study(scan), out or cubes_folder())
+    return scans.plan(Library(catalog).study(scan, changes), out or cubes_folder())
 
 
 def run(
@@ -87,17 +95,18 @@ def run(
     out: str | Path | None = None,
     client: Any = None,
     threads: int | None = None,
+    changes: Changes = None,
     *,
     catalog: Sequence[str | Path] = (),
 ) -> xr.Dataset:
     """Compute a scan to disk, or what is missing of it, and open its cube.
 
-    out: folder of cubes (default "cubes"); client: a distributed Client, else threads.
-    Raises CardError for a bad card, ScanFailed if blocks failed (the others are kept).
+    out: folder of cubes (default "cubes"); client: a distributed Client, else threads; changes:
+    entries of the card to replace. Raises CardError for a bad card, ScanFailed if blocks failed
+    (the others are kept).
     """
-    return storage.read(
-        scans.run(Library(catalog).study(scan), out or cubes_folder(), client, threads)
-    )
+    study = Library(catalog).study(scan, changes)
+    return storage.read(scans.run(study, out or cubes_folder(), client, threads))
 
 
 def open_cube(path: str | Path) -> xr.Dataset:

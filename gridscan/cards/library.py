@@ -6,7 +6,7 @@ A root is a folder, local or at a URL that fsspec reads. Cards may sit in one fo
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -114,9 +114,10 @@ class Library:
             materials={c.material: self.load("materials", c.material) for c in cards.values()},
         )
 
-    def study(self, scan: str | Path | Scan) -> Study:
-        """A scan with all its inputs. Raises CardError."""
+    def study(self, scan: str | Path | Scan, changes: Mapping[str, Any] | None = None) -> Study:
+        """A scan with all its inputs, with `changes` to its card. Raises CardError."""
         card, where = self.scan(scan)
+        card = card.changed(changes or {})
         try:
             inputs = self.inputs(card.experiments, card.model, card.conventions)
         except CardError as error:

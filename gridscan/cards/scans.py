@@ -1,12 +1,13 @@
 """The card of a scan: a model, experiments, and the axes of the grid."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from annotated_types import MinLen
 from pydantic import Field, model_validator
 
-from gridscan.cards.base import Card
+from gridscan.cards.base import Card, CardError
 from gridscan.cards.inputs import Described
 
 Setting = float | str | dict[str, float | str]
@@ -74,6 +75,32 @@ class Scan(Described):
     axes: Annotated[dict[str, Axis], MinLen(1)]
     fixed: dict[str, Setting] = {}
     save: tuple[Literal["pulls", "counts"], ...] = ()
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """The scan with entries replaced, validated again. Raises CardError.
+
+        A change is an entry of the card by its path ("axes.eps_ee_u.num", "experiments"), or any
+        other name: a coupling or a path into the inputs, which is then fixed.
+        """
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        for path, value in changes.items():
+            first, *keys = path.split(".")
+            if first not in type(self).model_fields:
+                content.setdefault("fixed", {})[path] = value
+                continue
+            entry, last = content, first
+            for key in keys:
+                entry, last = entry.setdefault(last, {}), key
+                if not isinstance(entry, dict):
+                    raise CardError(f"{path}: no such entry in a scan card")
+            entry[last] = value
+        if not changes:
+            return self
+        card = type(self).from_mapping(content, ", ".join(changes))
+        if "experiments" in changes and "title" not in changes:
+            names = ", ".join(card.experiments)
+            return card.model_copy(update={"title": f"{card.title} [{names}]"})
+        return card
 
     @property
     def targets(self) -> dict[str, tuple[str, ...]]:

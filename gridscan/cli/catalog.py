@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gridscan.cli.common import AsJson, print_json
+from gridscan.cli.common import AsJson, Settings, print_json, settings
 
 
 def ls(
@@ -112,15 +112,12 @@ def search(
 def counts(
     experiment: Annotated[str, typer.Argument(help="An experiment's card.")],
     model: Annotated[str, typer.Option(help="A model's card.")] = "sm",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A coupling, or a card's entry by path."),
-    ] = None,
+    changes: Settings = None,
     conventions: Annotated[str | None, typer.Option(help="A conventions card.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Expected counts of an experiment: signal by flavour and nuclide, backgrounds, observed."""
-    table = _counts_table(experiment, model, conventions, _settings(settings or []))
+    table = _counts_table(experiment, model, conventions, settings(changes or []))
     if as_json:
         return print_json(table)
     print(f"{table['title']}; model {model}, conventions {table['conventions']}")
@@ -134,16 +131,16 @@ def counts(
 
 
 def _counts_table(
-    experiment: str, model: str, conventions: str | None, settings: dict[str, Any]
+    experiment: str, model: str, conventions: str | None, changes: dict[str, Any]
 ) -> dict[str, Any]:
     """Total counts of signal by nuclide and flavour, of each background, and observed."""
     from gridscan.api import counts_of, resolve
     from gridscan.cards.base import CardError
 
-    for key, value in settings.items():
+    for key, value in changes.items():
         if isinstance(value, list):
             raise CardError(f"--set {key}: found a list; allowed: one value")
-    inputs, theta = resolve(experiment, model, conventions, (), settings)
+    inputs, theta = resolve(experiment, model, conventions, (), changes)
     parts = counts_of(inputs, experiment, theta, keep=("nuclide", "flavour"))
     parts = parts.sum([d for d in parts.dims if d not in ("nuclide", "flavour")])
     card = inputs.experiments[experiment]
@@ -152,7 +149,7 @@ def _counts_table(
         "title": card.title,
         "model": model,
         "conventions": conventions or card.conventions,
-        "settings": settings,
+        "settings": changes,
         "signal": float(parts.sum()),
         "signal_parts": [
             {"nuclide": str(n), "flavour": str(f), "counts": float(parts.sel(nuclide=n, flavour=f))}
@@ -162,21 +159,3 @@ def _counts_table(
         "backgrounds": {name: float(card.background(name).sum()) for name in card.backgrounds},
         "observed": None if card.counts is None else float(card.counts.sum()),
     }
-
-
-def _settings(pairs: list[str]) -> dict[str, Any]:
-    """KEY=VALUE pairs, values as in TOML; a bare word is a string."""
-    import tomllib
-
-    from gridscan.cards.base import CardError
-
-    found = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.strip():
-            raise CardError(f"--set {pair!r}: allowed: KEY=VALUE")
-        try:
-            found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            found[key.strip()] = value.strip()
-    return found

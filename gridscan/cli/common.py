@@ -1,6 +1,7 @@
 """What the commands share: options, errors, printing."""
 
 import json
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,13 +18,44 @@ CardName = Annotated[str, typer.Argument(metavar="CARD", help="A scan by name, o
 CubePath = Annotated[Path, typer.Argument(metavar="CUBE", help="The folder of a saved cube.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of cubes.  [default: cubes]")]
+Experiments = Annotated[
+    list[str] | None, typer.Option("--experiment", help="Use this experiment; may be repeated.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change an entry by its path; may be repeated."
+    ),
+]
 Level = Annotated[float, typer.Option(help="Confidence level.", min=0.0, max=1.0)]
 
 
-def study_of(card: str) -> "Study":
+def study_of(
+    card: str, experiments: list[str] | None = None, pairs: list[str] | None = None
+) -> "Study":
+    """The study of a card, with --experiment and --set applied. Raises CardError."""
     from gridscan.cards.library import Library
 
-    return Library().study(card)
+    changes = settings(pairs or [])
+    if experiments:
+        changes["experiments"] = experiments
+    return Library().study(card, changes)
+
+
+def settings(pairs: list[str]) -> dict[str, Any]:
+    """KEY=VALUE pairs, values as in TOML; a bare word is a string. Raises CardError."""
+    from gridscan.cards.base import CardError
+
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise CardError(f"--set {pair!r}: allowed: KEY=VALUE")
+        try:
+            found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key.strip()] = value.strip()
+    return found
 
 
 def folder(out: Path | None) -> Path:

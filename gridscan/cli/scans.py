@@ -9,7 +9,9 @@ import typer
 from gridscan.cli.common import (
     AsJson,
     CardName,
+    Experiments,
     Out,
+    Settings,
     check_picture,
     folder,
     interval_list,
@@ -23,11 +25,17 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def plan(card: CardName, out: Out = None, as_json: AsJson = False) -> None:
+def plan(
+    card: CardName,
+    experiments: Experiments = None,
+    changes: Settings = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
     """Say what a scan will cost: points, blocks, bytes, memory and time. Writes nothing."""
     from gridscan import scans
 
-    it = scans.plan(study_of(card), folder(out))
+    it = scans.plan(study_of(card, experiments, changes), folder(out))
     if as_json:
         return print_json(it.as_dict())
     axes = " × ".join(f"{name} ({n})" for name, n in it.axes.items())
@@ -42,6 +50,8 @@ def plan(card: CardName, out: Out = None, as_json: AsJson = False) -> None:
 
 def run(
     card: CardName,
+    experiments: Experiments = None,
+    changes: Settings = None,
     out: Out = None,
     workers: Annotated[
         int | None, typer.Option(help="Local cluster of N processes.", min=1)
@@ -59,7 +69,7 @@ def run(
 
     if sum(given is not None for given in (workers, threads, scheduler)) > 1:
         raise CardError("give one of --threads, --workers, --scheduler")
-    study = study_of(card)
+    study = study_of(card, experiments, changes)
     if plot is not None:
         check_picture(plot)
     with (
@@ -160,11 +170,17 @@ def _print_summary(cube: "xr.Dataset") -> None:
             print(f"90 % CL  {name}{which}: {union(found)}")
 
 
-def status(card: CardName, out: Out = None, as_json: AsJson = False) -> None:
+def status(
+    card: CardName,
+    experiments: Experiments = None,
+    changes: Settings = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
     """Say how much of a scan is in its store."""
     from gridscan import scans
 
-    it = scans.status(study_of(card), folder(out))
+    it = scans.status(study_of(card, experiments, changes), folder(out))
     if as_json:
         return print_json(it)
     print(f"{it['done']} of {it['blocks']} blocks in {it['store']}")
@@ -172,6 +188,8 @@ def status(card: CardName, out: Out = None, as_json: AsJson = False) -> None:
 
 def verify(
     card: CardName,
+    experiments: Experiments = None,
+    changes: Settings = None,
     out: Out = None,
     points: Annotated[int, typer.Option(help="Points to compute again.", min=1)] = 64,
     as_json: AsJson = False,
@@ -179,7 +197,7 @@ def verify(
     """Read every chunk of a cube (checksums) and compute a sample of its points again."""
     from gridscan import scans
 
-    it = scans.verify(study_of(card), folder(out), points)
+    it = scans.verify(study_of(card, experiments, changes), folder(out), points)
     if as_json:
         print_json(it)
     else:
@@ -189,7 +207,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def check(card: CardName) -> None:
+def check(card: CardName, experiments: Experiments = None, changes: Settings = None) -> None:
     """Validate a scan card and everything that it refers to. Writes nothing."""
-    study = study_of(card)
+    study = study_of(card, experiments, changes)
     print(f"{card}: good ({' × '.join(map(str, study.shape))} points, sha256 {study.key[:16]}…)")

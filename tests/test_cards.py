@@ -1,0 +1,238 @@
+"""Bad input gets one clear line and exit status 2, and leaves nothing behind."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from gridscan import cli
+from gridscan.cards.base import CardError
+from gridscan.cards.library import KINDS, Library, shipped_root
+from tests.conftest import CSI
+
+SCAN = """
+title = "a scan"
+model = "nsi"
+experiments = ["coherent-csi-2021"]
+conventions = "2402.16953"
+[axes]
+eps_ee_u = { start = -1.0, stop = 1.0, num = 5 }
+"""
+EXPERIMENT = (Path(shipped_root()) / "experiments" / f"{CSI}.toml").read_text()
+
+BAD_SCANS = {
+    "unknown key": (("title =", "titel ="), "titel: unknown key 'titel'; did you mean 'title'?"),
+    "missing axes": (
+        ("[axes]\neps_ee_u = { start = -1.0, stop = 1.0, num = 5 }", ""),
+        "axes: missing",
+    ),
+    "wrong type": (
+        ("num = 5", 'num = "5"'),
+        'axes.eps_ee_u.num: found "5"; allowed: a valid integer',
+    ),
+    "num = 0": (
+        ("num = 5", "num = 0"),
+        "axes.eps_ee_u.num: found 0; allowed: greater than or equal to 2",
+    ),
+    "start = stop": (
+        ("stop = 1.0", "stop = -1.0"),
+        "axes.eps_ee_u: empty range: start -1, stop -1",
+    ),
+    "unknown axis": (
+        ("eps_ee_u", "eps_e_u"),
+        "axes.eps_e_u: unknown parameter 'eps_e_u'; did you mean",
+    ),
+    "unknown experiment": (
+        ("csi-2021", "csi-2022"),
+        "unknown experiment 'coherent-csi-2022'; did you",
+    ),
+    "NaN": (
+        ("start = -1.0", "start = nan"),
+        "axes.eps_ee_u.start: found NaN; allowed: a finite number",
+    ),
+    "infinity": (
+        ("stop = 1.0", "stop = inf"),
+        "axes.eps_ee_u.stop: found Infinity; allowed: a finite",
+    ),
+    "log through zero": (
+        ("num = 5", 'num = 5, scale = "log"'),
+        "start: found -1; allowed: above 0",
+    ),
+    "range and list": (("num = 5", "num = 5, values = [1.0]"), "values: excludes start, stop, num"),
+    "half a range": ((", num = 5", ""), "axes.eps_ee_u: missing num (or give values)"),
+    "unknown model": (('"nsi"', '"nsl"'), "unknown model 'nsl'; did you mean 'nsi'?"),
+    "no such path": (
+        ("eps_ee_u = {", 'm = { sets = ["coherent-csi-2021.mass"],'),
+        "coherent-csi-2021.mass: unknown key 'mass' of coherent-csi-2021; did you mean 'mass_kg'",
+    ),
+    "set twice": (
+        ("[axes]", '[axes]\ntwo = { sets = ["eps_ee_u"], values = [0.0] }'),
+        "axes.eps_ee_u: 'eps_ee_u' is already set by axes.two",
+    ),
+    "broken TOML": (("[axes]", "[axes"), "not valid TOML"),
+}
+
+BAD_EXPERIMENTS = {
+    "negative mass": (
+        ("mass_kg = 14.6", "mass_kg = -14.6"),
+        "mass_kg: found -14.6; allowed: greater than 0",
+    ),
+    "wrong unit": (
+        ("mass_kg = 14.6", "mass_g = 14600.0"),
+        "unknown key 'mass_g'; wrong unit, write 'mass_kg'",
+    ),
+    "missing table": (("[bins]", "[bin]"), "bin: unknown key 'bin'; did you mean 'bins'?"),
+    "unknown kind": (
+        ('"gamma"', '"gama"'),
+        "response.resolution.kind: found 'gama'; allowed: 'gamma', ",
+    ),
+    "lost light yield": (
+        ("light_yield_pe_per_kevee = 13.35\n", ""),
+        "response: observable 'pe' needs light_yield_pe_per_kevee",
+    ),
+    "bins in disorder": (("pe = [8, 12, 16", "pe = [8, 16, 12"), "bins.pe: edges must increase"),
+    "missing counts": (
+        ("    [1, 5, 4, 6, 5, 7, 7, 5, 30, 65, 62],\n", ""),
+        "observed: found (7, 11) counts",
+    ),
+    "missing table file": (
+        ("expected = 1286\n", ""),
+        "backgrounds.ssb: give either counts, or expected and shape",
+    ),
+    "unknown source": (
+        ('"sns-2021"', '"sns-2012"'),
+        "unknown source 'sns-2012'; did you mean 'sns-2021'?",
+    ),
+    "unknown component": (
+        ('scales = ["brn"]', 'scales = ["bnr"]'),
+        "nuisances.brn.scales: unknown component 'bnr'; did you mean 'brn'?",
+    ),
+    "key in a record": (
+        ("b_per_kevee", "b_per_kev"),
+        "unknown key 'b_per_kev'; wrong unit, write 'b_per_kevee'",
+    ),
+}
+
+
+def gridscan(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
+    """Exit status, output and errors of a command line, in this process."""
+    monkeypatch.setattr(sys, "argv", ["gridscan", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    out, err = capsys.readouterr()
+    return int(stop.value.code or 0), out, err
+
+
+def refused(monkeypatch, capsys, tmp_path, card: Path, message: str) -> None:
+    """A run of the card ends in one line with the message, and nothing is written."""
+    before = sorted(tmp_path.rglob("*"))
+    status, out, err = gridscan(monkeypatch, capsys, "run", card)
+    assert status == 2
+    assert out == ""
+    assert err.startswith("gridscan: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("mistake", BAD_SCANS)
+def test_a_bad_scan_is_refused_in_one_line(mistake, tmp_path, monkeypatch, capsys):
+    (old, new), message = BAD_SCANS[mistake]
+    assert old in SCAN
+    card = tmp_path / "mine.toml"
+    card.write_text(SCAN.replace(old, new))
+    refused(monkeypatch, capsys, tmp_path, card, message)
+
+
+@pytest.mark.parametrize("mistake", BAD_EXPERIMENTS)
+def test_a_bad_experiment_is_refused_in_one_line(mistake, tmp_path, monkeypatch, capsys):
+    (old, new), message = BAD_EXPERIMENTS[mistake]
+    assert old in EXPERIMENT
+    catalog = tmp_path / "catalog" / "experiments"
+    catalog.mkdir(parents=True)
+    (catalog / "mine.toml").write_text(EXPERIMENT.replace(old, new))
+    monkeypatch.setenv("GRIDSCAN_CATALOG", str(tmp_path / "catalog"))
+    card = tmp_path / "scan.toml"
+    card.write_text(SCAN.replace(CSI, "mine"))
+    refused(monkeypatch, capsys, tmp_path, card, message)
+
+
+def test_the_error_names_the_file(tmp_path, monkeypatch, capsys):
+    card = tmp_path / "mine.toml"
+    card.write_text(SCAN.replace("num = 5", "num = 1"))
+    status, _, err = gridscan(monkeypatch, capsys, "check", card)
+    assert status == 2
+    assert str(card) in err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nothing", "unknown scan 'nothing'"),
+        ("nothing.toml", "nothing.toml: no such file"),
+    ],
+)
+def test_a_card_that_is_not_there_is_refused(name, message, tmp_path, monkeypatch, capsys):
+    refused(monkeypatch, capsys, tmp_path, Path(name), message)
+
+
+def test_tables_beside_a_card_are_read_by_column(tmp_path, monkeypatch):
+    text = (
+        EXPERIMENT[: EXPERIMENT.index("observed = [")]
+        + 'observed = { table = "t/n.csv", column = "n" }\n\n'
+    )
+    text += EXPERIMENT[EXPERIMENT.index("[response]") :]
+    (tmp_path / "mine.toml").write_text(text)
+    library = Library([tmp_path])
+    with pytest.raises(CardError, match=r"table 't/n.csv' is missing"):
+        library.load("experiments", "mine")
+    (tmp_path / "t").mkdir()
+    table = tmp_path / "t" / "n.csv"
+    table.write_text("# source\npe,n\n" + "".join(f"8,{i}\n" for i in range(88)))
+    assert library.load("experiments", "mine").counts.tolist() == list(range(88))
+    table.write_text("pe,m\n8,1\n")
+    with pytest.raises(CardError, match=r"unknown column 'n'; allowed: m, pe"):
+        library.load("experiments", "mine")
+    table.write_text("pe,n\n8,many\n")
+    with pytest.raises(CardError, match="an entry that is no number"):
+        library.load("experiments", "mine")
+
+
+def test_two_cards_of_one_name_are_refused(tmp_path):
+    (tmp_path / f"{CSI}.toml").write_text(EXPERIMENT)
+    with pytest.raises(CardError, match="rename one"):
+        Library([tmp_path]).load("experiments", CSI)
+
+
+def test_a_catalog_that_is_not_there_is_refused():
+    with pytest.raises(CardError, match=r"'/nowhere/at/all' is not a folder"):
+        Library(["/nowhere/at/all"]).load("experiments", CSI)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_shipped_cards_are_valid_and_say_where_they_come_from(kind, library):
+    assert library.files[kind]
+    for name in library.files[kind]:
+        card = library.load(kind, name)
+        assert card.references or kind == "materials"
+        again = KINDS[kind].model_validate_json(card.canonical())
+        assert again == card
+        assert again.sha256 == card.sha256
+
+
+def test_the_hash_follows_the_content_alone(library, tmp_path):
+    text = Path(library.files["scans"]["csi-2021-ee-ud"]).read_text()
+    copy = tmp_path / "another-name.toml"
+    copy.write_text("# a comment\n" + text.replace("num = 201", "num   =   201"))
+    assert library.study(copy).key == library.study("csi-2021-ee-ud").key
+    copy.write_text(text.replace("201", "202"))
+    assert library.study(copy).key != library.study("csi-2021-ee-ud").key
+
+
+def test_the_hash_follows_the_inputs(library, tmp_path):
+    text = EXPERIMENT.replace("mass_kg = 14.6", "mass_kg = 14.7")
+    (tmp_path / "mine.toml").write_text(text)
+    (tmp_path / "scan.toml").write_text(SCAN.replace(CSI, "mine"))
+    heavier = Library([tmp_path]).study("scan").key
+    (tmp_path / "mine.toml").write_text(EXPERIMENT)
+    assert Library([tmp_path]).study("scan").key != heavier

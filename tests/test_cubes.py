@@ -1,0 +1,131 @@
+"""What a cube answers: profiles, intervals, contours, best fits, sums, pictures."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import gridscan
+from gridscan import plots, scans, storage
+from gridscan.cubes import threshold
+
+
+def paraboloid(num=81, experiment="one"):
+    """χ² = 3 + (x − 0.25)²/0.1² + (y + 0.5)²/0.2² + z²."""
+    axes = {
+        "x": np.linspace(-1, 1, num),
+        "y": np.linspace(-2, 1, num),
+        "z": np.array([-0.5, 0.0, 0.7]),
+    }
+    x, y, z = (xr.DataArray(v, dims=n, coords={n: v}) for n, v in axes.items())
+    chi2 = 3 + ((x - 0.25) / 0.1) ** 2 + ((y + 0.5) / 0.2) ** 2 + z**2
+    by = chi2.expand_dims(experiment=[experiment])
+    return xr.Dataset({"chi2": chi2, "chi2_by_experiment": by})
+
+
+@pytest.mark.parametrize(
+    ("cl", "dof", "level"), [(0.9, 1, 2.706), (0.95, 1, 3.841), (0.9, 2, 4.605), (0.95, 2, 5.991)]
+)
+def test_thresholds_are_the_quantiles_of_chi2(cl, dof, level):
+    assert threshold(cl, dof) == pytest.approx(level, abs=5e-4)
+
+
+def test_a_profile_is_the_minimum_over_the_others():
+    cube = paraboloid()
+    delta = cube.gridscan.delta()
+    assert float(delta.min()) == 0
+    assert delta.attrs["units"] == "1"
+    xr.testing.assert_allclose(cube.gridscan.profile("x"), delta.min(["y", "z"]))
+    assert cube.gridscan.profile("y", "x").dims == ("y", "x")
+
+
+def test_intervals_of_a_parabola_are_exact():
+    found = paraboloid().gridscan.intervals("x", cl=0.9)
+    half = 0.1 * np.sqrt(threshold(0.9, 1))
+    np.testing.assert_allclose(found, [[0.25 - half, 0.25 + half]], atol=1e-6)
+    assert not found["at_edge"].any()
+
+
+def test_intervals_say_where_they_meet_the_edge_of_the_scan():
+    cube = paraboloid().isel(x=slice(0, 51))
+    found = cube.gridscan.intervals("x")
+    assert found.values[-1, 1] == cube["x"].values[-1]
+    assert found["at_edge"].values.tolist() == [[False, True]]
+    assert cube.gridscan.intervals("z").values.tolist() == [[-0.5, 0.7]]
+
+
+def test_several_minima_give_several_intervals():
+    x = np.linspace(-1, 2, 301)
+    cube = xr.Dataset({"chi2": ("x", 50 * (x * (1 - x)) ** 2)}, coords={"x": x})
+    low, high = cube.gridscan.intervals("x").values
+    assert low[0] < 0 < low[1] < 0.5 < high[0] < 1 < high[1]
+    np.testing.assert_allclose(low, 1 - high[::-1], atol=1e-6)
+
+
+def test_contours_enclose_the_ellipse():
+    (line,) = paraboloid(201).gridscan.contours(cl=0.9, x="x", y="y")
+    x, y = line.sel(axis="x"), line.sel(axis="y")
+    radius = ((x - 0.25) / 0.1) ** 2 + ((y + 0.5) / 0.2) ** 2
+    np.testing.assert_allclose(radius, threshold(0.9, 2), rtol=2e-2)
+
+
+def test_best_fit_is_the_lowest_point():
+    best = paraboloid().gridscan.best_fit()
+    assert {n: float(best[n]) for n in "xyz"} == pytest.approx({"x": 0.25, "y": -0.5, "z": 0})
+
+
+def test_a_value_off_the_grid_is_refused():
+    cube = paraboloid()
+    assert float(cube.gridscan.at(x=0.2501)["x"]) == pytest.approx(0.25)
+    with pytest.raises(ValueError, match=r"x: found 7; allowed: -1 to 1"):
+        cube.gridscan.at(x=7)
+    with pytest.raises(ValueError, match="unknown axis 'w'; allowed: x, y, z"):
+        cube.gridscan.profile("w")
+
+
+def test_combining_adds_chi2_and_refuses_to_count_twice():
+    one, two = paraboloid(experiment="one"), paraboloid(experiment="two")
+    both = one.gridscan.combine(two)
+    xr.testing.assert_allclose(both["chi2"], 2 * one["chi2"])
+    assert list(both["experiment"].values) == ["one", "two"]
+    with pytest.raises(ValueError, match="counted twice"):
+        one.gridscan.combine(one)
+    with pytest.raises(ValueError, match="axis 'x' differs"):
+        one.gridscan.combine(paraboloid(41, "two"))
+
+
+def test_a_dataset_that_is_no_cube_says_so():
+    with pytest.raises(ValueError, match="no variable 'chi2'"):
+        xr.Dataset().gridscan.delta()
+
+
+def test_pictures_carry_labels_levels_and_points(small, tmp_path):
+    cube = storage.read(scans.run(small, tmp_path))
+    ax = cube.gridscan.plot()
+    assert ax.get_xlabel() == r"$\varepsilon_{ee}^{u}$"
+    assert ax.get_ylabel() == r"$\varepsilon_{ee}^{d}$"
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == [r"$1\sigma$", "90 %", r"$2\sigma$", "best fit", "standard model"]
+    path = plots.save(ax, tmp_path / "regions.png")
+    assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    line = cube.gridscan.at(eps_ee_d=0.0).gridscan.plot()
+    assert line.get_ylabel() == r"$\Delta\chi^2$"
+
+
+def test_units_are_part_of_a_label():
+    mass = xr.DataArray([1.0], attrs={"symbol": "M_{Z'}", "units": "GeV"})
+    assert plots.label(mass) == "$M_{Z'}$ [GeV]"
+
+
+def test_the_standard_model_point_is_known_to_the_cube(small, tmp_path):
+    cube = storage.read(scans.run(small, tmp_path))
+    assert cube.gridscan.standard_model() == {"eps_ee_u": 0.0, "eps_ee_d": 0.0}
+    assert cube.isel(eps_ee_u=slice(0, 2)).gridscan.standard_model() is None
+
+
+def test_saved_cubes_are_found_by_what_they_hold(small, tmp_path):
+    path = scans.run(small, tmp_path / "cubes")
+    catalog = gridscan.open_catalog(cubes=tmp_path / "cubes")
+    (hit,) = catalog.cubes.search(experiment="coherent-csi-2021", model="nsi", axis="eps_ee_u")
+    assert hit.path == path
+    assert hit.open()["chi2"].shape == (24, 24)
+    assert catalog.cubes.search(axis="eps_mumu_u") == []
