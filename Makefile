@@ -21,7 +21,7 @@ test: $(VENV)/installed  ## style, types, tests
 	$(RUN)pytest
 
 bench: $(VENV)/installed  ## speed and memory, as a table
-	$(RUN)python benchmarks/figures.py
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(RUN)python benchmarks/figures.py
 
 clean:
 	rm -rf $(VENV)
