@@ -1,5 +1,6 @@
 """Fixtures shared by all tests: the shipped experiment, and small studies that run in a blink."""
 
+import hypothesis
 import pytest
 
 from gridscan.cards.library import Library
@@ -7,6 +8,10 @@ from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
 
 CSI = "coherent-csi-2021"
+
+# Machines differ in speed; a law does not.
+hypothesis.settings.register_profile("gridscan", deadline=None)
+hypothesis.settings.load_profile("gridscan")
 
 
 @pytest.fixture(autouse=True)

@@ -74,7 +74,7 @@ def test_empty_bins_keep_the_prediction_positive(seed):
     assert found[0] == pytest.approx(slow_twin(signal, observed, nuisances), abs=2e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), split=st.integers(1, 19))
 def test_a_point_does_not_know_its_batch(seed, split):
     signal, observed, nuisances = problem(np.random.default_rng(seed))
@@ -84,7 +84,7 @@ def test_a_point_does_not_know_its_batch(seed, split):
     np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_profiling_never_raises_chi2(seed):
     signal, observed, nuisances = problem(np.random.default_rng(seed))
