@@ -25,15 +25,33 @@ def threshold(cl: float, dof: int) -> float:
 
 
 def crossings(x: np.ndarray, y: np.ndarray, level: float) -> np.ndarray:
-    """Where the curve y(x) crosses `level`: roots of its cubic spline between the grid points."""
-    from scipy.interpolate import make_interp_spline
+    """Where the curve y(x) crosses `level`: roots of the cubic through the four nearest points.
+
+    Next to a point that is not finite, the last finite one.
+    """
+    from scipy.interpolate import BarycentricInterpolator
     from scipy.optimize import brentq
 
-    curve = make_interp_spline(x, y - level, k=min(3, len(x) - 1))
-    above = y > level
-    return np.array(
-        [brentq(curve, x[i], x[i + 1]) for i in np.flatnonzero(above[1:] != above[:-1])]
-    )
+    def between(i: int) -> float:
+        near = slice(max(0, min(i - 1, len(x) - 4)), min(len(x), max(i + 3, 4)))
+        if not np.isfinite(y[[i, i + 1]]).all():
+            return x[i] if np.isfinite(y[i]) else x[i + 1]
+        if not np.isfinite(y[near]).all():
+            near = slice(i, i + 2)
+        middle = x[near].mean()
+        cubic = BarycentricInterpolator(x[near] - middle, y[near] - level)
+        ends = cubic(x[[i, i + 1]] - middle)
+        if ends[0] * ends[1] >= 0:
+            return x[i + int(np.argmin(abs(ends)))]
+        return middle + brentq(cubic, x[i] - middle, x[i + 1] - middle)
+
+    above = ~(y <= level)
+    return np.array([between(i) for i in np.flatnonzero(above[1:] != above[:-1])])
+
+
+def is_log(coordinate: xr.DataArray) -> bool:
+    """Whether an axis was scanned in equal ratios."""
+    return coordinate.attrs.get("scale") == "log"
 
 
 @xr.register_dataset_accessor("gridscan")
@@ -82,51 +100,57 @@ class Cube:
         where = {}
         for name, value in values.items():
             grid = self._dataset[self._axis(name)].values
-            i = int(np.argmin(np.abs(grid - value)))
-            steps = np.diff(grid)[max(0, i - 1) : i + 1]
-            if abs(grid[i] - value) > (steps.max() / 2 if steps.size else 0) * (1 + 1e-9):
-                raise ValueError(f"{name}: found {value:g}; allowed: {grid[0]:g} to {grid[-1]:g}")
+            i = int(np.argmin(np.abs(grid - float(value))))
+            step = np.abs(np.diff(grid)[max(0, i - 1) : i + 1]).max(initial=1e-9 * abs(grid[i]))
+            if not abs(grid[i] - value) <= step * (0.5 + 1e-9):
+                raise ValueError(
+                    f"{name}: found {value:g}; allowed: {grid.min():g} to {grid.max():g}"
+                )
             where[name] = i
         return self._dataset.isel(where)
 
     def standard_model(self, *, without: str = "") -> dict[str, float] | None:
-        """The standard-model point on the axes (but for one), or None where it is off the grid.
+        """The standard-model point on the axes (but for one); None where the scan has none.
 
-        Axes that set no coupling have no standard-model value: then None too.
+        That is: outside the scanned range, with an axis that sets no coupling, or with couplings
+        fixed to anything else.
         """
-        point: dict[str, float] = {}
-        defaults = self._defaults()
-        for name in self.axes:
-            if name == without:
-                continue
-            if name not in defaults:
-                return None
-            point[name] = defaults[name]
-        try:
-            self.at(**point)
-        except ValueError:
+        study = json.loads(self._dataset.attrs.get("study", "null"))
+        if study is None:
             return None
-        return point
-
-    def _defaults(self) -> dict[str, float]:
-        """Standard-model value of each axis that sets couplings, from the cube's own study."""
-        if "study" not in self._dataset.attrs:
-            return {}
-        study = json.loads(self._dataset.attrs["study"])
         from gridscan.physics.models import STRUCTURES
 
         parameters = STRUCTURES[study["inputs"]["model"]["structure"]].PARAMETERS
-        found = {}
+        for name, value in study["scan"]["fixed"].items():
+            if name in parameters and value != parameters[name].default:
+                return None
+        point: dict[str, float] = {}
         for name, axis in study["scan"]["axes"].items():
-            values = {parameters[t].default for t in axis["sets"] or [name] if t in parameters}
-            if len(values) == 1:
-                found[name] = values.pop()
-        return found
+            if name == without or name not in self._dataset.coords:
+                continue
+            targets = axis["sets"] or [name]
+            defaults = {parameters[t].default if t in parameters else np.nan for t in targets}
+            grid = self._dataset[name].values
+            if len(defaults) > 1 or not grid.min() <= min(defaults) <= grid.max():
+                return None
+            point[name] = defaults.pop()
+        return point
+
+    def alone(self, name: str) -> xr.Dataset | None:
+        """The line along one axis with all others at the standard model, if the grid has it."""
+        point = self.standard_model(without=name)
+        if point is None:
+            return None
+        for other, value in point.items():
+            grid = self._dataset[other].values
+            if np.abs(grid - value).min() > 1e-6 * np.ptp(grid):
+                return None
+        return self.at(**point)
 
     def best_fit(self) -> xr.Dataset:
         """The grid point of least χ²: chi2 and the value of every axis, as scalars."""
         chi2 = self.chi2
-        where = np.unravel_index(int(np.argmin(chi2.values)), chi2.shape)
+        where = np.unravel_index(int(np.nanargmin(chi2.values)), chi2.shape)
         return self._dataset.isel(dict(zip(chi2.dims, where, strict=True)))
 
     def intervals(self, name: str, cl: float = 0.9, dof: int = 1) -> xr.DataArray:
@@ -135,11 +159,16 @@ class Cube:
         Returns dims (interval, bound) with bound "low", "high", in the axis' unit; coordinate
         `at_edge` is true where the interval goes on beyond the scanned range.
         """
-        profile = self.profile(name)
+        if dof < 1:
+            raise ValueError(f"dof: found {dof}; allowed: 1 or more")
+        profile = self.profile(name).sortby(name)
         x, y = profile[name].values, profile.values
+        if np.isnan(y).any():
+            raise ValueError("the cube is incomplete: run its card again")
         level = threshold(cl, dof)
         inside = y <= level
-        edges = crossings(x, y, level)
+        scale, back = (np.log, np.exp) if is_log(profile[name]) else (np.asarray, np.asarray)
+        edges = back(crossings(scale(x), y, level))
         bounds = np.concatenate([x[:1][inside[:1]], edges, x[-1:][inside[-1:]]])
         at_edge = np.zeros(len(bounds), dtype=bool)
         at_edge[:1] |= inside[0]
@@ -166,19 +195,27 @@ class Cube:
 
         x, y = self._plane(x, y)
         delta = self.profile(y, x)
-        lines = contour_generator(delta[x].values, delta[y].values, delta.values).lines(
-            threshold(cl, dof)
-        )
-        return [
-            xr.DataArray(np.asarray(line), dims=("vertex", "axis"), coords={"axis": [x, y]})
+        if min(delta.shape) < 2:
+            raise ValueError(f"contours need two values of {x} and {y}")
+        scales = [(np.log, np.exp) if is_log(delta[n]) else (np.asarray,) * 2 for n in (x, y)]
+        across, up = (scale[0](delta[n].values) for scale, n in zip(scales, (x, y), strict=True))
+        lines = contour_generator(across, up, delta.values).lines(threshold(cl, dof))
+        back = [
+            [scale[1](column) for scale, column in zip(scales, line.T, strict=True)]
             for line in lines
+        ]
+        return [
+            xr.DataArray(np.transpose(line), dims=("vertex", "axis"), coords={"axis": [x, y]})
+            for line in back
         ]
 
     def _plane(self, x: str | None, y: str | None) -> tuple[str, str]:
         if len(self.axes) < 2:
-            raise ValueError(f"contours need two axes; this cube has {', '.join(self.axes)}")
+            raise ValueError(f"contours need two axes; this cube has {len(self.axes)}")
         x = self._axis(x) if x else next(a for a in self.axes if a != y)
         y = self._axis(y) if y else next(a for a in self.axes if a != x)
+        if x == y:
+            raise ValueError(f"contours need two axes; found {x!r} twice")
         return x, y
 
     def combine(self, *others: xr.Dataset) -> xr.Dataset:
@@ -189,16 +226,20 @@ class Cube:
         """
         cubes = [self._dataset, *others]
         for other in others:
-            for name in self.axes:
-                if name not in other.coords or not np.array_equal(
-                    self._dataset[name].values, other[name].values
-                ):
-                    raise ValueError(f"axis {name!r} differs between the cubes")
+            self._check_same_grid(other)
+        studies = [json.loads(cube.attrs.get("study", "null")) for cube in cubes]
+        _check_independent([study for study in studies if study])
         names = [str(e) for cube in cubes for e in cube["experiment"].values]
         if len(set(names)) < len(names):
             raise ValueError(f"an experiment is counted twice: {', '.join(names)}")
         total = sum((cube["chi2"] for cube in others), start=self.chi2)
-        parts = xr.concat([cube["chi2_by_experiment"] for cube in cubes], dim="experiment")
+        parts = xr.concat(
+            [cube["chi2_by_experiment"] for cube in cubes],
+            dim="experiment",
+            join="exact",
+            coords="minimal",
+            compat="override",
+        )
         return xr.Dataset(
             {
                 "chi2": total.assign_attrs(VARIABLES["chi2"].attrs),
@@ -207,6 +248,16 @@ class Cube:
             attrs={"title": " + ".join(str(c.attrs.get("title", "cube")) for c in cubes)}
             | {k: v for k, v in self._dataset.attrs.items() if k == "study"},
         )
+
+    def _check_same_grid(self, other: xr.Dataset) -> None:
+        """Raises ValueError where another cube has other axes or lies at another point."""
+        mine, theirs = self._dataset.drop_dims("experiment"), other.drop_dims("experiment")
+        if set(self.chi2.dims) != set(other["chi2"].dims):
+            raise ValueError(f"the cubes have other axes: {self.axes} and {other['chi2'].dims}")
+        for name in set(mine.coords) | set(theirs.coords):
+            same = name in mine.coords and name in theirs.coords
+            if not same or not np.array_equal(mine[name].values, theirs[name].values):
+                raise ValueError(f"axis {name!r} differs between the cubes")
 
     def plot(self, x: str | None = None, y: str | None = None, ax: Any = None) -> "Axes":
         """Allowed regions in the plane of two axes, or Δχ² along the only one.
@@ -217,15 +268,16 @@ class Cube:
         from gridscan import plots
 
         ax = ax if ax is not None else plots.new_axes()
+        loaded = self._dataset[["chi2"]].load().gridscan
         if len(self.axes) == 1:
             levels = {text: threshold(cl, 1) for text, cl in LEVELS.items()}
-            plots.curve(self.delta(), levels, ax)
+            plots.curve(loaded.delta(), levels, ax)
         else:
             x, y = self._plane(x, y)
             levels = {text: threshold(cl, 2) for text, cl in LEVELS.items()}
-            best, sm = self.best_fit(), self.standard_model()
+            best, sm = loaded.best_fit(), self.standard_model()
             plots.regions(
-                self.profile(y, x),
+                loaded.profile(y, x),
                 levels,
                 ax,
                 best_fit=[float(best[x]), float(best[y])],
@@ -233,3 +285,29 @@ class Cube:
             )
         plots.title(ax, str(self._dataset.attrs.get("title", "")))
         return ax
+
+
+def _check_independent(studies: list[dict[str, Any]]) -> None:
+    """Raises ValueError for studies whose χ² must not be added: other physics, shared nuisances."""
+    for key, of in (
+        ("model", lambda study: study["inputs"]["model"]),
+        ("conventions", lambda study: study["inputs"]["conventions"]),
+        ("fixed", lambda study: study["scan"]["fixed"]),
+        ("axes", lambda study: study["scan"]["axes"]),
+    ):
+        if any(of(study) != of(studies[0]) for study in studies):
+            raise ValueError(f"the cubes differ in {key}: they are not of one hypothesis")
+    shared: list[str] = []
+    for study in studies:
+        here = {
+            name
+            for card in study["inputs"]["experiments"].values()
+            for name, nuisance in card["nuisances"].items()
+            if nuisance["shared"]
+        }
+        if here & set(shared):
+            raise ValueError(
+                f"the cubes share the nuisance {', '.join(sorted(here & set(shared)))}: "
+                "scan their experiments together"
+            )
+        shared += here

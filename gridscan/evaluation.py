@@ -14,23 +14,27 @@ from typing import Any, cast
 import numpy as np
 import xarray as xr
 
+from gridscan.cards.inputs import Conventions
 from gridscan.cards.study import Inputs, Study
 from gridscan.grids import Grid
 from gridscan.likelihoods import Likelihood, complete
-from gridscan.schema import DIMENSIONS, ENGINE_REVISION
+from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS
 
 RECORDED = ("gridscan", "numpy", "scipy", "xarray", "zarr", "dask", "pydantic")
 """Packages whose versions a cube records."""
 
 
-def likelihood(inputs: Inputs) -> Likelihood:
+def likelihood(inputs: Inputs, truth: Conventions) -> Likelihood:
     """The likelihood of inputs, once per process: its templates are integrated once."""
-    return _likelihood(inputs.canonical())
+    return _likelihood(inputs.canonical(), truth.canonical())
 
 
 @lru_cache(maxsize=16)
-def _likelihood(text: str) -> Likelihood:
-    return Likelihood.of(Inputs.from_mapping(json.loads(text), "inputs"))
+def _likelihood(inputs: str, truth: str) -> Likelihood:
+    return Likelihood.of(
+        Inputs.from_mapping(json.loads(inputs), "inputs"),
+        Conventions.from_mapping(json.loads(truth), "conventions"),
+    )
 
 
 def grid_of(study: Study) -> Grid:
@@ -51,14 +55,16 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
     for name, values in couplings.items():
         theta |= dict.fromkeys(targets[name], xr.DataArray(values, dims=name))
 
+    truth = study.fixed_inputs().conventions
+
     def at(settings: dict[str, float]) -> xr.Dataset:
-        entries = {k: v for k, v in fixed.items() if k not in parameters}
+        entries: dict[str, float] = {}
         moved = dict(theta)
         for name, value in settings.items():
             for target in targets[name]:
                 (moved if target in parameters else entries)[target] = value
-        inputs = study.inputs.replaced(entries)
-        point = likelihood(inputs).chi2(complete(moved, inputs), couplings)
+        inputs = study.fixed_inputs().replaced(entries)
+        point = likelihood(inputs, truth).chi2(complete(moved, inputs), couplings)
         return point.expand_dims({name: [value] for name, value in settings.items()})
 
     combinations = product(*(axes[name].tolist() for name in of_cards))
@@ -76,12 +82,16 @@ def variables(study: Study) -> dict[str, tuple[str, ...]]:
 
 def coordinates(study: Study) -> xr.Dataset:
     """Axes, experiments and nuisances with units, long names and symbols."""
-    joint = likelihood(first_inputs(study))
+    joint = study_likelihood(study)
     coords: dict[str, Any] = {}
     for name, axis in study.scan.axes.items():
         known = study.inputs.parameters.get(study.scan.targets[name][0])
-        attrs = known.attrs if known and not axis.sets else {"long_name": name, "units": "1"}
+        suffix = study.scan.targets[name][0].rpartition("_")[2]
+        attrs = {"long_name": name, "units": UNITS.get(suffix, "1")}
+        if known and not axis.sets:
+            attrs = known.attrs
         attrs |= {k: v for k in ("symbol", "units", "long_name") if (v := getattr(axis, k))}
+        attrs |= {"scale": axis.scale}
         coords[name] = (name, axis.points(), attrs)
     labels = {"experiment": joint.experiments}
     if "pulls" in study.scan.save:
@@ -91,14 +101,16 @@ def coordinates(study: Study) -> xr.Dataset:
     return xr.Dataset(coords=coords)
 
 
-def first_inputs(study: Study) -> Inputs:
-    """Inputs at the first value of every axis that sets a number in a card."""
-    parameters = study.inputs.parameters
-    entries = {k: v for k, v in study.scan.fixed.items() if k not in parameters}
-    for name, targets in study.scan.targets.items():
-        first = float(study.scan.axes[name].points()[0])
-        entries |= {t: first for t in targets if t not in parameters}
-    return study.inputs.replaced(entries)
+def study_likelihood(study: Study) -> Likelihood:
+    """The likelihood at the first value of every axis that sets a number in a card."""
+    first = {
+        target: float(study.scan.axes[name].points()[0])
+        for name, targets in study.scan.targets.items()
+        for target in targets
+        if target not in study.inputs.parameters
+    }
+    inputs = study.fixed_inputs()
+    return likelihood(inputs.replaced(first), inputs.conventions)
 
 
 def attributes(study: Study) -> dict[str, Any]:

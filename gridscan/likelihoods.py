@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.cards.experiments import SIGNAL, Experiment
+from gridscan.cards.inputs import Conventions
 from gridscan.cards.study import Inputs
-from gridscan.physics import nuclides
+from gridscan.physics.fluxes import Flux
+from gridscan.physics.form_factors import FormFactor
 from gridscan.physics.models import STRUCTURES
+from gridscan.physics.nuclides import Nuclide, target
+from gridscan.physics.responses import Response
 from gridscan.physics.templates import templates
 from gridscan.statistics import poisson
 from gridscan.statistics.nuisances import LinearNuisances
@@ -19,6 +24,27 @@ POINTS_PER_BATCH = 512
 """Points handled at once: their arrays (points × nuisances × bins) stay in cache."""
 
 FOLDED = ("flavour", "nuclide", "kernel")
+
+
+@lru_cache(maxsize=64)
+def _unit_template(
+    flux: Flux,
+    nuclides: tuple[Nuclide, ...],
+    nuclear_masses: str,
+    form_factor: FormFactor,
+    kinematics: str,
+    response: Response,
+    bins: tuple[tuple[str, tuple[float, ...]], ...],
+    kernels: tuple[str, ...],
+) -> tuple[xr.DataArray, xr.Dataset]:
+    """Template of one kilogram and one neutrino per cm² of each species, and its target."""
+    unit = target(nuclides, 1.0, nuclear_masses)
+    edges = {name: np.array(values) for name, values in bins}
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        template = templates(
+            flux.species(), 1.0, unit, form_factor, kinematics, response, edges, kernels
+        )
+    return template, unit
 
 
 @dataclass(frozen=True)
@@ -31,21 +57,28 @@ class Signal:
 
     @classmethod
     def of(cls, inputs: Inputs, experiment: str) -> "Signal":
+        """Raises CardError where the cards give rates that are no numbers."""
         card = inputs.experiments[experiment]
         flux, conventions = inputs.sources[card.source].flux, inputs.conventions
-        material = inputs.materials[card.material]
-        target = nuclides.target(material.nuclides, card.mass_kg, conventions.nuclear_masses)
-        template = templates(
-            flux.species(),
-            flux.fluence(card.baseline_m, card.protons_on_target),
-            target,
+        if "time" in card.edges and not all(one.arrival for one in flux.species()):
+            raise CardError(f"{experiment}: bins.time_us need a source with arrival times")
+        template, unit = _unit_template(
+            flux,
+            inputs.materials[card.material].nuclides,
+            conventions.nuclear_masses,
             conventions.form_factor,
             conventions.kinematics,
             card.response.physics(),
-            card.edges,
+            tuple((name, tuple(edges.tolist())) for name, edges in card.edges.items()),
             STRUCTURES[inputs.model.structure].KERNELS,
         )
-        return cls(template, target, inputs)
+        if not (np.isfinite(template) & (template >= 0)).all():
+            raise CardError(
+                f"{experiment}: its rates are not finite and positive; "
+                f"look at its response and at conventions.form_factor ({conventions.form_factor})"
+            )
+        exposure = card.mass_kg * flux.fluence(card.baseline_m, card.protons_on_target)
+        return cls(exposure * template, unit, inputs)
 
     def coefficients(self, theta: Mapping) -> xr.DataArray:
         """Coefficients of the template at couplings `theta`: dims (*FOLDED, *theta dims)."""
@@ -82,14 +115,17 @@ class Likelihood:
     """(nuisances, experiments): one where a nuisance is the experiment's own, zero if shared."""
 
     @classmethod
-    def of(cls, inputs: Inputs) -> "Likelihood":
+    def of(cls, inputs: Inputs, truth: Conventions | None = None) -> "Likelihood":
+        """The likelihood of inputs. A forecast observes the standard model under the conventions
+        `truth` (default: those of the inputs): a scan over conventions does not move its data.
+        """
         names = tuple(inputs.experiments)
         cards = [inputs.experiments[name] for name in names]
         signals = tuple(Signal.of(inputs, name) for name in names)
         background = [_total_background(card) for card in cards]
         observed = [
-            _forecast(signal, b) if card.counts is None else card.counts
-            for card, signal, b in zip(cards, signals, background, strict=True)
+            _forecast(inputs, truth, name) + b if card.counts is None else card.counts
+            for name, card, b in zip(names, cards, background, strict=True)
         ]
         sizes = [len(n) for n in observed]
         first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -116,10 +152,8 @@ class Likelihood:
             deviance = poisson.deviance(self.observed, expected)
             by_experiment[batch] = np.add.reduceat(deviance, self.first_bins, axis=1)
             counts[batch] = np.add.reduceat(signal, self.first_bins, axis=1)
-        penalty = np.square(pulls) * self.nuisances.inverse_variance
-        shared = penalty @ (1 - self.owner.sum(axis=1))
-        by_experiment += penalty @ self.owner
-        total = by_experiment.sum(axis=1) + shared
+        total = by_experiment.sum(axis=1) + self.nuisances.penalty(pulls)
+        by_experiment += np.square(pulls) @ (self.nuisances.inverse_variance[:, None] * self.owner)
         if np.isnan(total).any():
             raise FloatingPointError("χ² is not a number; this is a defect of gridscan")
         return xr.Dataset(
@@ -153,9 +187,10 @@ def _total_background(card: Experiment) -> np.ndarray:
     return np.sum(every, axis=0) if every else np.zeros(int(np.prod(card.shape)))
 
 
-def _forecast(signal: Signal, background: np.ndarray) -> np.ndarray:
-    """The standard model observed: every coupling at its default."""
-    return signal.counts(complete({}, signal.inputs)).values.ravel() + background
+def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> np.ndarray:
+    """The standard model's signal: every coupling at its default, under the true conventions."""
+    true = inputs.model_copy(update={"conventions": truth or inputs.conventions})
+    return Signal.of(true, experiment).counts(complete({}, true)).values.ravel()
 
 
 def _linear_nuisances(
@@ -171,14 +206,8 @@ def _linear_nuisances(
     on_signal, on_background = np.zeros((2, len(labels), len(background)))
     inverse_variance = np.zeros(len(labels))
     used = np.zeros((len(labels), len(cards)))
-    widths: dict[str, float | str] = {}
     for e, label, nuisance in labelled:
         k = labels.index(label)
-        if widths.setdefault(label, nuisance.sigma) != nuisance.sigma:
-            raise CardError(
-                f"{names[e]}.nuisances.{label}.sigma: found {nuisance.sigma}; "
-                f"allowed: {widths[label]}, as where else it is shared"
-            )
         bins = slice(first[e], first[e] + int(np.prod(cards[e].shape)))
         on_signal[k, bins] = float(SIGNAL in nuisance.scales)
         for component in set(nuisance.scales) - {SIGNAL}:

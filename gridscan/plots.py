@@ -9,7 +9,6 @@ from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -58,6 +57,7 @@ def curve(delta: xr.DataArray, levels: Mapping[str, float], ax: Axes) -> Axes:
             ylabel=r"$\Delta\chi^2$",
             ylim=(0, 3 * max(levels.values())),
             xlim=(delta[name].min(), delta[name].max()),
+            xscale=delta[name].attrs.get("scale", "linear"),
         )
     return ax
 
@@ -88,18 +88,10 @@ def regions(
             if point is not None:
                 handles += ax.plot(*point, marker, color="k", ms=11, mfc="w", label=text, ls="none")
         ax.legend(handles=handles, loc="best", fontsize=9)
-        for name, scale in ((x, ax.set_xscale), (y, ax.set_yscale)):
-            if _is_log(delta[name].values):
-                scale("log")
+        ax.set_xscale(delta[x].attrs.get("scale", "linear"))
+        ax.set_yscale(delta[y].attrs.get("scale", "linear"))
         ax.set(xlabel=label(delta[x]), ylabel=label(delta[y]))
     return ax
-
-
-def _is_log(values: np.ndarray) -> bool:
-    if len(values) < 3 or values[0] <= 0:
-        return False
-    steps = np.diff(np.log(values))
-    return bool(np.allclose(steps, steps[0]) and values[-1] / values[0] > 5)
 
 
 def title(ax: Axes, text: str) -> None:

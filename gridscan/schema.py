@@ -31,6 +31,15 @@ class Name:
         return attrs | {"symbol": self.symbol} if self.symbol else attrs
 
 
+UNITS = {
+    unit.lower(): unit
+    for unit in (
+        *("kg", "g", "t", "fm", "m", "cm", "km", "us", "ns", "s", "days", "years", "pe"),
+        *("eV", "keV", "MeV", "GeV", "TeV", "keVnr", "keVee"),
+    )
+}
+"""Suffixes that name the unit of a card's entry, as in mass_kg."""
+
 DIMENSIONS = {
     "flavour": Name("flavour of the incoming neutrino"),
     "flavour_out": Name("flavour of the outgoing neutrino"),

@@ -1,7 +1,7 @@
 """Cubes on disk: one zarr v3 store per study. The only module that imports zarr.
 
 A block is written whole, variable by variable and `chi2` last; zarr writes a chunk to a temporary
-file and renames it. An existing chunk of `chi2` is therefore a complete block, and what is missing
+file and renames it. A block whose chunks are all there is therefore complete, and what is missing
 is what has to be computed.
 """
 
@@ -43,8 +43,11 @@ def create(
     variables: dimensions of each; chunks are whole along all but the axes of the grid. The store
     appears under its name complete or not at all.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    except OSError as error:
+        raise StoreError(f"{path.parent}: cannot hold cubes ({error.strerror})") from None
     try:
         coords.assign_attrs(attrs).to_zarr(partial, mode="w", zarr_format=3, consolidated=False)
         group = zarr.open_group(partial, mode="r+")
@@ -90,14 +93,31 @@ def _dims(array: zarr.Array) -> tuple[str, ...]:
 
 
 def complete_blocks(path: str | Path) -> set[Index]:
-    """Indices of the blocks that are in the store."""
-    array = zarr.open_array(str(path), path=LAST, mode="r")
-    chunks = Path(path) / LAST / "c"
+    """Indices of the blocks that are in the store, whole in every variable."""
+    shape = zarr.open_array(str(path), path=LAST, mode="r").cdata_shape
     return {
         index
-        for index in np.ndindex(*array.cdata_shape)
-        if chunks.joinpath(*map(str, index)).exists()
+        for index in np.ndindex(*shape)
+        if all(chunk.is_file() and chunk.stat().st_size for chunk in _chunks(path, index))
     }
+
+
+def _chunks(path: str | Path, index: Index) -> list[Path]:
+    """Files of one block: dimensions other than the axes of the grid are never cut."""
+    group = zarr.open_group(str(path), mode="r")
+    files = []
+    for name in _arrays(group):
+        lead = ("0",) * (
+            len(_dims(zarr.open_array(group.store_path / name, mode="r"))) - len(index)
+        )
+        files.append(Path(path).joinpath(name, "c", *lead, *map(str, index)))
+    return files
+
+
+def remove_block(path: str | Path, index: Index) -> None:
+    """Delete a block's chunks, the one that marks it complete first."""
+    for chunk in sorted(_chunks(path, index), key=lambda chunk: LAST not in chunk.parts):
+        chunk.unlink(missing_ok=True)
 
 
 def block_shape(path: str | Path) -> tuple[int, ...]:
@@ -111,7 +131,7 @@ def attributes(path: str | Path) -> dict[str, Any]:
         raise StoreError(f"{path}: no cube there")
     try:
         return dict(zarr.open_group(str(path), mode="r").attrs)
-    except ValueError as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: not a cube of gridscan ({error})") from None
 
 
@@ -121,12 +141,29 @@ def read(path: str | Path) -> xr.Dataset:
     return xr.open_zarr(str(path), consolidated=False, chunks=None)
 
 
-def read_whole(path: str | Path) -> xr.Dataset:
-    """A cube in memory, every checksum verified. Raises StoreError for a damaged chunk."""
+def read_block(path: str | Path, region: Mapping[str, slice]) -> xr.Dataset:
+    """One block in memory. Raises StoreError where a chunk is damaged."""
+    cube = read(path)
     try:
-        return read(path).load()
-    except (RuntimeError, ValueError) as error:
+        return cube.isel({name: part for name, part in region.items() if name in cube.dims}).load()
+    except Exception as error:
+        # codecs raise what they like
         raise StoreError(f"{path}: damaged: {error}") from None
+
+
+def read_chi2(path: str | Path) -> xr.Dataset:
+    """A cube with its χ² in memory. Raises StoreError for a damaged or incomplete cube."""
+    cube = read(path)
+    if LAST not in cube:
+        raise StoreError(f"{path}: not a cube of gridscan (it has no {LAST})")
+    total = int(np.prod(zarr.open_array(str(path), path=LAST, mode="r").cdata_shape))
+    done = len(complete_blocks(path))
+    if done < total:
+        raise StoreError(f"{path}: incomplete, {done} of {total} blocks; run its card again")
+    try:
+        return cube[[LAST]].load()
+    except Exception as error:
+        raise StoreError(f"{path}: damaged: {error}; verify its card") from None
 
 
 def is_store(path: Path) -> bool:

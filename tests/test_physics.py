@@ -114,12 +114,14 @@ def test_targets_count_nuclei():
     np.testing.assert_allclose(rounded["mass"], rounded["A"] * constants.ATOMIC_MASS_UNIT_MEV)
 
 
-def test_natural_isotopes_sum_to_the_atoms_of_the_compound(library):
-    for name in library.files["materials"]:
-        card = library.load("materials", name)
-        for element, atoms in card.elements.items():
-            found = sum(n.atoms for n in card.nuclides if n.symbol == element)
-            assert found == pytest.approx(atoms)
+@pytest.mark.parametrize(
+    ("material", "element", "weight"),
+    [("germanium", "Ge", 72.630), ("argon", "Ar", 39.95), ("csi", "Cs", 132.905)],
+)
+def test_natural_isotopes_average_to_the_atomic_weight(library, material, element, weight):
+    nuclides = [n for n in library.load("materials", material).nuclides if n.symbol == element]
+    assert sum(n.atoms for n in nuclides) == pytest.approx(1)
+    assert sum(n.atoms * n.mass_u for n in nuclides) == pytest.approx(weight, rel=2e-4)
 
 
 @pytest.mark.parametrize("structure", STRUCTURES.values(), ids=STRUCTURES)
@@ -198,6 +200,23 @@ def test_resolutions_count_every_recoil_once():
         np.testing.assert_allclose(counted.sum("pe"), 1.0, atol=2e-4)
         mean = (counted * (np.linspace(1e-9, 200, 101)[:-1] + 1)).sum("pe")
         np.testing.assert_allclose(mean, response.mean(recoil), rtol=0.02)
+
+
+@pytest.mark.parametrize("kappa", [0.3, 0.03, 0.003])
+def test_any_width_of_resolution_counts_every_recoil_once(kappa):
+    recoil = xr.DataArray(np.linspace(0.001, 0.04, 50), dims="recoil")
+    sharp, smeared = (
+        Response("kevnr", None, 1.0, r, ConstantEfficiency(), ConstantEfficiency())
+        for r in (None, GaussianResolution(kappa))
+    )
+    edges = np.array([-50.0, 20.3, 50.0, 300.0])
+    np.testing.assert_allclose(smeared.energy_matrix(recoil, edges).sum("kevnr"), 1, rtol=1e-10)
+    one, other = (
+        templates(SNS.species(), 1e14, testing.example_target(), Helm(), "leading", r,
+                  {"kevnr": np.array([2.0, 20.3, 60.0])}).sum()
+        for r in (sharp, smeared)
+    )  # fmt: skip
+    assert float(one) == pytest.approx(float(other), rel=0.02 * kappa / 0.3 + 1e-4)
 
 
 def test_efficiency_is_clipped_where_its_kink_says():

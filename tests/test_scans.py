@@ -176,8 +176,29 @@ def test_verify_finds_flipped_bits_and_wrong_numbers(small, cube, tmp_path):
     data = bytearray(chunk.read_bytes())
     data[len(data) // 2] ^= 1
     chunk.write_bytes(data)
-    with pytest.raises(storage.StoreError, match="damaged"):
-        scans.verify(small, folder)
+    found = scans.verify(small, folder, repair=True)
+    assert "damaged" in found["bad"][0, 0]
+    with pytest.raises(storage.StoreError, match="incomplete"):
+        storage.read_chi2(path)
+    scans.run(small, folder)
+    for _ in range(8):
+        if scans.verify(small, folder, repair=True)["good"]:
+            break
+        scans.run(small, folder)
+    found = storage.read(path)["chi2"].values
+    assert np.array_equal(found[:6, :6], good[:6, :6])
+
+
+@pytest.mark.parametrize("variable", ["chi2", "chi2_by_experiment"])
+def test_a_lost_or_empty_chunk_is_computed_again(variable, small, cube, tmp_path):
+    path = scans.store_path(small, tmp_path / "cubes")
+    good = cube.load()
+    chunks = sorted(p for p in (path / variable / "c").rglob("*") if p.is_file())
+    chunks[3].unlink()
+    chunks[7].write_bytes(b"")
+    assert scans.status(small, tmp_path / "cubes")["done"] == 14
+    scans.run(small, tmp_path / "cubes")
+    xr.testing.assert_identical(storage.read(path).load(), good)
 
 
 def test_any_chunking_gives_the_same_numbers(small, cube, monkeypatch, tmp_path):

@@ -11,35 +11,7 @@ from typing import Annotated, Any, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gridscan.schema import STRICT
-
-UNIT_SUFFIXES = frozenset(
-    [
-        "kg",
-        "g",
-        "t",
-        "m",
-        "cm",
-        "km",
-        "ev",
-        "kev",
-        "mev",
-        "gev",
-        "tev",
-        "kevnr",
-        "kevee",
-        "us",
-        "ns",
-        "s",
-        "days",
-        "years",
-        "pe",
-        "fm",
-        "u",
-        "mci",
-        "pb",
-    ]
-)
+from gridscan.schema import STRICT, UNITS
 
 
 class CardError(ValueError):
@@ -55,7 +27,7 @@ class Card(BaseModel):
     def from_mapping(cls, raw: Mapping[str, Any], where: str) -> Self:
         """Validate the content of one card; `where` names it in errors. Raises CardError."""
         try:
-            return cls.model_validate_json(json.dumps(raw, default=str))
+            return cls.model_validate_json(json.dumps(raw, default=_plain))
         except ValidationError as error:
             raise CardError(f"{where}: {explain(cls, error)}") from None
 
@@ -84,7 +56,7 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
     names = sorted(allowed)
     stem, _, unit = name.rpartition("_")
     same_quantity = [n for n in names if n.rpartition("_")[0] == stem and n != name]
-    if stem and unit.lower() in UNIT_SUFFIXES and same_quantity:
+    if stem and unit.lower() in UNITS and same_quantity:
         return f"wrong unit, write {same_quantity[0]!r}"
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
@@ -94,28 +66,47 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
 
 def explain(cls: type, error: ValidationError) -> str:
     """The first mistake of a validation, unknown keys before the missing ones they stand for."""
-    details = sorted(
-        error.errors(), key=lambda e: "extra" not in e["type"] and "unexp" not in e["type"]
-    )
-    first = details[0]
-    *parents, last = keys = [str(part) for part in first["loc"]] or ["card"]
-    where = ".".join(_without_tags(cls, keys))
+    details = error.errors()
+    first = next((d for d in details if d["type"] in UNKNOWN), details[0])
+    # of the alternatives at one place, the one that came farthest is meant
+    same = [d for d in details if d["type"] == first["type"] or d["loc"][:1] == first["loc"][:1]]
+    if first["type"] not in UNKNOWN:
+        first = max(same, key=lambda d: (d["loc"][:1] == first["loc"][:1], len(d["loc"])))
+    keys = [str(part) for part in first["loc"]]
+    written = _as_written(cls, keys)
+    where = ".".join(written) + ": " if written else ""
     match first["type"]:
-        case "extra_forbidden" | "unexpected_keyword_argument":
-            return f"{where}: unknown key {last!r}; {suggest(last, _keys(_walk(cls, parents)))}"
+        case kind if kind in UNKNOWN:
+            allowed = _keys(_walk(cls, keys[:-1]))
+            return f"{where}unknown key {keys[-1]!r}; {suggest(keys[-1], allowed)}"
         case "missing" | "missing_argument":
-            return f"{where}: missing"
+            return f"{where}missing"
         case "union_tag_invalid":
             tags = first["ctx"]["expected_tags"]
-            return f"{where}.kind: found {first['ctx']['tag']!r}; allowed: {tags}"
+            return f"{'.'.join([*written, 'kind'])}: found {first['ctx']['tag']!r}; allowed: {tags}"
         case "union_tag_not_found":
-            return f"{where}.kind: missing"
+            return f"{'.'.join([*written, 'kind'])}: missing"
         case "value_error":
-            return (
-                f"{where}: {first['ctx']['error']}" if first["loc"] else f"{first['ctx']['error']}"
-            )
+            return f"{where}{first['ctx']['error']}"
+        case "too_short":
+            return f"{where}found {_shown(first['input'])}; allowed: at least one entry"
     rule = first["msg"].removeprefix("Input should be ")
-    return f"{where}: found {_shown(first['input'])}; allowed: {rule}"
+    for technical, plain in (
+        ("an object", "a table"),
+        ("a valid dictionary", "a table"),
+        ("a valid tuple", "a list"),
+        ("a valid array", "a list"),
+    ):
+        rule = rule.replace(technical, plain)
+    return f"{where}found {_shown(first['input'])}; allowed: {rule}"
+
+
+UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of numpy as numbers; anything that JSON has no word for as itself, in a table."""
+    return value.item() if hasattr(value, "item") else {type(value).__name__: str(value)}
 
 
 def _shown(value: Any) -> str:
@@ -143,23 +134,28 @@ def _keys(types: list[Any]) -> list[str]:
     return sorted({key for one in types for key in _fields(one)})
 
 
+def _narrow(types: list[Any], label: str) -> list[Any]:
+    """The alternatives of a union that an error's label stands for: a tag, or a type's name."""
+    tagged = [t for t in types if label == getattr(t, "kind", None)]
+    named = [t for t in types if label.split("[")[0] == getattr(get_origin(t) or t, "__name__", "")]
+    return tagged or named or types[:1]
+
+
 def _walk(cls: Any, location: list[str]) -> list[Any]:
-    """Types found at a location of a card: through keys, dictionaries and tags of unions."""
+    """Types found at a location of an error: through keys, tables, lists and unions."""
     types = [cls]
     for part in location:
-        tagged = [t for t in types if part == getattr(t, "kind", None)]
-        inner = [_fields(t)[part] for t in types if part in _fields(t)]
-        items = [get_args(t)[-1] for t in types if get_origin(t) is dict]
-        items += [get_args(t)[0] for t in types if get_origin(t) is tuple]
-        types = tagged or [t for found in inner or items for t in _alternatives(found)]
+        if len(types) > 1:
+            types = _narrow(types, part)
+            continue
+        (one,) = types or [None]
+        inner = _fields(one).get(part, get_args(one)[-1] if get_origin(one) is dict else None)
+        if get_origin(one) is tuple:
+            inner = get_args(one)[0]
+        types = _alternatives(inner) if inner is not None else []
     return types
 
 
-def _without_tags(cls: Any, location: list[str]) -> list[str]:
-    """The location as the user wrote it: the tag of a union is not a key."""
-    kept = []
-    for depth, part in enumerate(location):
-        types = _walk(cls, location[:depth])
-        if not (len(types) > 1 and any(part == getattr(t, "kind", None) for t in types)):
-            kept.append(part)
-    return kept
+def _as_written(cls: Any, location: list[str]) -> list[str]:
+    """The location as the user wrote it: labels of unions are not keys."""
+    return [part for i, part in enumerate(location) if len(_walk(cls, location[:i])) <= 1]

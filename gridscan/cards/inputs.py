@@ -26,14 +26,24 @@ class Source(Described):
 
 
 class Material(Described):
-    """A target compound: atoms of each element per formula unit, in natural composition.
+    """A target compound: its nuclides, each with the number of atoms per formula unit.
 
-    `nuclides` states isotopes explicitly (enriched targets); else they follow from `elements`
-    and the shipped table of isotopes.
+    A card may give `elements` instead (atoms of each, in natural composition): the library puts
+    in their isotopes from the shipped table.
     """
 
-    elements: dict[str, Annotated[float, Field(gt=0)]] = {}
     nuclides: Annotated[tuple[Nuclide, ...], Field(min_length=1)]
+
+    @field_validator("nuclides")
+    @classmethod
+    def _possible(cls, nuclides: tuple[Nuclide, ...]) -> tuple[Nuclide, ...]:
+        names = [nuclide.name for nuclide in nuclides]
+        for nuclide in nuclides:
+            if nuclide.A < nuclide.Z or abs(nuclide.mass_u - nuclide.A) > 1:
+                raise ValueError(f"{nuclide} is no nuclide; allowed: A ≥ Z, mass_u near A")
+            if names.count(nuclide.name) > 1:
+                raise ValueError(f"{nuclide.name} is given twice")
+        return nuclides
 
 
 class Model(Described):

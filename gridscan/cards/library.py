@@ -58,35 +58,40 @@ class Library:
 
     def __init__(self, roots: Sequence[str | Path] = ()):
         self.roots = [*default_roots(), *(str(root) for root in roots)]
+        self.ignored: list[str] = []
 
     @cached_property
     def files(self) -> dict[str, dict[str, str]]:
         """Location of every card, by kind and name. Raises CardError for a name given twice."""
         found: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
-        for root in self.roots:
-            for where in _toml_files(root):
-                kind, name = _kind(where), Path(where).stem
-                if name in found[kind]:
-                    raise CardError(
-                        f"{where}: {kind} {name!r} is also {found[kind][name]}; rename one"
-                    )
-                found[kind][name] = where
+        for where in dict.fromkeys(file for root in self.roots for file in _toml_files(root)):
+            kind, name = _kind(where), Path(where).stem
+            if kind is None:
+                self.ignored.append(where)
+                continue
+            if name in found[kind]:
+                raise CardError(f"{where}: {kind} {name!r} is also {found[kind][name]}; rename one")
+            found[kind][name] = where
         return found
 
     def load(self, kind: str, name: str) -> Any:
         """One validated card. Raises CardError."""
         where = self.files[kind].get(name)
-        if where is None:
-            raise CardError(
-                f"unknown {kind.removesuffix('s')} {name!r}; {suggest(name, self.files[kind])}"
-            )
-        return self.read(kind, where)
+        if where is not None:
+            return self.read(kind, where)
+        for other in self.ignored:
+            if Path(other).stem == name:
+                parse_toml(_text(other), other)
+                raise CardError(f"{other}: not a card of any kind; {_KINDS_OF_CARDS}")
+        raise CardError(
+            f"unknown {kind.removesuffix('s')} {name!r}; {suggest(name, self.files[kind])}"
+        )
 
     def read(self, kind: str, where: str) -> Any:
         """One validated card from its file. Raises CardError."""
         raw = _with_tables(parse_toml(_text(where), where), where)
         if kind == "materials" and "nuclides" not in raw and isinstance(raw.get("elements"), dict):
-            raw["nuclides"] = self._isotopes(raw["elements"], where)
+            raw["nuclides"] = self._isotopes(raw.pop("elements"), where)
         return KINDS[kind].from_mapping(raw, where)
 
     def scan(self, scan: str | Path | Scan) -> tuple[Scan, str]:
@@ -171,25 +176,29 @@ def _toml_files(root: str) -> list[str]:
 
 def _text(where: str) -> str:
     try:
-        with fsspec.open(where, "rt", encoding="utf8") as file:
+        with fsspec.open(where, "rt", encoding="utf-8-sig") as file:
             return file.read()
     except FileNotFoundError:
         raise CardError(f"{where}: no such file") from None
     except UnicodeDecodeError:
         raise CardError(f"{where}: not a text file in UTF-8") from None
+    except OSError as error:
+        raise CardError(f"{where}: cannot be read ({error.strerror or error})") from None
 
 
-def _kind(where: str) -> str:
+_KINDS_OF_CARDS = f"allowed: a folder named {', '.join(KINDS)}, or a key that tells the kind"
+
+
+def _kind(where: str) -> str | None:
+    """Kind of card by its folder, else by its keys; None for a file that is no card."""
     folder = Path(where).parent.name
     if folder in KINDS:
         return folder
-    raw = parse_toml(_text(where), where)
-    for key, kind in SIGNATURES.items():
-        if key in raw:
-            return kind
-    raise CardError(
-        f"{where}: cannot tell the kind of card; put it in a folder named {', '.join(KINDS)}"
-    )
+    try:
+        raw = parse_toml(_text(where), where)
+    except CardError:
+        return None
+    return next((kind for key, kind in SIGNATURES.items() if key in raw), None)
 
 
 def _with_tables(entry: Any, where: str) -> Any:
@@ -200,6 +209,8 @@ def _with_tables(entry: Any, where: str) -> Any:
         return entry
     if set(entry) != {"table", "column"}:
         return {key: _with_tables(item, where) for key, item in entry.items()}
+    if not isinstance(entry["table"], str):
+        raise CardError(f"{where}: table: found {entry['table']!r}; allowed: the name of a file")
     table = f"{where.rpartition('/')[0] or '.'}/{entry['table']}"
     try:
         lines = [line for line in _text(table).splitlines() if line and not line.startswith("#")]
@@ -207,7 +218,7 @@ def _with_tables(entry: Any, where: str) -> Any:
         raise CardError(
             f"{where}: table {entry['table']!r} is missing (looked at {table})"
         ) from None
-    rows = list(csv.DictReader(lines))
+    rows = list(csv.DictReader(lines, skipinitialspace=True))
     columns = list(rows[0]) if rows else []
     if entry["column"] not in columns:
         raise CardError(

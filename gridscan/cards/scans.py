@@ -1,5 +1,6 @@
 """The card of a scan: a model, experiments, and the axes of the grid."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -9,6 +10,7 @@ from pydantic import Field, model_validator
 
 from gridscan.cards.base import Card, CardError
 from gridscan.cards.inputs import Described
+from gridscan.schema import BINS, DIMENSIONS, VARIABLES
 
 Setting = float | str | dict[str, float | str]
 """A value for a coupling (a number) or for an entry of a card (a number, a choice, a record)."""
@@ -23,7 +25,7 @@ class Axis(Card):
 
     start: float | None = None
     stop: float | None = None
-    num: Annotated[int, Field(ge=2)] | None = None
+    num: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
     scale: Literal["linear", "log"] = "linear"
     values: Annotated[tuple[float, ...], MinLen(1)] | None = None
     sets: tuple[str, ...] = ()
@@ -66,6 +68,10 @@ class Axis(Card):
         return space(*self._range)
 
 
+RESERVED = frozenset({*DIMENSIONS, *VARIABLES, *BINS.values()})
+"""Names that a cube needs for itself."""
+
+
 class Scan(Described):
     """A grid of chi-squares: `axes` are its dimensions, `fixed` sets everything else."""
 
@@ -101,6 +107,19 @@ class Scan(Described):
             names = ", ".join(card.experiments)
             return card.model_copy(update={"title": f"{card.title} [{names}]"})
         return card
+
+    @model_validator(mode="after")
+    def _names_are_usable(self):
+        for name in self.axes:
+            if name in RESERVED or not re.fullmatch(r"[A-Za-z][\w.+-]*", name):
+                raise ValueError(
+                    f"axes: {name!r} cannot name an axis; allowed: letters, digits, _ . + -, "
+                    f"and none of {', '.join(sorted(RESERVED))}"
+                )
+        for key in ("experiments", "save"):
+            if len(set(getattr(self, key))) < len(getattr(self, key)):
+                raise ValueError(f"{key}: an entry is given twice")
+        return self
 
     @property
     def targets(self) -> dict[str, tuple[str, ...]]:

@@ -15,11 +15,14 @@ from scipy.optimize import brentq
 from scipy.special import gammaln
 
 from gridscan.physics.fluxes.species import Arrival
-from gridscan.physics.quadrature import panels, refine
+from gridscan.physics.quadrature import panels, refine, unit_interval
 from gridscan.schema import STRICT
 
-ORDER = 24
-"""Nodes per panel. Bins split where an efficiency has a kink: integrands are smooth on panels."""
+ORDER = 48
+"""Nodes per integral over a bin or an arrival time; kinks of efficiencies split them."""
+
+NEAR_AN_EDGE = (-8.0, -3.0, 0.0, 3.0, 8.0)
+"""Where, in widths of the resolution, the quadrature over recoils splits around a bin edge."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,21 @@ class GammaResolution:
     b_per_kevee: Annotated[float, Ge(0)]
     kind: Literal["gamma"] = "gamma"
 
+    def _shape(self, energy_kevee):
+        return 1 + self.b_per_kevee * energy_kevee
+
+    def width(self, mean, energy_kevee):
+        """Standard deviation, in the unit of the observable."""
+        return mean / np.sqrt(self._shape(energy_kevee))
+
+    def support(self, mean, energy_kevee):
+        """Range of the observable outside which the density is negligible."""
+        shape = self._shape(energy_kevee)
+        spread = 9 * np.sqrt(shape)
+        return mean * np.maximum(shape - spread, 0) / shape, mean * (shape + spread + 40) / shape
+
     def density(self, observed, mean, energy_kevee):
-        shape = 1 + self.b_per_kevee * energy_kevee
+        shape = self._shape(energy_kevee)
         rate = shape / mean
         log_density = (
             shape * np.log(rate) + (shape - 1) * np.log(observed) - rate * observed - gammaln(shape)
@@ -76,8 +92,17 @@ class GaussianResolution:
     reference: Annotated[float, Gt(0)] = 1.0
     kind: Literal["gaussian"] = "gaussian"
 
+    def width(self, mean, energy_kevee):
+        """Standard deviation, in the unit of the observable."""
+        return self.kappa * np.sqrt(mean * self.reference)
+
+    def support(self, mean, energy_kevee):
+        """Range of the observable outside which the density is negligible."""
+        reach = 9 * self.width(mean, energy_kevee)
+        return mean - reach, mean + reach
+
     def density(self, observed, mean, energy_kevee):
-        sigma = self.kappa * np.sqrt(mean * self.reference)
+        sigma = self.width(mean, energy_kevee)
         pull = (observed - mean) / sigma
         return np.exp(-(pull**2) / 2) / (np.sqrt(2 * np.pi) * sigma)
 
@@ -164,32 +189,46 @@ class Response:
         return self.light_yield_pe_per_kevee * self.energy_kevee(recoil)
 
     def recoil_breakpoints(self, edges: np.ndarray, max_recoil: float) -> list[float]:
-        """Recoils (MeV) where a sharp observable crosses a bin edge or a kink of the efficiency."""
-        if self.resolution is not None:
-            return []
-        grid = np.linspace(0, max_recoil, 2001)
-        found = []
-        for level in refine(edges, self.efficiency.kinks()):
-            above = self.mean(grid) > level
-            found += [
-                brentq(lambda t, x=level: self.mean(t) - x, grid[i], grid[i + 1])
-                for i in np.flatnonzero(above[1:] != above[:-1])
-            ]
-        return found
+        """Recoils (MeV) around which the counted fraction of a bin changes.
+
+        Where a sharp observable crosses a bin edge or a kink of the efficiency; with a
+        resolution, at some widths on both sides of it.
+        """
+        grid = np.linspace(0, max_recoil, 2001)[1:]
+
+        def beyond(recoil, level, widths):
+            mean = self.mean(recoil)
+            if self.resolution is None:
+                return mean - level
+            return mean - level - widths * self.resolution.width(mean, self.energy_kevee(recoil))
+
+        return [
+            root
+            for level in refine(edges, self.efficiency.kinks())
+            for widths in ([0.0] if self.resolution is None else NEAR_AN_EDGE)
+            for root in _roots(lambda t, x=level, n=widths: beyond(t, x, n), grid)
+        ]
 
     def energy_matrix(self, recoil: xr.DataArray, edges: np.ndarray) -> xr.DataArray:
         """Probability to count a recoil in each bin: dims (recoil, observable)."""
-        low, high = (xr.DataArray(e, dims=self.observable) for e in (edges[:-1], edges[1:]))
         if self.resolution is None:
+            low, high = (xr.DataArray(e, dims=self.observable) for e in (edges[:-1], edges[1:]))
             x = self.mean(recoil)
             return ((x >= low) & (x < high)) * xr.apply_ufunc(self.efficiency, x)
         breakpoints = refine(edges, self.efficiency.kinks())
-        nodes, weights = panels(breakpoints, ORDER)
-        x = xr.DataArray(nodes, dims="node")
-        weighted = xr.DataArray(weights * self.efficiency(nodes), dims="node")
-        density = self.resolution.density(x, self.mean(recoil), self.energy_kevee(recoil))
-        in_bin = ((x > low) & (x < high)).astype(float)
-        return xr.dot(density, weighted, in_bin, dim="node")
+        low, high = (xr.DataArray(e, dims="panel") for e in (breakpoints[:-1], breakpoints[1:]))
+        nodes, weights = (xr.DataArray(v, dims="node") for v in unit_interval(ORDER))
+        mean, kevee = self.mean(recoil), self.energy_kevee(recoil)
+        begin, end = self.resolution.support(mean, kevee)
+        start = xr.ufuncs.maximum(low, begin)
+        length = (xr.ufuncs.minimum(high, end) - start).clip(0)
+        x = start + length * nodes
+        counted = self.resolution.density(x, mean, kevee) * xr.apply_ufunc(self.efficiency, x)
+        in_panel = length * xr.dot(counted, weights, dim="node")
+        bin_of = np.searchsorted(edges, breakpoints[:-1], side="right") - 1
+        by_bin = in_panel.assign_coords(panel=bin_of).groupby("panel").sum(skipna=False)
+        named = by_bin.rename(panel=self.observable).drop_vars(self.observable)
+        return named.transpose(..., self.observable)
 
     def time_fractions(self, arrival: Arrival, edges: np.ndarray) -> np.ndarray:
         """Fraction of a species counted in each time bin (edges in µs)."""
@@ -197,6 +236,12 @@ class Response:
         time, weights = panels(breakpoints, ORDER)
         counted = weights * arrival.density(time) * self.time_efficiency(time)
         return np.histogram(time, bins=edges, weights=counted)[0]
+
+
+def _roots(function, grid: np.ndarray) -> list[float]:
+    """Roots of a function between the points of a grid."""
+    above = function(grid) > 0
+    return [brentq(function, grid[i], grid[i + 1]) for i in np.flatnonzero(above[1:] != above[:-1])]
 
 
 def bin_coordinates(bins: Mapping[str, np.ndarray]) -> dict:

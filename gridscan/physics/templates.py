@@ -17,7 +17,7 @@ from gridscan.physics.kinematics import max_recoil, min_energy, momentum_transfe
 from gridscan.physics.quadrature import panels, refine, unit_interval
 from gridscan.physics.responses import Response, bin_coordinates
 
-RECOIL_ORDER = 48
+RECOIL_ORDER = 24
 ENERGY_ORDER = 24
 
 
@@ -93,7 +93,7 @@ def templates(
 
     by_species = xr.concat([folded(one) for one in species], dim="flavour")
     labelled = by_species.assign_coords(flavour=[one.flavour for one in species])
-    total = fluence_per_cm2 * labelled.groupby("flavour").sum()
+    total = fluence_per_cm2 * labelled.groupby("flavour").sum(skipna=False)
     return total.transpose("flavour", "nuclide", "kernel", *bins).assign_coords(
         kernel=list(kernels), **bin_coordinates(bins)
     )

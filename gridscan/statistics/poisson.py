@@ -1,4 +1,4 @@
-"""Poisson chi-square with linear nuisances, profiled at every point, in batches.
+"""Poisson chi-square with linear nuisances, profiled at every point.
 
     χ²(α) = 2 Σ_b [μ_b − n_b + n_b ln(n_b/μ_b)] + Σ_k (α_k/σ_k)²
 
@@ -15,11 +15,8 @@ from scipy.special import xlogy
 
 from gridscan.statistics.nuisances import LinearNuisances
 
-POINTS_PER_BATCH = 512
-"""Batch whose working arrays (points × nuisances × bins) stay in cache."""
-
-DECREMENT = 1e-10
-"""Stop when λ² is below this: χ² is then within λ² of its minimum."""
+DECREMENT = 1e-7
+"""Stop after the step at which λ² is below this: χ² is then within λ⁴ of its minimum."""
 
 FULL_STEP = 0.0625
 """λ² below which the full Newton step is safe and converges quadratically (λ < ¼)."""
@@ -32,6 +29,9 @@ EMPTY = 1e-10
 
 NOTHING = 1e-100
 """Stands for μ = 0 in a bin that nothing fills, so that ratios stay finite."""
+
+RIDGE = 1e-12
+"""Relative weight on the Hessian's diagonal: degenerate free nuisances stay where they are."""
 
 COARSE_STEPS = 20
 MAX_STEPS = 500
@@ -92,9 +92,10 @@ def profile(
 
 
 def _solve(slope, curvature, inverse_variance, gradient) -> np.ndarray:
-    """H⁻¹ g per point, H = slope curvature slopeᵀ + 1/σ²; a direction without curvature stays 0."""
+    """H⁻¹ g per point, H = slope curvature slopeᵀ + 1/σ²; no step without curvature."""
     hessian = (slope * curvature[:, None, :]) @ slope.transpose(0, 2, 1)
     diagonal = np.arange(len(inverse_variance))
     hessian[:, diagonal, diagonal] += inverse_variance
+    hessian[:, diagonal, diagonal] *= 1 + RIDGE
     hessian[:, diagonal, diagonal] += hessian[:, diagonal, diagonal] <= 0
     return np.linalg.solve(hessian, gradient[..., None])[..., 0]

@@ -71,5 +71,5 @@ def coefficients(theta: Mapping, target: xr.Dataset, charges: WeakCharges) -> xr
     for parameter, value in theta.items():
         if not (np.isscalar(value) and value == 0.0):
             matrix = matrix + value * per_parameter.sel(parameter=parameter, drop=True)
-    squared = (matrix**2).sum("flavour_out").assign_coords(flavour=list(FLAVOURS))
+    squared = (matrix**2).sum("flavour_out", skipna=False).assign_coords(flavour=list(FLAVOURS))
     return squared.expand_dims(kernel=list(KERNELS))
