@@ -8,12 +8,13 @@ import numpy as np
 import xarray as xr
 
 from gridscan import scans, storage
+from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Inputs
 from gridscan.catalog import cubes_folder
 from gridscan.likelihoods import FOLDED, Signal, complete
-from gridscan.schema import VARIABLES
+from gridscan.schema import BIN_NAMES, VARIABLES
 
 ScanLike = str | Path | Scan
 Changes = Mapping[str, Any] | None
@@ -49,7 +50,8 @@ def resolve(
 ) -> tuple[Inputs, dict[str, Any]]:
     """Cards with the entries of `settings` changed, and the couplings among `settings`."""
     inputs = Library(catalog).inputs([experiment], model, conventions)
-    theta = {k: _labelled(k, v) for k, v in settings.items() if k in inputs.parameters}
+    known = inputs.parameters
+    theta = {k: _labelled(k, v, known[k].attrs) for k, v in settings.items() if k in known}
     return inputs.replaced({k: v for k, v in settings.items() if k not in theta}), theta
 
 
@@ -58,18 +60,33 @@ def counts_of(
 ) -> xr.DataArray:
     """Expected signal summed over FOLDED but for `keep`: dims (*keep, *theta dims, *bins)."""
     signal = Signal.of(inputs, experiment)
+    keep = [keep] if isinstance(keep, str) else list(keep)
+    if unknown := set(keep) - set(FOLDED):
+        raise CardError(f"keep: found {', '.join(sorted(unknown))}; allowed: {', '.join(FOLDED)}")
     summed = [d for d in FOLDED if d not in keep]
     total = xr.dot(signal.coefficients(complete(theta, inputs)), signal.template, dim=summed)
-    bins = [d for d in signal.template.dims if d not in FOLDED]
+    bins = [str(d) for d in signal.template.dims if d not in FOLDED]
     attrs = VARIABLES["counts"].attrs | {"experiment": experiment, "model": inputs.model.title}
-    return total.transpose(*keep, ..., *bins).rename("counts").assign_attrs(attrs)
+    total = total.transpose(*keep, ..., *bins).rename("counts").assign_attrs(attrs)
+    for name in bins:
+        for edge in (name, f"{name}_low", f"{name}_high"):
+            total[edge].attrs |= BIN_NAMES[name].attrs
+    return total
 
 
-def _labelled(name: str, value: Any) -> Any:
-    """A sequence becomes an axis of its own name; numbers and labelled arrays stay as they are."""
-    if isinstance(value, xr.DataArray) or np.ndim(value) == 0:
+def _labelled(name: str, value: Any, attrs: Mapping[str, str]) -> Any:
+    """A sequence becomes an axis of its own name; numbers and labelled arrays stay as they are.
+
+    Raises CardError for what is not made of finite numbers.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+        raise CardError(f"{name}: found {value!r}; allowed: finite numbers")
+    if isinstance(value, xr.DataArray) or array.ndim == 0:
         return value
-    return xr.DataArray(np.asarray(value, dtype=float), dims=name, coords={name: value})
+    if array.ndim > 1:
+        raise CardError(f"{name}: found {array.ndim} dimensions; allowed: a list, or a DataArray")
+    return xr.DataArray(array.astype(float), dims=name, coords={name: (name, array, dict(attrs))})
 
 
 def scan(

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,9 @@ class Cards(Mapping):
 
     def __contains__(self, name: object) -> bool:
         return name in self.library.files[self.kind]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self.library.files[self.kind] else default
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self.library.files[self.kind]))
@@ -93,10 +97,26 @@ class Cubes:
     folder: Path
 
     def __iter__(self) -> Iterator[SavedCube]:
-        if self.folder.is_dir():
-            for path in sorted(self.folder.iterdir()):
-                if path.suffix == ".zarr" and storage.is_store(path):
-                    yield SavedCube.at(path)
+        """Every readable cube; `titles` names the others too."""
+        for path in self._paths():
+            with suppress(storage.StoreError):
+                yield SavedCube.at(path)
+
+    def titles(self) -> dict[str, str]:
+        """Title of every store; of a broken one, what is wrong with it."""
+        found = {}
+        for path in self._paths():
+            try:
+                found[str(path)] = SavedCube.at(path).title
+            except storage.StoreError as error:
+                found[str(path)] = f"BROKEN — {error}"
+        return found
+
+    def _paths(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        stores = self.folder.glob("*.zarr")
+        return sorted(path for path in stores if storage.is_store(path))
 
     def search(
         self, experiment: str | None = None, model: str | None = None, axis: str | None = None

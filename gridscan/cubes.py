@@ -46,7 +46,7 @@ def crossings(x: np.ndarray, y: np.ndarray, level: float) -> np.ndarray:
         return middle + brentq(cubic, x[i] - middle, x[i + 1] - middle)
 
     above = ~(y <= level)
-    return np.array([between(i) for i in np.flatnonzero(above[1:] != above[:-1])])
+    return np.array([between(int(i)) for i in np.flatnonzero(above[1:] != above[:-1])])
 
 
 def is_log(coordinate: xr.DataArray) -> bool:
@@ -201,7 +201,7 @@ class Cube:
         across, up = (scale[0](delta[n].values) for scale, n in zip(scales, (x, y), strict=True))
         lines = contour_generator(across, up, delta.values).lines(threshold(cl, dof))
         back = [
-            [scale[1](column) for scale, column in zip(scales, line.T, strict=True)]
+            [scale[1](column) for scale, column in zip(scales, np.asarray(line).T, strict=True)]
             for line in lines
         ]
         return [
@@ -254,7 +254,7 @@ class Cube:
         mine, theirs = self._dataset.drop_dims("experiment"), other.drop_dims("experiment")
         if set(self.chi2.dims) != set(other["chi2"].dims):
             raise ValueError(f"the cubes have other axes: {self.axes} and {other['chi2'].dims}")
-        for name in set(mine.coords) | set(theirs.coords):
+        for name in sorted(map(str, {*mine.coords, *theirs.coords})):
             same = name in mine.coords and name in theirs.coords
             if not same or not np.array_equal(mine[name].values, theirs[name].values):
                 raise ValueError(f"axis {name!r} differs between the cubes")

@@ -158,8 +158,7 @@ def run(
     progress(done, total) is called after every block. Raises ScanFailed if blocks failed: the
     others are kept, and a further run resumes.
     """
-    path = store_path(study, out)
-    _prepare(path, study)
+    path = prepare(study, out)
     grid = _grid_in(path, study)
     missing = sorted(set(grid.blocks()) - storage.complete_blocks(path))
     total = math.prod(grid.blocks_per_axis)
@@ -189,18 +188,22 @@ def run(
     return path
 
 
-def _prepare(path: Path, study: Study) -> None:
-    """Write the empty cube, or make sure that the one which is there is of this study."""
+def prepare(study: Study, out: str | Path) -> Path:
+    """Write the empty cube, or make sure that the one which is there is of this study.
+
+    Raises CardError for a store of another card, StoreError for a folder that cannot hold one.
+    """
+    path = store_path(study, out)
     if not storage.is_store(path):
-        attrs = {name: VARIABLES[name].attrs for name in variables(study)}
-        storage.create(
-            path, grid_of(study), coordinates(study), variables(study), attributes(study), attrs
-        )
+        names = variables(study)
+        attrs = {name: VARIABLES[name].attrs for name in names}
+        storage.create(path, grid_of(study), coordinates(study), names, attributes(study), attrs)
     found = storage.attributes(path).get("sha256")
     if found != study.key:
         raise CardError(
             f"{path}: holds another card (sha256 {str(found)[:16]}…, not {study.key[:16]}…)"
         )
+    return path
 
 
 def _grid_in(path: str | Path, study: Study) -> Grid:

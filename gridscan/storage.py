@@ -131,7 +131,7 @@ def attributes(path: str | Path) -> dict[str, Any]:
         raise StoreError(f"{path}: no cube there")
     try:
         return dict(zarr.open_group(str(path), mode="r").attrs)
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: not a cube of gridscan ({error})") from None
 
 

@@ -8,6 +8,7 @@ import pytest
 from gridscan import cli
 from gridscan.cards.base import CardError
 from gridscan.cards.library import KINDS, Library, shipped_root
+from gridscan.likelihoods import Signal
 from tests.conftest import CSI
 
 SCAN = """
@@ -155,6 +156,57 @@ def test_a_bad_experiment_is_refused_in_one_line(mistake, tmp_path, monkeypatch,
     card = tmp_path / "scan.toml"
     card.write_text(SCAN.replace(CSI, "mine"))
     refused(monkeypatch, capsys, tmp_path, card, message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run"], "Missing argument 'CARD'"),
+        (["plan", "csi-2021-ee-ud", "--out"], "--out"),
+        (["nix"], "No such command 'nix'"),
+        (["run", "csi-2021-ee-ud", "--workers", "0"], "--workers"),
+        (["run", "csi-2021-ee-ud", "--plot", "a.gif"], "found ending '.gif'; allowed: .png"),
+        (["run", "csi-2021-ee-ud", "--set", "axes.eps_ee_u.num=1"], "axes.eps_ee_u.num: found 1"),
+        (["run", "csi-2021-ee-ud", "--threads", "1", "--workers", "1"], "give one of --threads"),
+        (["counts", CSI, "--model", "nsi", "--set", "eps_ee_u=abc"], "eps_ee_u: found 'abc'"),
+        (["counts", CSI, "--model", "nsi", "--set", "eps_ee_u=nan"], "allowed: finite numbers"),
+        (["counts", CSI, "--set", f"{CSI}.source=foo"], "names another card"),
+        (
+            ["counts", CSI, "--set", f"{CSI}.mass_kg=-1"],
+            "mass_kg: found -1; allowed: greater than 0",
+        ),
+        (["counts", "csi"], "unknown experiment 'csi'"),
+        (["intervals", "nowhere.zarr"], "nowhere.zarr: no cube there"),
+        (["ls", "experiment"], "did you mean 'experiments'?"),
+        (["search"], "search needs words"),
+        (["show", "nothing"], "unknown card 'nothing'"),
+    ],
+)
+def test_a_bad_command_line_is_refused_in_one_line(
+    arguments, message, tmp_path, monkeypatch, capsys
+):
+    status, out, err = gridscan(monkeypatch, capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert message in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_impossible_rates_are_an_error_and_not_zero(library):
+    inputs = library.inputs([CSI], "nsi", "2402.16953-helm")
+    shrunk = inputs.replaced({"conventions.form_factor.s_fm": 3.0})
+    with pytest.raises(CardError, match="its rates are not finite and positive"):
+        Signal.of(shrunk, CSI)
+
+
+def test_strays_in_a_catalog_do_no_harm(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.x]\n")
+    (tmp_path / "draft.toml").write_text("title = [")
+    library = Library([tmp_path, tmp_path])
+    assert library.load("experiments", CSI)
+    assert len(library.ignored) == 2
+    with pytest.raises(CardError, match=r"draft.toml: not valid TOML"):
+        library.load("scans", "draft")
 
 
 def test_the_error_names_the_file(tmp_path, monkeypatch, capsys):

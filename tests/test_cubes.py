@@ -7,6 +7,7 @@ import xarray as xr
 import gridscan
 from gridscan import plots, scans, storage
 from gridscan.cubes import threshold
+from tests.conftest import study_of
 
 
 def paraboloid(num=81, experiment="one"):
@@ -59,6 +60,37 @@ def test_several_minima_give_several_intervals():
     low, high = cube.gridscan.intervals("x").values
     assert low[0] < 0 < low[1] < 0.5 < high[0] < 1 < high[1]
     np.testing.assert_allclose(low, 1 - high[::-1], atol=1e-6)
+
+
+def test_a_grid_point_on_the_level_is_the_edge():
+    level = threshold(0.9, 1)
+    cube = xr.Dataset({"chi2": ("x", [5, level, 0, level, 5])}, coords={"x": np.arange(5.0)})
+    np.testing.assert_allclose(cube.gridscan.intervals("x"), [[1, 3]])
+
+
+def test_infinite_chi2_is_outside():
+    chi2 = [np.inf, np.inf, 9.0, 1.0, 0.0, 1.0, np.inf]
+    cube = xr.Dataset({"chi2": ("x", chi2)}, coords={"x": np.arange(7.0)})
+    ((low, high),) = cube.gridscan.intervals("x").values
+    assert 2 < low < 3
+    assert high == 5
+
+
+def test_an_incomplete_cube_says_so():
+    cube = xr.Dataset({"chi2": ("x", [1.0, 0.0, np.nan])}, coords={"x": np.arange(3.0)})
+    with pytest.raises(ValueError, match="incomplete"):
+        cube.gridscan.intervals("x")
+
+
+def test_log_axes_are_interpolated_in_the_logarithm():
+    x = np.geomspace(1e-6, 1e3, 19)
+    chi2 = xr.DataArray(2 * (np.log10(x) + 2) ** 2, dims="x", coords={"x": x})
+    cube = xr.Dataset({"chi2": chi2})
+    cube["x"].attrs["scale"] = "log"
+    half = np.sqrt(threshold(0.9, 1) / 2)
+    np.testing.assert_allclose(
+        cube.gridscan.intervals("x"), [[10 ** (-2 - half), 10 ** (half - 2)]]
+    )
 
 
 def test_contours_enclose_the_ellipse():
@@ -120,6 +152,25 @@ def test_the_standard_model_point_is_known_to_the_cube(small, tmp_path):
     cube = storage.read(scans.run(small, tmp_path))
     assert cube.gridscan.standard_model() == {"eps_ee_u": 0.0, "eps_ee_d": 0.0}
     assert cube.isel(eps_ee_u=slice(0, 2)).gridscan.standard_model() is None
+    assert cube.gridscan.alone("eps_ee_u") is None, "zero is between two points of this grid"
+
+
+def test_other_fixed_couplings_are_not_the_standard_model(tmp_path):
+    study = study_of({"eps_ee_u": {"values": [-0.1, 0.0, 0.1]}}, fixed={"eps_mumu_u": 0.3})
+    assert storage.read(scans.run(study, tmp_path)).gridscan.standard_model() is None
+
+
+def test_cubes_that_share_a_nuisance_are_not_added(small, tmp_path):
+    import json
+
+    cube = storage.read(scans.run(small, tmp_path)).load()
+    other = cube.assign_coords(experiment=["other"])
+    assert float(cube.gridscan.combine(other)["chi2"].min()) > 2 * 68
+    study = json.loads(cube.attrs["study"])
+    study["inputs"]["experiments"]["coherent-csi-2021"]["nuisances"]["signal"]["shared"] = True
+    cube.attrs["study"] = other.attrs["study"] = json.dumps(study)
+    with pytest.raises(ValueError, match="share the nuisance signal"):
+        cube.gridscan.combine(other)
 
 
 def test_saved_cubes_are_found_by_what_they_hold(small, tmp_path):

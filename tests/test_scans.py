@@ -237,6 +237,23 @@ def test_optional_variables_are_saved_when_asked(tmp_path):
     assert cube["counts"].sel(experiment=CSI, eps_ee_u=0).item() == pytest.approx(306.4, abs=0.1)
 
 
+def test_a_scan_over_conventions_does_not_move_the_forecast(tmp_path):
+    angle = {"sets": ["conventions.sin2_theta_w"], "values": [0.2, 0.23857, 0.26]}
+    fixed = {f"{CSI}.observed": "standard-model", f"{CSI}.backgrounds": {}, f"{CSI}.nuisances": {}}
+    study = study_of({"sin2_theta_w": angle}, fixed=fixed)
+    chi2 = evaluation.evaluate(study, {"sin2_theta_w": np.array(angle["values"])})["chi2"]
+    assert chi2[1] == pytest.approx(0, abs=1e-9)
+    assert chi2[0] > 1
+    assert chi2[2] > 0.5
+
+
+def test_a_scan_over_exposure_moves_the_forecast_with_it():
+    mass = {"sets": [f"{CSI}.mass_kg"], "values": [1.0, 100.0]}
+    study = study_of({"mass_kg": mass}, fixed={f"{CSI}.observed": "standard-model"})
+    chi2 = evaluation.evaluate(study, {"mass_kg": np.array([1.0, 100.0])})["chi2"]
+    np.testing.assert_allclose(chi2, 0, atol=1e-9)
+
+
 def test_plan_counts_points_and_blocks_and_writes_nothing(small, tmp_path):
     it = scans.plan(small, tmp_path / "cubes")
     assert (it.points, it.blocks) == (576, 16)

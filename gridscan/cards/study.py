@@ -133,6 +133,10 @@ class Study(Card):
         points = math.prod(len(axis.points()) for axis in self.scan.axes.values())
         if points > MAX_POINTS:
             raise ValueError(f"axes: found {points:.3g} points; allowed: up to {MAX_POINTS:.0e}")
+        try:
+            self.fixed_inputs()
+        except CardError as error:
+            raise ValueError(f"fixed: {error}") from None
         seen: dict[str, str] = {}
         groups: list[tuple[str, tuple[str, ...]]]
         groups = [(f"fixed.{name}", (name,)) for name in self.scan.fixed]
@@ -157,8 +161,6 @@ class Study(Card):
                 points = self.scan.axes[where.removeprefix("axes.")].points()
                 for value in (points[0], points[-1]):
                     self.fixed_inputs().replaced({target: float(value)})
-            else:
-                self.inputs.replaced({target: fixed[target]})
         except CardError as error:
             raise ValueError(f"{where}: {error}") from None
 

@@ -6,6 +6,7 @@ Results go to standard output, progress to standard error. Exit status: 0 done, 
 
 import os
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -13,7 +14,6 @@ from gridscan.cli import catalog, cubes, scans
 
 app = typer.Typer(
     help="Labelled, lazy, parallel grid scans for coherent neutrino scattering.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -43,10 +43,20 @@ def main() -> None:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     try:
-        app()
+        # without a command: the help
+        raise SystemExit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+    except KeyboardInterrupt:
+        _tell("interrupted; what is complete is kept", 130)
     except Exception as error:
+        if hasattr(error, "format_message"):
+            # a mistake on the command line; its class is click's, or typer's own copy of it
+            _tell(error.format_message(), 2)
         status = EXIT_STATUS.get(type(error).__name__)
         if status is None:
             raise
-        print(f"gridscan: {error}", file=sys.stderr)
-        raise SystemExit(status) from None
+        _tell(str(error), status)
+
+
+def _tell(message: str, status: int) -> NoReturn:
+    print(f"gridscan: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(status)

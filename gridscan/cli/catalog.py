@@ -1,6 +1,7 @@
 """Commands on the catalog: ls, show, search, counts."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +26,9 @@ def ls(
         raise CardError(f"unknown kind {kind!r}; {suggest(kind, kinds)}")
     listed = {k: cards.titles() for k, cards in cat.kinds.items() if kind in (None, k)}
     if kind in (None, "cubes"):
-        listed["cubes"] = {str(cube.path): cube.title for cube in cat.cubes}
+        listed["cubes"] = cat.cubes.titles()
+    for file in cat.library.ignored:
+        print(f"gridscan: {file}: not a card, ignored", file=sys.stderr)
     if as_json:
         return print_json(listed)
     width = max((len(name) for names in listed.values() for name in names), default=0)

@@ -102,7 +102,7 @@ def check_picture(path: Path) -> None:
     from gridscan.cards.base import CardError
 
     allowed = (".png", ".pdf", ".svg")
-    if path.suffix not in allowed:
+    if path.suffix.lower() not in allowed:
         raise CardError(
             f"--plot {path}: found ending {path.suffix!r}; allowed: {', '.join(allowed)}"
         )

@@ -28,7 +28,7 @@ def intervals(
     """Print the allowed intervals of each axis of a cube, the others minimised over."""
     from gridscan import storage
 
-    ds = storage.read(cube)
+    ds = storage.read_chi2(cube)
     with mistakes():
         found = {
             name: interval_list(ds.gridscan.intervals(name, cl, dof))
@@ -50,7 +50,7 @@ def contours(
     """Print the contour lines of a cube in a plane (2 dof): one vertex per line, as CSV."""
     from gridscan import storage
 
-    ds = storage.read(cube)
+    ds = storage.read_chi2(cube)
     with mistakes():
         lines = ds.gridscan.contours(cl, 2, x, y)
     if as_json:
@@ -73,7 +73,7 @@ def plot(
     """Draw a cube: regions at 1σ, 90 % and 2σ, best fit and standard-model point."""
     from gridscan import storage
 
-    ds = storage.read(cube)
+    ds = storage.read_chi2(cube)
     check_picture(out)
     picture(ds, out, x, y)
     print(out)

@@ -1,5 +1,6 @@
 """Commands on scans: plan, run, status, verify, check."""
 
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,7 +78,7 @@ def run(
         _progress(quiet=as_json) as report,
     ):
         path = scans.run(study, folder(out), client, threads, report)
-    cube = storage.read(path)
+    cube = storage.read_chi2(path)
     if plot is not None:
         picture(cube, plot)
     if as_json:
@@ -137,7 +138,9 @@ def _progress(quiet: bool):
         TextColumn("blocks"),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
+    with Progress(
+        *columns, console=Console(stderr=True), disable=quiet or not sys.stderr.isatty()
+    ) as bar:
         task = bar.add_task("scan", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -148,9 +151,8 @@ def _summary(cube: "xr.Dataset") -> dict[str, Any]:
     intervals = {}
     for name in cube.gridscan.axes:
         entry = {"others_minimised": interval_list(cube.gridscan.intervals(name))}
-        others = cube.gridscan.standard_model(without=name)
-        if others:
-            alone = cube.gridscan.at(**others)
+        alone = cube.gridscan.alone(name) if len(cube.gridscan.axes) > 1 else None
+        if alone is not None:
             entry["others_at_standard_model"] = interval_list(alone.gridscan.intervals(name))
         intervals[name] = entry
     return {
@@ -192,17 +194,21 @@ def verify(
     changes: Settings = None,
     out: Out = None,
     points: Annotated[int, typer.Option(help="Points to compute again.", min=1)] = 64,
+    repair: Annotated[bool, typer.Option("--repair", help="Remove bad blocks; then run.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read every chunk of a cube (checksums) and compute a sample of its points again."""
     from gridscan import scans
 
-    it = scans.verify(study_of(card, experiments, changes), folder(out), points)
+    it = scans.verify(study_of(card, experiments, changes), folder(out), points, repair)
+    bad = {", ".join(map(str, index)): reason for index, reason in it["bad"].items()}
     if as_json:
-        print_json(it)
+        print_json({**it, "bad": bad})
     else:
-        print(f"{it['store']}: {it['blocks']} blocks read, {it['points']} points computed again, "
-              f"largest relative difference {it['difference']:.1e}")  # fmt: skip
+        print(f"{it['store']}: {it['blocks']} blocks read, {it['points']} points computed again")
+        print(f"largest relative difference {it['difference']:.1e}; bad blocks: {len(bad)}")
+        for index, reason in bad.items():
+            print(f"  block {index}: {reason}{' (removed)' if repair else ''}")
     if not it["good"]:
         raise typer.Exit(1)
 
