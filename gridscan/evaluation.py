@@ -4,6 +4,7 @@ Here, too, is what a cube is made of: its variables, coordinates and attributes.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,6 +20,9 @@ from gridscan.cards.study import Inputs, Study
 from gridscan.grids import Grid
 from gridscan.likelihoods import Likelihood, complete
 from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS
+
+COMPILED_POINTS = 250_000
+"""Size of a study from which the compiled statistic pays for its first compilation."""
 
 RECORDED = ("gridscan", "numpy", "scipy", "xarray", "zarr", "dask", "pydantic")
 """Packages whose versions a cube records."""
@@ -56,6 +60,7 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
         theta |= dict.fromkeys(targets[name], xr.DataArray(values, dims=name))
 
     truth = study.fixed_inputs().conventions
+    large = math.prod(study.shape) >= COMPILED_POINTS
 
     def at(settings: dict[str, float]) -> xr.Dataset:
         entries: dict[str, float] = {}
@@ -64,7 +69,7 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
             for target in targets[name]:
                 (moved if target in parameters else entries)[target] = value
         inputs = study.fixed_inputs().replaced(entries)
-        point = likelihood(inputs, truth).chi2(complete(moved, inputs), couplings)
+        point = likelihood(inputs, truth).chi2(complete(moved, inputs), couplings, large)
         return point.expand_dims({name: [value] for name, value in settings.items()})
 
     combinations = product(*(axes[name].tolist() for name in of_cards))

@@ -1,8 +1,10 @@
 """Counts, data and nuisances to χ²: one joint likelihood over the experiments of a study."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations_with_replacement
 
 import numpy as np
 import xarray as xr
@@ -19,9 +21,6 @@ from gridscan.physics.responses import Response
 from gridscan.physics.templates import templates
 from gridscan.statistics import poisson
 from gridscan.statistics.nuisances import LinearNuisances
-
-POINTS_PER_BATCH = 512
-"""Points handled at once: their arrays (points × nuisances × bins) stay in cache."""
 
 FOLDED = ("flavour", "nuclide", "kernel")
 
@@ -91,10 +90,59 @@ class Signal:
         """Expected signal: dims (*theta dims, *bins)."""
         return xr.dot(self.coefficients(theta), self.template, dim=FOLDED)
 
-    def matrix(self) -> np.ndarray:
-        """The template as (folded, bins): counts are coefficients @ matrix."""
-        rows = int(np.prod([self.template.sizes[d] for d in FOLDED]))
-        return self.template.transpose(*FOLDED, ...).values.reshape(rows, -1)
+    def polynomial(self, theta: Mapping, axes: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Counts as a polynomial of degree two in the values of the axes: (monomials, bins).
+
+        Its rows belong to the columns of `monomials`. The coefficients are exact: they follow from
+        the model's own at no more than (axes + 1)(axes + 2)/2 points.
+        """
+        names = list(axes)
+        pairs = list(combinations_with_replacement(range(len(names)), 2))
+        unit = np.eye(len(names))
+        both = [unit[i] + unit[j] for i, j in pairs if i != j]
+        samples = np.vstack([np.zeros(len(names)), unit, -unit, *both])
+        values = samples * [_scale(axes[name]) for name in names]
+        placed = _placed(theta, dict(zip(names, values.T, strict=True)))
+        found = self.counts(placed)
+        if "sample" not in found.dims:
+            # no axis sets a coupling
+            found = found.expand_dims(sample=len(samples))
+        counts = found.transpose("sample", ...).values.reshape(len(samples), -1)
+
+        zero, plus, minus, mixed = np.split(counts, np.cumsum([1, len(names), len(names)]))
+        linear, square = (plus - minus) / 2, (plus + minus) / 2 - zero
+        cross = iter(mixed)
+        products = [
+            square[i] if i == j else next(cross) - plus[i] - plus[j] + zero[0] for i, j in pairs
+        ]
+        return np.vstack([zero, linear, *products])
+
+
+def monomials(axes: Mapping[str, np.ndarray]) -> np.ndarray:
+    """1, x, y, …, x², xy, y², … at every point of the grid, axes in units of their largest value.
+
+    Returns (points, monomials).
+    """
+    units = np.meshgrid(*(v / _scale(v) for v in axes.values()), indexing="ij")
+    flat = [unit.ravel() for unit in units]
+    points = math.prod(len(values) for values in axes.values())
+    products = [a * b for a, b in combinations_with_replacement(flat, 2)]
+    return np.column_stack([np.ones(points), *flat, *products])
+
+
+def _scale(values: np.ndarray) -> float:
+    """Largest magnitude along an axis: the unit in which its polynomial is well conditioned."""
+    return float(np.max(np.abs(values))) or 1.0
+
+
+def _placed(theta: Mapping, samples: Mapping[str, np.ndarray]) -> dict:
+    """Couplings with every labelled one replaced by its values at samples of the axes."""
+    return {
+        name: xr.DataArray(samples[str(value.dims[0])], dims="sample")
+        if isinstance(value, xr.DataArray)
+        else value
+        for name, value in theta.items()
+    }
 
 
 def complete(theta: Mapping, inputs: Inputs) -> dict:
@@ -132,28 +180,24 @@ class Likelihood:
         nuisances, owner = _linear_nuisances(names, cards, first, np.concatenate(background))
         return cls(names, signals, np.concatenate(observed), nuisances, first, owner)
 
-    def chi2(self, theta: Mapping, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
-        """Profiled χ² on the grid of `axes`, whose couplings are in `theta` as labelled arrays.
+    def chi2(
+        self, theta: Mapping, axes: Mapping[str, np.ndarray], compiled: bool = False
+    ) -> xr.Dataset:
+        """Profiled χ² on the grid of `axes`; couplings in `theta` may be one of those axes each.
 
-        Returns chi2 (*axes), chi2_by_experiment (experiment, *axes), pulls (nuisance, *axes) and
-        counts (experiment, *axes): the model's events before nuisances.
+        compiled: by the compiled twin, for many points. Returns chi2 (*axes),
+        chi2_by_experiment (experiment, *axes), pulls (nuisance, *axes) and counts
+        (experiment, *axes): the model's events before nuisances.
         """
         shape = tuple(len(values) for values in axes.values())
-        rows = [_rows(s.coefficients(theta), axes) for s in self.signals]
-        matrices = [s.matrix() for s in self.signals]
-        points = int(np.prod(shape))
-        by_experiment = np.empty((points, len(self.experiments)))
-        counts = np.empty_like(by_experiment)
-        pulls = np.empty((points, len(self.nuisances.names)))
-        for start in range(0, points, POINTS_PER_BATCH):
-            batch = slice(start, start + POINTS_PER_BATCH)
-            signal = np.hstack([c[batch] @ t for c, t in zip(rows, matrices, strict=True)])
-            expected, pulls[batch] = poisson.profile(signal, self.observed, self.nuisances)
-            deviance = poisson.deviance(self.observed, expected)
-            by_experiment[batch] = np.add.reduceat(deviance, self.first_bins, axis=1)
-            counts[batch] = np.add.reduceat(signal, self.first_bins, axis=1)
-        total = by_experiment.sum(axis=1) + self.nuisances.penalty(pulls)
-        by_experiment += np.square(pulls) @ (self.nuisances.inverse_variance[:, None] * self.owner)
+        template = np.hstack([signal.polynomial(theta, axes) for signal in self.signals])
+        rows = monomials(axes)
+        counts = rows @ np.add.reduceat(template, self.first_bins, axis=1)
+        scan = _compiled_scan() if compiled else poisson.scan
+        deviance, pulls = scan(rows, template, self.observed, self.nuisances, self.first_bins)
+        total = deviance.sum(axis=1) + self.nuisances.penalty(pulls)
+        own = self.nuisances.inverse_variance[:, None] * self.owner
+        by_experiment = deviance + np.square(pulls) @ own
         if np.isnan(total).any():
             raise FloatingPointError("χ² is not a number; this is a defect of gridscan")
         return xr.Dataset(
@@ -171,11 +215,11 @@ class Likelihood:
         )
 
 
-def _rows(coefficients: xr.DataArray, axes: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Coefficients at every point of the grid: (points, folded)."""
-    missing = {name: len(v) for name, v in axes.items() if name not in coefficients.dims}
-    full = coefficients.expand_dims(missing).transpose(*axes, *FOLDED)
-    return full.values.reshape(int(np.prod([len(v) for v in axes.values()])), -1)
+def _compiled_scan():
+    """The compiled scan; numba is imported only by scans that are large enough for it."""
+    from gridscan.statistics.compiled import scan
+
+    return scan
 
 
 def _unfold(columns: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

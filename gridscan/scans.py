@@ -90,7 +90,7 @@ def plan(study: Study, out: str | Path = "cubes") -> Plan:
         math.prod(sizes[d] for d in dims if d not in grid.axes)
         for dims in variables(study).values()
     )
-    terms = sum(len(s.matrix()) for s in joint.signals)
+    terms = math.comb(len(grid.axes) + 2, 2)
     columns = 2 * (len(joint.experiments) * 2 + len(joint.nuisances.names)) + 2 * terms
     return Plan(
         title=study.scan.title,

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from gridscan import evaluation, scans, storage
 from gridscan.cards.base import CardError
-from gridscan.likelihoods import Likelihood, complete
+from gridscan.likelihoods import Likelihood, complete, monomials
 from gridscan.statistics.poisson import deviance
 from tests.conftest import CSI, study_of
 
@@ -60,6 +60,23 @@ def test_every_point_equals_a_general_minimiser_of_the_same_likelihood(small, cu
             for x0 in (np.zeros(4), start)
         )
         assert cube["chi2"].isel(at).item() == pytest.approx(best, abs=1e-6)
+
+
+def test_the_polynomial_equals_the_model_at_every_point(small):
+    axes = {"x": np.linspace(-3, 2, 5), "y": np.array([0.1, 7.0]), "z": np.array([-1e-6, 1e-6])}
+    x, y, z = (xr.DataArray(v, dims=name) for name, v in axes.items())
+    couplings = {"eps_ee_u": x, "eps_mumu_d": y, "eps_etau_u": y, "eps_ee_d": z, "eps_emu_u": 0.3}
+    theta = complete(couplings, small.inputs)
+    (signal,) = Likelihood.of(small.inputs).signals
+    direct = signal.counts(theta).transpose(*axes, ...).values.reshape(20, -1)
+    found = monomials(axes) @ signal.polynomial(theta, axes)
+    np.testing.assert_allclose(found, direct, rtol=1e-12)
+
+
+def test_large_scans_are_compiled_and_agree(small, cube, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation, "COMPILED_POINTS", 1)
+    fast = storage.read(scans.run(small, tmp_path / "compiled"))
+    np.testing.assert_allclose(fast["chi2"], cube["chi2"], rtol=1e-12)
 
 
 def test_dimensions_keep_the_order_of_the_card(tmp_path):

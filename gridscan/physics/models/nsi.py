@@ -9,6 +9,7 @@ the cross section of incoming flavour a is proportional to Q_a² = (G†G)_aa = 
 """
 
 from collections.abc import Mapping
+from functools import cache
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -39,6 +40,7 @@ PARAMETERS: Mapping[str, Parameter] = {
 }
 
 
+@cache
 def _basis() -> xr.DataArray:
     """∂ε^q_ab/∂θ of every parameter: one for its quark and its flavours, both ways round."""
     sizes = (len(PARAMETERS), len(QUARKS), len(FLAVOURS), len(FLAVOURS))

@@ -1,0 +1,231 @@
+"""The compiled twin of `poisson.scan`: one loop over points, nothing allocated inside.
+
+Same algorithm as `poisson.profile`, plus a warm start: the pulls at a point are extrapolated from
+the two before it. Compiled by numba on first use, for all processes after that from its cache.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from gridscan.statistics.nuisances import LinearNuisances
+from gridscan.statistics.poisson import (
+    COARSE_STEPS,
+    DECREMENT,
+    EMPTY,
+    FULL_STEP,
+    MAX_STEPS,
+    NOTHING,
+    RIDGE,
+    TOWARDS_ZERO,
+    saturated,
+)
+
+FAR = 1.0
+"""Decrement of a warm start above which the cold one is better."""
+
+OPTIONS: Any = {
+    "nogil": True,
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+}
+
+
+def scan(
+    rows: np.ndarray,
+    template: np.ndarray,
+    observed: np.ndarray,
+    nuisances: LinearNuisances,
+    first_bins: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `poisson.scan`: deviance by experiment (points, experiments) and pulls (points, K)."""
+    edges = np.append(first_bins, len(observed))
+    deviance = np.empty((len(rows), len(first_bins)))
+    pulls = np.empty((len(rows), len(nuisances.names)))
+    failed = _scan(
+        np.ascontiguousarray(rows),
+        np.ascontiguousarray(template),
+        observed.astype(float),
+        np.add.reduceat(saturated(observed), first_bins),
+        nuisances.background,
+        nuisances.on_signal,
+        nuisances.on_background,
+        nuisances.inverse_variance,
+        edges,
+        deviance,
+        pulls,
+    )
+    if failed:
+        raise RuntimeError(f"{failed} profile minimisations did not converge")
+    return deviance, pulls
+
+
+@njit(**OPTIONS)
+def _solve(hessian, vector):
+    """Solve H x = v in place of v, by LDLᵀ in place of the lower half of H."""
+    size = len(vector)
+    for i in range(size):
+        for j in range(i):
+            entry = hessian[i, j]
+            for m in range(j):
+                entry -= hessian[i, m] * hessian[j, m] * hessian[m, m]
+            hessian[i, j] = entry / hessian[j, j]
+        pivot = hessian[i, i]
+        for m in range(i):
+            pivot -= hessian[i, m] * hessian[i, m] * hessian[m, m]
+        hessian[i, i] = pivot if pivot > 0 else 1.0
+    for i in range(size):
+        for m in range(i):
+            vector[i] -= hessian[i, m] * vector[m]
+    for i in range(size):
+        vector[i] /= hessian[i, i]
+    for i in range(size - 1, -1, -1):
+        for m in range(i + 1, size):
+            vector[i] -= hessian[m, i] * vector[m]
+
+
+@njit(**OPTIONS)
+def _predict(expected, nominal, slope, pulls):
+    """μ = nominal + Σ_k α_k ∂μ/∂α_k; returns its least entry."""
+    bins = len(expected)
+    for b in range(bins):
+        expected[b] = nominal[b]
+    for k in range(len(pulls)):
+        pull = pulls[k]
+        for b in range(bins):
+            expected[b] += pull * slope[k, b]
+    least = np.inf
+    for b in range(bins):
+        least = min(least, expected[b])
+    return least
+
+
+@njit(**OPTIONS)
+def _scan(
+    rows,
+    template,
+    observed,
+    constant,
+    background,
+    on_signal,
+    on_background,
+    inverse_variance,
+    edges,
+    deviance,
+    pulls,
+):
+    points, terms = rows.shape
+    bins, size = len(observed), len(inverse_variance)
+    signal, nominal, mu, change = np.empty((4, bins))
+    residual, curvature, held, neyman = np.empty((4, bins))
+    slope = np.empty((size, bins))
+    hessian = np.empty((size, size))
+    gradient, step, alpha, previous = np.zeros((4, size))
+    for b in range(bins):
+        held[b] = max(observed[b], EMPTY)
+        neyman[b] = 1 / max(observed[b], 1.0)
+    solved = failed = 0
+    for p in range(points):
+        for b in range(bins):
+            signal[b] = rows[p, 0] * template[0, b]
+        for t in range(1, terms):
+            weight = rows[p, t]
+            for b in range(bins):
+                signal[b] += weight * template[t, b]
+        possible = True
+        for b in range(bins):
+            nominal[b] = signal[b] + background[b]
+            if nominal[b] <= 0:
+                possible &= observed[b] == 0
+                nominal[b] = NOTHING
+        if not possible:
+            deviance[p] = np.inf
+            pulls[p] = 0
+            solved = 0
+            continue
+        for k in range(size):
+            for b in range(bins):
+                slope[k, b] = signal[b] * on_signal[k, b] + on_background[k, b]
+
+        # start: extrapolated from the points before, else the minimum of the Neyman χ²
+        for k in range(size):
+            last = alpha[k]
+            if solved > 1:
+                alpha[k] = 2 * last - previous[k]
+            previous[k] = last
+        warm = solved > 0 and _predict(mu, nominal, slope, alpha) > 0
+        coarse = 0
+        converged = size == 0
+        if not warm or converged:
+            alpha[:] = 0
+            _predict(mu, nominal, slope, alpha)
+            coarse = COARSE_STEPS
+        for steps in range(MAX_STEPS):
+            if converged:
+                break
+            for b in range(bins):
+                if coarse:
+                    residual[b] = (mu[b] - observed[b]) * neyman[b]
+                    curvature[b] = neyman[b]
+                else:
+                    inverse = 1 / mu[b]
+                    ratio = held[b] * inverse
+                    residual[b] = 1 - ratio
+                    curvature[b] = ratio * inverse
+            for k in range(size):
+                total = 0.0
+                for b in range(bins):
+                    total += slope[k, b] * residual[b]
+                    change[b] = slope[k, b] * curvature[b]
+                gradient[k] = total + alpha[k] * inverse_variance[k]
+                step[k] = -gradient[k]
+                for m in range(k + 1):
+                    total = 0.0
+                    for b in range(bins):
+                        total += change[b] * slope[m, b]
+                    hessian[k, m] = total
+                hessian[k, k] = (hessian[k, k] + inverse_variance[k]) * (1 + RIDGE)
+            _solve(hessian, step)
+            decrement = 0.0
+            for k in range(size):
+                decrement -= 2 * gradient[k] * step[k]
+            if warm and steps == 0 and decrement > FAR:
+                alpha[:] = 0
+                _predict(mu, nominal, slope, alpha)
+                coarse = COARSE_STEPS
+                continue
+            for b in range(bins):
+                change[b] = 0
+            for k in range(size):
+                for b in range(bins):
+                    change[b] += step[k] * slope[k, b]
+            length = 1.0
+            if not coarse and decrement > FULL_STEP:
+                length = 1 / (1 + np.sqrt(decrement))
+            fall = 0.0
+            for b in range(bins):
+                fall = max(fall, -change[b] / mu[b])
+            if length * fall > TOWARDS_ZERO:
+                length = TOWARDS_ZERO / fall
+            for k in range(size):
+                alpha[k] += length * step[k]
+            for b in range(bins):
+                mu[b] += length * change[b]
+            if coarse:
+                coarse = coarse - 1 if length < 1 else 0
+            elif decrement < DECREMENT:
+                converged = True
+        failed += not converged
+        solved += 1
+        for e in range(len(constant)):
+            total = 0.0
+            for b in range(edges[e], edges[e + 1]):
+                total += mu[b]
+                if observed[b] > 0:
+                    total -= observed[b] * np.log(mu[b])
+            deviance[p, e] = 2 * total + constant[e]
+        for k in range(size):
+            pulls[p, k] = alpha[k]
+    return failed
