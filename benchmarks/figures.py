@@ -53,7 +53,7 @@ def median_seconds(work: Callable[[], object]) -> float:
 
 def scipy_per_point(joint: Likelihood, signals: np.ndarray) -> float:
     """Seconds per point of a loop over scipy minimisations of the same χ²: the slow twin."""
-    nuisances = joint.nuisances
+    nuisances = joint.nuisances.linear
 
     def objective(alpha: np.ndarray, signal: np.ndarray) -> float:
         mu = signal * (1 + alpha @ nuisances.on_signal) + nuisances.background

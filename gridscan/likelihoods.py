@@ -1,7 +1,7 @@
 """Counts, data and nuisances to χ²: one joint likelihood over the experiments of a study."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations_with_replacement
@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 
 from gridscan.cards.base import CardError
-from gridscan.cards.experiments import SIGNAL, Experiment
 from gridscan.cards.inputs import Conventions
 from gridscan.cards.study import Inputs
+from gridscan.nuisances import Nuisances, joint_nuisances, label
 from gridscan.physics.fluxes import Flux
 from gridscan.physics.form_factors import FormFactor
 from gridscan.physics.models import STRUCTURES
@@ -20,7 +20,8 @@ from gridscan.physics.nuclides import Nuclide, target
 from gridscan.physics.responses import Response
 from gridscan.physics.templates import templates
 from gridscan.statistics import poisson
-from gridscan.statistics.nuisances import LinearNuisances
+from gridscan.statistics import shapes as bending
+from gridscan.statistics.shapes import ShapeNuisances, quadratic
 
 FOLDED = ("flavour", "nuclide", "kernel")
 
@@ -151,16 +152,27 @@ def complete(theta: Mapping, inputs: Inputs) -> dict:
 
 
 @dataclass(frozen=True)
+class Bend:
+    """A shape nuisance in one experiment: signals and backgrounds at its nodes."""
+
+    nuisance: int
+    experiment: int
+    nodes: np.ndarray
+    signals: tuple[Signal, ...]
+    backgrounds: np.ndarray
+    """(nodes, components, bins)"""
+
+
+@dataclass(frozen=True)
 class Likelihood:
     """χ² of several experiments, profiled over all their nuisances at once."""
 
     experiments: tuple[str, ...]
     signals: tuple[Signal, ...]
     observed: np.ndarray
-    nuisances: LinearNuisances
+    nuisances: Nuisances
     first_bins: np.ndarray
-    owner: np.ndarray
-    """(nuisances, experiments): one where a nuisance is the experiment's own, zero if shared."""
+    bends: tuple[Bend, ...]
 
     @classmethod
     def of(cls, inputs: Inputs, truth: Conventions | None = None) -> "Likelihood":
@@ -169,16 +181,22 @@ class Likelihood:
         """
         names = tuple(inputs.experiments)
         cards = [inputs.experiments[name] for name in names]
-        signals = tuple(Signal.of(inputs, name) for name in names)
-        background = [_total_background(card) for card in cards]
         observed = [
-            _forecast(inputs, truth, name) + b if card.counts is None else card.counts
-            for name, card, b in zip(names, cards, background, strict=True)
+            _forecast(inputs, truth, name) + sum(card.components.values())
+            if card.counts is None
+            else card.counts
+            for name, card in inputs.experiments.items()
         ]
-        sizes = [len(n) for n in observed]
-        first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        nuisances, owner = _linear_nuisances(names, cards, first, np.concatenate(background))
-        return cls(names, signals, np.concatenate(observed), nuisances, first, owner)
+        first = np.concatenate([[0], np.cumsum([len(n) for n in observed])[:-1]])
+        nuisances = joint_nuisances(names, cards)
+        return cls(
+            names,
+            tuple(Signal.of(inputs, name) for name in names),
+            np.concatenate(observed),
+            nuisances,
+            first,
+            tuple(_bends(inputs, nuisances)),
+        )
 
     def chi2(
         self, theta: Mapping, axes: Mapping[str, np.ndarray], compiled: bool = False
@@ -189,17 +207,23 @@ class Likelihood:
         chi2_by_experiment (experiment, *axes), pulls (nuisance, *axes) and counts
         (experiment, *axes): the model's events before nuisances.
         """
-        shape = tuple(len(values) for values in axes.values())
         template = np.hstack([signal.polynomial(theta, axes) for signal in self.signals])
         rows = monomials(axes)
         counts = rows @ np.add.reduceat(template, self.first_bins, axis=1)
-        scan = _compiled_scan() if compiled else poisson.scan
-        deviance, pulls = scan(rows, template, self.observed, self.nuisances, self.first_bins)
-        total = deviance.sum(axis=1) + self.nuisances.penalty(pulls)
-        own = self.nuisances.inverse_variance[:, None] * self.owner
-        by_experiment = deviance + np.square(pulls) @ own
+        bent = self._bent(theta, axes, template) if self.bends else None
+        scan = _scan(bent is not None, compiled)
+        deviance, pulls = scan(
+            rows, template, self.observed, bent or self.nuisances.linear, self.first_bins
+        )
+        penalty = np.square(pulls) * self.nuisances.inverse_variance
+        total = deviance.sum(axis=1) + penalty.sum(axis=1)
+        by_experiment = deviance + penalty @ self.nuisances.owner
         if np.isnan(total).any():
             raise FloatingPointError("χ² is not a number; this is a defect of gridscan")
+        return self._labelled(total, by_experiment, pulls, counts, axes)
+
+    def _labelled(self, total, by_experiment, pulls, counts, axes) -> xr.Dataset:
+        shape = tuple(len(values) for values in axes.values())
         return xr.Dataset(
             {
                 "chi2": (tuple(axes), total.reshape(shape)),
@@ -214,21 +238,40 @@ class Likelihood:
             },
         )
 
+    def _bent(self, theta: Mapping, axes: Mapping, template: np.ndarray) -> ShapeNuisances:
+        """The shapes for these couplings: how template and backgrounds bend with each pull."""
+        shapes, components = self.nuisances.shapes, self.nuisances.components
+        signal = np.zeros((2, len(shapes), *template.shape))
+        background = np.zeros((2, len(shapes), *components.shape))
+        edges = [*self.first_bins, len(self.observed)]
+        for bend in self.bends:
+            bins = slice(edges[bend.experiment], edges[bend.experiment + 1])
+            at_nodes = np.array([one.polynomial(theta, axes) for one in bend.signals])
+            signal[:, bend.nuisance, :, bins] += quadratic(bend.nodes, at_nodes)
+            mine = self.nuisances.component_owner == bend.experiment
+            background[:, bend.nuisance, mine, bins] += quadratic(bend.nodes, bend.backgrounds)
+        linear = self.nuisances.linear
+        weight = self.nuisances.inverse_variance[len(linear.names) :]
+        return ShapeNuisances(
+            shapes, linear, components, self.nuisances.on_components, weight, signal, background
+        )
 
-def _compiled_scan():
-    """The compiled scan; numba is imported only by scans that are large enough for it."""
-    from gridscan.statistics.compiled import scan
 
-    return scan
+def _scan(shapes: bool, compiled: bool) -> Callable:
+    """The scan for these nuisances; numba is imported only by scans that are large enough."""
+    if not compiled:
+        return bending.scan if shapes else poisson.scan
+    if shapes:
+        from gridscan.statistics import compiled_shapes
+
+        return compiled_shapes.scan
+    from gridscan.statistics import compiled as compiled_linear
+
+    return compiled_linear.scan
 
 
 def _unfold(columns: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return columns.T.reshape(columns.shape[1], *shape)
-
-
-def _total_background(card: Experiment) -> np.ndarray:
-    every = [card.background(name) for name in card.backgrounds]
-    return np.sum(every, axis=0) if every else np.zeros(int(np.prod(card.shape)))
 
 
 def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> np.ndarray:
@@ -237,26 +280,22 @@ def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> np.
     return Signal.of(true, experiment).counts(complete({}, true)).values.ravel()
 
 
-def _linear_nuisances(
-    names: tuple[str, ...], cards: list[Experiment], first: np.ndarray, background: np.ndarray
-) -> tuple[LinearNuisances, np.ndarray]:
-    """Nuisances of all experiments, those they share once; and who owns which."""
-    labelled = [
-        (e, key if nuisance.shared else f"{names[e]}.{key}", nuisance)
-        for e, card in enumerate(cards)
-        for key, nuisance in card.nuisances.items()
-    ]
-    labels = tuple(dict.fromkeys(label for _, label, _ in labelled))
-    on_signal, on_background = np.zeros((2, len(labels), len(background)))
-    inverse_variance = np.zeros(len(labels))
-    used = np.zeros((len(labels), len(cards)))
-    for e, label, nuisance in labelled:
-        k = labels.index(label)
-        bins = slice(first[e], first[e] + int(np.prod(cards[e].shape)))
-        on_signal[k, bins] = float(SIGNAL in nuisance.scales)
-        for component in set(nuisance.scales) - {SIGNAL}:
-            on_background[k, bins] += cards[e].background(component)
-        inverse_variance[k] = nuisance.inverse_variance
-        used[k, e] = 1.0
-    owner = used * (used.sum(axis=1, keepdims=True) == 1)
-    return LinearNuisances(labels, on_signal, on_background, background, inverse_variance), owner
+def _bends(inputs: Inputs, nuisances: Nuisances) -> Iterator[Bend]:
+    """Every shape nuisance of every experiment, with the inputs changed at its nodes."""
+    for e, (name, card) in enumerate(inputs.experiments.items()):
+        for key, nuisance in card.nuisances.items():
+            if nuisance.nodes is None:
+                continue
+            own = set(type(card).model_fields)
+            paths = {
+                p if p.split(".")[0] not in own else f"{name}.{p}": v
+                for p, v in nuisance.sets.items()
+            }
+            moved = [inputs.replaced({p: v[i] for p, v in paths.items()}) for i in range(3)]
+            yield Bend(
+                nuisances.names.index(label(name, key, nuisance)) - len(nuisances.linear.names),
+                e,
+                np.array(nuisance.nodes),
+                tuple(Signal.of(one, name) for one in moved),
+                np.array([list(one.experiments[name].components.values()) for one in moved]),
+            )

@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "storage": {"grids"},
     # the only input, and what the towers make of it together
     "cards": {"schema", "physics"},
-    "likelihoods": {"cards", "physics", "statistics"},
+    "nuisances": {"cards", "statistics"},
+    "likelihoods": {"cards", "physics", "statistics", "nuisances"},
     "evaluation": {"schema", "grids", "cards", "likelihoods"},
     # the bridge
     "scans": {"schema", "grids", "storage", "cards", "evaluation"},

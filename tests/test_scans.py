@@ -47,11 +47,16 @@ def test_every_point_equals_a_general_minimiser_of_the_same_likelihood(small, cu
         counts = signal.counts(complete(theta, small.inputs)).values.ravel()
 
         def objective(alpha, counts=counts):
-            mu = counts * (1 + alpha @ joint.nuisances.on_signal) + joint.nuisances.background
-            mu = mu + alpha @ joint.nuisances.on_background
+            mu = (
+                counts * (1 + alpha @ joint.nuisances.linear.on_signal)
+                + joint.nuisances.linear.background
+            )
+            mu = mu + alpha @ joint.nuisances.linear.on_background
             if (mu <= 0).any():
                 return 1e15
-            return deviance(joint.observed, mu).sum() + joint.nuisances.penalty(alpha[None])[0]
+            return (
+                deviance(joint.observed, mu).sum() + joint.nuisances.linear.penalty(alpha[None])[0]
+            )
 
         start = np.array([-counts.sum() / (counts.sum() + 300), 0, 0, 0])
         options = {"maxiter": 20000, "maxfev": 20000, "xatol": 1e-9, "fatol": 1e-11}

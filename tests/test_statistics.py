@@ -65,7 +65,7 @@ def test_profile_equals_a_general_minimiser(seed, scale):
     )
 
 
-@settings(max_examples=100)
+@settings(max_examples=200)
 @given(
     seed=st.integers(0, 2**32 - 1),
     level=st.sampled_from([0.05, 1.0, 10.0, 1e4]),

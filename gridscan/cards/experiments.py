@@ -1,6 +1,6 @@
 """The card of an experiment: exposure, response, bins, counts, backgrounds, nuisances."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, MinLen
@@ -70,14 +70,29 @@ class Background(Card):
 
 
 class Nuisance(Card):
-    """A fractional normalisation uncertainty of the components it scales; "free" has no pull.
+    """A normalisation uncertainty of the components it `scales`, or a shape uncertainty.
 
-    Experiments that name the same `shared` nuisance have it in common; others are their own.
+    A shape `sets` entries of cards (the experiment's own, or by path) to one value at each of
+    three `nodes` of the pull, the middle one zero; between them it is interpolated by a parabola.
+    sigma is in the unit of the pull; "free" has no penalty. Experiments that name the same
+    `shared` nuisance have it in common; others are their own.
     """
 
     sigma: Annotated[float, Gt(0)] | Literal["free"]
-    scales: Annotated[tuple[str, ...], MinLen(1)]
+    scales: tuple[str, ...] = ()
+    nodes: tuple[float, float, float] | None = None
+    sets: dict[str, tuple[Any, Any, Any]] = {}
     shared: bool = False
+
+    @model_validator(mode="after")
+    def _scales_or_bends(self):
+        if bool(self.scales) == bool(self.sets):
+            raise ValueError("give either scales (a normalisation), or nodes and sets (a shape)")
+        if bool(self.sets) != (self.nodes is not None):
+            raise ValueError("nodes and sets go together")
+        if self.nodes and not (self.nodes[0] < 0 == self.nodes[1] < self.nodes[2]):
+            raise ValueError(f"nodes: found {list(self.nodes)}; allowed: below zero, zero, above")
+        return self
 
     @property
     def inverse_variance(self) -> float:
@@ -157,6 +172,11 @@ class Experiment(Described):
     def counts(self) -> np.ndarray | None:
         """Observed counts per bin, flattened; None for a forecast."""
         return None if isinstance(self.observed, str) else self._flat("observed", self.observed)
+
+    @property
+    def components(self) -> dict[str, np.ndarray]:
+        """Expected counts of every background per bin, flattened."""
+        return {name: self.background(name) for name in self.backgrounds}
 
     def background(self, name: str) -> np.ndarray:
         """Expected counts of one background per bin, flattened."""

@@ -1,7 +1,8 @@
 """The compiled twin of `poisson.scan`: one loop over points, nothing allocated inside.
 
 Same algorithm as `poisson.profile`, plus a warm start: the pulls at a point are extrapolated from
-the two before it. Compiled by numba on first use, for all processes after that from its cache.
+the two before it. A point that does not settle inside μ > 0 is left to the slow twin.
+Compiled by numba on first use, for all processes after that from its cache.
 """
 
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from gridscan.statistics import poisson
 from gridscan.statistics.nuisances import LinearNuisances
 from gridscan.statistics.poisson import (
+    BOUNDARY,
     COARSE_STEPS,
     DECREMENT,
     EMPTY,
@@ -44,7 +47,8 @@ def scan(
     edges = np.append(first_bins, len(observed))
     deviance = np.empty((len(rows), len(first_bins)))
     pulls = np.empty((len(rows), len(nuisances.names)))
-    failed = _scan(
+    lost = np.zeros(len(rows), dtype=bool)
+    _scan(
         np.ascontiguousarray(rows),
         np.ascontiguousarray(template),
         observed.astype(float),
@@ -56,9 +60,12 @@ def scan(
         edges,
         deviance,
         pulls,
+        lost,
     )
-    if failed:
-        raise RuntimeError(f"{failed} profile minimisations did not converge")
+    if lost.any():
+        deviance[lost], pulls[lost] = poisson.scan(
+            rows[lost], template, observed, nuisances, first_bins
+        )
     return deviance, pulls
 
 
@@ -115,6 +122,7 @@ def _scan(
     edges,
     deviance,
     pulls,
+    lost,
 ):
     points, terms = rows.shape
     bins, size = len(observed), len(inverse_variance)
@@ -126,7 +134,7 @@ def _scan(
     for b in range(bins):
         held[b] = max(observed[b], EMPTY)
         neyman[b] = 1 / max(observed[b], 1.0)
-    solved = failed = 0
+    solved = 0
     for p in range(points):
         for b in range(bins):
             signal[b] = rows[p, 0] * template[0, b]
@@ -217,8 +225,11 @@ def _scan(
                 coarse = coarse - 1 if length < 1 else 0
             elif decrement < DECREMENT:
                 converged = True
-        failed += not converged
-        solved += 1
+        lost[p] = not converged
+        for b in range(bins):
+            if observed[b] == 0 and mu[b] < BOUNDARY * nominal[b]:
+                lost[p] = True
+        solved = 0 if lost[p] else solved + 1
         for e in range(len(constant)):
             total = 0.0
             for b in range(edges[e], edges[e + 1]):
@@ -228,4 +239,3 @@ def _scan(
             deviance[p, e] = 2 * total + constant[e]
         for k in range(size):
             pulls[p, k] = alpha[k]
-    return failed

@@ -30,6 +30,12 @@ TOWARDS_ZERO = 0.95
 EMPTY = 1e-10
 """Count that holds an empty bin at μ > 0; it moves χ² by less than this per bin."""
 
+FADING = tuple(10.0**-n for n in range(11))
+"""Counts that hold empty bins off zero one after the other, where the minimum may lie there."""
+
+BOUNDARY = 1e-6
+"""Fraction of its nominal prediction below which an empty bin has been driven to zero."""
+
 NOTHING = 1e-100
 """Stands for μ = 0 in a bin that nothing fills, so that ratios stay finite."""
 
@@ -89,32 +95,67 @@ def profile(
     expected = signal + nuisances.background
     pulls = np.zeros((len(signal), len(nuisances.names)))
     possible = ((expected > 0) | (observed == 0)).all(axis=1)
-    active = np.flatnonzero(possible if nuisances.names else np.zeros_like(possible))
-    held, neyman = np.maximum(observed, EMPTY), 1 / np.maximum(observed, 1.0)
-    slope = nuisances.slopes(signal[active])
-    mu, alpha = np.maximum(expected[active], NOTHING), pulls[active]
-    coarse = np.ones(active.size, dtype=bool)
+    if not nuisances.names or not possible.any():
+        return expected, pulls
+    at = np.flatnonzero(possible)
+    slope = nuisances.slopes(signal[at])
+    nominal = np.maximum(expected[at], NOTHING)
+    mu, alpha = _descend(nominal, pulls[at], slope, observed, EMPTY, nuisances.inverse_variance)
+    lost = on_the_boundary(mu, nominal, observed)
+    if lost.any():
+        mu[lost], alpha[lost] = _from_inside(nominal[lost], slope[lost], observed, nuisances)
+    expected[at], pulls[at] = mu, alpha
+    return expected, pulls
+
+
+def on_the_boundary(mu: np.ndarray, nominal: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Points where an empty bin ended so near to zero that the decrement says nothing."""
+    return ((observed == 0) & (mu < BOUNDARY * nominal)).any(axis=1)
+
+
+def _from_inside(nominal, slope, observed, nuisances) -> tuple[np.ndarray, np.ndarray]:
+    """Minimum where empty bins may end at zero: held off it by a count that fades from 1 away.
+
+    Along this path of centres every step starts close to its goal (Y. Nesterov, A. Nemirovskii).
+    """
+    mu, alpha = nominal.copy(), np.zeros((len(nominal), len(nuisances.names)))
+    for count in FADING:
+        mu, alpha = _descend(
+            mu, alpha, slope, observed, count, nuisances.inverse_variance, coarse=False
+        )
+    return mu, alpha
+
+
+def _descend(mu, alpha, slope, observed, empty, inverse_variance, coarse=True):
+    """Newton's method from (μ, α) with empty bins held by the count `empty`: new (μ, α)."""
+    result, pulls = mu.copy(), alpha.copy()
+    active = np.arange(len(mu))
+    mu, alpha = mu.copy(), alpha.copy()
+    held, neyman = np.maximum(observed, empty), 1 / np.maximum(observed, 1.0)
+    concordance = 1.0 if coarse else np.sqrt(min(1.0, 2 * held.min()))
+    coarse = np.full(len(mu), coarse)
     for steps in range(MAX_STEPS):
         if active.size == 0:
-            return expected, pulls
+            return result, pulls
         ratio = held / mu
         residual, curvature = 1 - ratio, ratio / mu
         residual[coarse] = (mu[coarse] - observed) * neyman
         curvature[coarse] = neyman
-        gradient = np.matvec(slope, residual) + alpha * nuisances.inverse_variance
-        step = -_solve(slope, curvature, nuisances.inverse_variance, gradient)
+        gradient = np.matvec(slope, residual) + alpha * inverse_variance
+        step = -_solve(slope, curvature, inverse_variance, gradient)
         change = np.vecmat(step, slope)
         decrement = -2 * np.vecdot(step, gradient)
-        newton = np.where(decrement < FULL_STEP, 1.0, 1 / (1 + np.sqrt(np.abs(decrement))))
+        newton_decrement = np.sqrt(np.abs(decrement)) / concordance
+        newton = np.where(newton_decrement**2 < FULL_STEP, 1.0, 1 / (1 + newton_decrement))
         newton[coarse] = 1.0
         fall = (-change / mu).max(axis=1)
         length = np.minimum(newton, TOWARDS_ZERO / np.maximum(fall, TOWARDS_ZERO))
         alpha += length[:, None] * step
         mu += length[:, None] * change
-        done = ~coarse & (decrement < DECREMENT)
+        done = ~coarse & (decrement < DECREMENT * concordance**2)
         coarse &= (length < 1) & (steps < COARSE_STEPS)
         if done.any():
-            pulls[active[done]], expected[active[done]] = alpha[done], mu[done]
+            pulls[active[done]], result[active[done]] = alpha[done], mu[done]
             active, mu, slope, alpha, coarse = (
                 rows[~done] for rows in (active, mu, slope, alpha, coarse)
             )

@@ -1,0 +1,237 @@
+"""The compiled twin of `shapes.scan`: the same steps, one point after the other, warm-started."""
+
+import numpy as np
+from numba import njit
+
+from gridscan.statistics.compiled import OPTIONS, _solve
+from gridscan.statistics.poisson import EMPTY, NOTHING, RIDGE, saturated
+from gridscan.statistics.shapes import DECREMENT, HALVINGS, MAX_STEPS, ShapeNuisances
+
+
+def scan(
+    rows: np.ndarray,
+    template: np.ndarray,
+    observed: np.ndarray,
+    nuisances: ShapeNuisances,
+    first_bins: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `shapes.scan`."""
+    deviance = np.empty((len(rows), len(first_bins)))
+    pulls = np.empty((len(rows), len(nuisances.every_inverse_variance)))
+    failed = _scan(
+        np.ascontiguousarray(rows),
+        np.ascontiguousarray(template),
+        observed.astype(float),
+        np.add.reduceat(saturated(observed), first_bins),
+        np.ascontiguousarray(nuisances.components),
+        np.ascontiguousarray(nuisances.on_components),
+        nuisances.linear.on_signal,
+        nuisances.every_inverse_variance,
+        np.ascontiguousarray(nuisances.signal),
+        np.ascontiguousarray(nuisances.background),
+        nuisances.background.any(axis=(0, 3)),
+        np.append(first_bins, len(observed)),
+        deviance,
+        pulls,
+    )
+    if failed:
+        raise RuntimeError(f"{failed} profile minimisations did not converge")
+    return deviance, pulls
+
+
+NEAR = 1e-2
+"""Decrement below which a step needs no proof that χ² falls."""
+
+
+@njit(**OPTIONS)
+def _predict(
+    pulls, signal, bends, components, on_components, on_signal, background, bent, mu, slope, part
+):
+    """μ and its slopes at the pulls; returns the least μ. part is room for one component."""
+    bins, linear = len(mu), len(on_signal)
+    shapes = len(pulls) - linear
+    # signal
+    for b in range(bins):
+        part[b] = signal[b]
+    for i in range(shapes):
+        beta = pulls[linear + i]
+        for b in range(bins):
+            part[b] += beta * (bends[0, i, b] + beta * bends[1, i, b])
+    for b in range(bins):
+        mu[b] = 1.0
+    for k in range(linear):
+        for b in range(bins):
+            mu[b] += pulls[k] * on_signal[k, b]
+            slope[k, b] = on_signal[k, b] * part[b]
+    for i in range(shapes):
+        beta = pulls[linear + i]
+        for b in range(bins):
+            slope[linear + i, b] = mu[b] * (bends[0, i, b] + 2 * beta * bends[1, i, b])
+    for b in range(bins):
+        mu[b] *= part[b]
+    # backgrounds
+    for j in range(len(components)):
+        scale = 1.0
+        for k in range(linear):
+            scale += pulls[k] * on_components[k, j]
+        for b in range(bins):
+            part[b] = components[j, b]
+        for i in range(shapes):
+            if not bent[i, j]:
+                continue
+            beta = pulls[linear + i]
+            for b in range(bins):
+                first, second = background[0, i, j, b], background[1, i, j, b]
+                part[b] += beta * (first + beta * second)
+                slope[linear + i, b] += scale * (first + 2 * beta * second)
+        for k in range(linear):
+            share = on_components[k, j]
+            if share != 0:
+                for b in range(bins):
+                    slope[k, b] += share * part[b]
+        for b in range(bins):
+            mu[b] += scale * part[b]
+    least = np.inf
+    for b in range(bins):
+        least = min(least, mu[b])
+    return least
+
+
+@njit(**OPTIONS)
+def _value(mu, held, pulls, weight):
+    total = 0.0
+    for b in range(len(mu)):
+        total += mu[b] - held[b] * np.log(mu[b] / held[b])
+    total *= 2
+    for k in range(len(pulls)):
+        total += pulls[k] * pulls[k] * weight[k]
+    return total
+
+
+@njit(**OPTIONS)
+def _scan(
+    rows,
+    template,
+    observed,
+    constant,
+    components,
+    on_components,
+    on_signal,
+    weight,
+    by_signal,
+    background,
+    bent,
+    edges,
+    deviance,
+    pulls,
+):
+    points, terms = rows.shape
+    bins, size, shapes = len(observed), len(weight), by_signal.shape[1]
+    signal, mu, part, scaled, held = np.empty((5, bins))
+    bends = np.empty((2, shapes, bins))
+    slope = np.empty((size, bins))
+    hessian = np.empty((size, size))
+    gradient, step, alpha, trial = np.zeros((4, size))
+    for b in range(bins):
+        held[b] = max(observed[b], EMPTY)
+    failed = 0
+    for p in range(points):
+        for b in range(bins):
+            signal[b] = 0
+        for t in range(terms):
+            for b in range(bins):
+                signal[b] += rows[p, t] * template[t, b]
+        for d in range(2):
+            for i in range(shapes):
+                for b in range(bins):
+                    bends[d, i, b] = 0
+                for t in range(terms):
+                    for b in range(bins):
+                        bends[d, i, b] += rows[p, t] * by_signal[d, i, t, b]
+        least = _predict(
+            alpha,
+            signal,
+            bends,
+            components,
+            on_components,
+            on_signal,
+            background,
+            bent,
+            mu,
+            slope,
+            part,
+        )
+        if least <= 0:
+            alpha[:] = 0
+            _predict(
+                alpha, signal, bends, components, on_components, on_signal, background, bent, mu,
+                slope, part,
+            )  # fmt: skip
+        possible = True
+        for b in range(bins):
+            if mu[b] <= 0:
+                possible &= observed[b] == 0
+                mu[b] = NOTHING
+        if not possible:
+            deviance[p] = np.inf
+            pulls[p] = 0
+            alpha[:] = 0
+            continue
+        value = _value(mu, held, alpha, weight)
+        converged = False
+        for _ in range(MAX_STEPS):
+            for k in range(size):
+                total = 0.0
+                for b in range(bins):
+                    total += slope[k, b] * (1 - held[b] / mu[b])
+                gradient[k] = total + alpha[k] * weight[k]
+                step[k] = -gradient[k]
+            for b in range(bins):
+                part[b] = held[b] / (mu[b] * mu[b])
+                if mu[b] > 2 * held[b]:
+                    part[b] = max(part[b], 1 / mu[b])
+            for k in range(size):
+                for b in range(bins):
+                    scaled[b] = slope[k, b] * part[b]
+                for m in range(k + 1):
+                    total = 0.0
+                    for b in range(bins):
+                        total += scaled[b] * slope[m, b]
+                    hessian[k, m] = total
+                hessian[k, k] = (hessian[k, k] + weight[k]) * (1 + RIDGE)
+            _solve(hessian, step)
+            decrement = 0.0
+            for k in range(size):
+                decrement -= 2 * gradient[k] * step[k]
+            length = 1.0
+            for _ in range(HALVINGS):
+                for k in range(size):
+                    trial[k] = alpha[k] + length * step[k]
+                least = _predict(
+                    trial, signal, bends, components, on_components, on_signal, background, bent,
+                    mu, slope, part,
+                )  # fmt: skip
+                if least > 0:
+                    if decrement < NEAR:
+                        break
+                    new_value = _value(mu, held, trial, weight)
+                    if new_value <= value + 1e-12 * abs(value):
+                        break
+                length /= 2
+            value = new_value
+            for k in range(size):
+                alpha[k] = trial[k]
+            if decrement < DECREMENT:
+                converged = True
+                break
+        failed += not converged
+        for e in range(len(constant)):
+            total = 0.0
+            for b in range(edges[e], edges[e + 1]):
+                total += mu[b]
+                if observed[b] > 0:
+                    total -= observed[b] * np.log(mu[b])
+            deviance[p, e] = 2 * total + constant[e]
+        for k in range(size):
+            pulls[p, k] = alpha[k]
+    return failed

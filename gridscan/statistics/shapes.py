@@ -1,0 +1,149 @@
+"""Shape nuisances: templates and backgrounds that bend, profiled together with the linear ones.
+
+    μ_b(α, β) = (1 + Σ_k A_kb α_k) s_b(β) + Σ_j (1 + Σ_k S_kj α_k) X_jb(β)
+
+Signal s and background components X_j are quadratic in each shape pull β_i (through three nodes),
+and additive in different ones: the product of two shifts is neglected, a second-order effect.
+The minimum is found by Gauss–Newton steps, halved until χ² falls.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridscan.statistics.nuisances import LinearNuisances
+from gridscan.statistics.poisson import EMPTY, NOTHING, RIDGE, deviance
+
+
+@dataclass(frozen=True)
+class ShapeNuisances:
+    """Shapes on top of linear nuisances; K linear, S shapes, J background components.
+
+    components X: (J, bins) at β = 0; on_components S: (K, J); inverse_variance: (S,);
+    signal: (2, S, terms, bins) and background: (2, S, J, bins), the coefficients of β and β².
+    """
+
+    names: tuple[str, ...]
+    linear: LinearNuisances
+    components: np.ndarray
+    on_components: np.ndarray
+    inverse_variance: np.ndarray
+    signal: np.ndarray
+    background: np.ndarray
+
+    @property
+    def every_inverse_variance(self) -> np.ndarray:
+        return np.concatenate([self.linear.inverse_variance, self.inverse_variance])
+
+
+DECREMENT = 1e-8
+"""Stop after the step at which λ² is below this: Gauss–Newton then gains a digit or two more."""
+HALVINGS = 30
+MAX_STEPS = 200
+POINTS_PER_BATCH = 256
+
+
+def quadratic(nodes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Coefficients of β and β² of the parabola through three nodes, one of them at β = 0.
+
+    nodes: (3,); values: (3, …) at the nodes. Returns (2, …).
+    """
+    away = [i for i in range(3) if nodes[i] != 0]
+    (zero,) = set(range(3)) - set(away)
+    powers = np.array([[nodes[i], nodes[i] ** 2] for i in away])
+    rises = np.stack([values[i] - values[zero] for i in away])
+    return np.tensordot(np.linalg.inv(powers), rises, axes=1)
+
+
+def scan(
+    rows: np.ndarray,
+    template: np.ndarray,
+    observed: np.ndarray,
+    nuisances: ShapeNuisances,
+    first_bins: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `poisson.scan`; pulls are (points, K + S), the shapes' last."""
+    by_experiment = np.empty((len(rows), len(first_bins)))
+    pulls = np.empty((len(rows), len(nuisances.every_inverse_variance)))
+    for start in range(0, len(rows), POINTS_PER_BATCH):
+        batch = slice(start, start + POINTS_PER_BATCH)
+        expected, pulls[batch] = profile(rows[batch], template, observed, nuisances)
+        by_experiment[batch] = np.add.reduceat(deviance(observed, expected), first_bins, axis=1)
+    return by_experiment, pulls
+
+
+def predict(
+    rows: np.ndarray, template: np.ndarray, pulls: np.ndarray, nuisances: ShapeNuisances
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expected counts (points, bins) and their slopes (points, K + S, bins)."""
+    linear = nuisances.linear
+    size = len(linear.inverse_variance)
+    alpha, beta = pulls[:, :size], pulls[:, size:]
+    bend, slope_of_bend = np.stack([beta, beta**2]), np.stack([np.ones_like(beta), 2 * beta])
+    by_shape = np.einsum("pt,dstb->dpsb", rows, nuisances.signal)
+    signal = rows @ template + np.einsum("dps,dpsb->pb", bend, by_shape)
+    components = nuisances.components + np.einsum("dps,dsjb->pjb", bend, nuisances.background)
+    on_signal = 1 + alpha @ linear.on_signal
+    on_components = 1 + alpha @ nuisances.on_components
+    expected = on_signal * signal + np.einsum("pj,pjb->pb", on_components, components)
+    along_alpha = signal[:, None] * linear.on_signal
+    along_alpha = along_alpha + np.einsum("kj,pjb->pkb", nuisances.on_components, components)
+    bent_signal = np.einsum("dps,dpsb->psb", slope_of_bend, by_shape)
+    bent_background = np.einsum(
+        "dps,dsjb,pj->psb", slope_of_bend, nuisances.background, on_components
+    )
+    along_beta = on_signal[:, None] * bent_signal + bent_background
+    return expected, np.concatenate([along_alpha, along_beta], axis=1)
+
+
+def profile(
+    rows: np.ndarray, template: np.ndarray, observed: np.ndarray, nuisances: ShapeNuisances
+) -> tuple[np.ndarray, np.ndarray]:
+    """Minimum of χ² over all nuisances: expected counts (points, bins), pulls (points, K + S)."""
+    weight = nuisances.every_inverse_variance
+    held = np.maximum(observed, EMPTY)
+    diagonal = np.arange(len(weight))
+
+    def chi2(mu: np.ndarray, pulls: np.ndarray) -> np.ndarray:
+        inside = (mu > 0).all(axis=1)
+        safe = np.where(mu > 0, mu, NOTHING)
+        value = 2 * (safe - held * np.log(safe / held)).sum(axis=1) + np.square(pulls) @ weight
+        return np.where(inside, value, np.inf)
+
+    pulls = np.zeros((len(rows), len(weight)))
+    mu, slope = predict(rows, template, pulls, nuisances)
+    result = mu.copy()
+    active = np.flatnonzero(((mu > 0) | (observed == 0)).all(axis=1))
+    rows, mu, slope = rows[active], np.maximum(mu[active], NOTHING), slope[active]
+    alpha = pulls[active]
+    value = chi2(mu, alpha)
+    for _ in range(MAX_STEPS):
+        if active.size == 0:
+            return result, pulls
+        # the curvature of Neyman's χ² bounds the steps where the prediction is far too large
+        ratio = held / mu
+        gradient = np.matvec(slope, 1 - ratio) + alpha * weight
+        curvature = np.maximum(ratio / mu, np.where(mu > 2 * held, 1 / mu, 0.0))
+        hessian = (slope * curvature[:, None, :]) @ slope.transpose(0, 2, 1)
+        hessian[:, diagonal, diagonal] += weight
+        hessian[:, diagonal, diagonal] *= 1 + RIDGE
+        hessian[:, diagonal, diagonal] += hessian[:, diagonal, diagonal] <= 0
+        step = -np.linalg.solve(hessian, gradient[..., None])[..., 0]
+        decrement = -2 * np.vecdot(step, gradient)
+        length = np.ones(len(active))
+        for _ in range(HALVINGS):
+            trial = alpha + length[:, None] * step
+            new_mu, new_slope = predict(rows, template, trial, nuisances)
+            new_value = chi2(new_mu, trial)
+            worse = new_value > value + 1e-12 * np.abs(value)
+            if not worse.any():
+                break
+            length[worse] /= 2
+        alpha, mu, slope, value = trial, new_mu, new_slope, new_value
+        done = decrement < DECREMENT
+        if done.any():
+            pulls[active[done]], result[active[done]] = alpha[done], mu[done]
+            active, rows, mu, slope, alpha, value = (
+                a[~done] for a in (active, rows, mu, slope, alpha, value)
+            )
+    raise RuntimeError(f"{active.size} profile minimisations did not converge")
