@@ -1,10 +1,10 @@
-"""What every model, flux and form factor has to satisfy: contracts that plug-ins can run too.
+"""What models, fluxes, form factors and statistics have to satisfy: contracts for plug-ins too.
 
 from gridscan.testing import check_flux
 def test_my_source(): check_flux(MySource(...).species())
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
 import numpy as np
@@ -83,3 +83,26 @@ def check_model(structure: ModuleType) -> None:
             alone = structure.coefficients(default | {name: value}, nuclides, CHARGES)
             xr.testing.assert_allclose(together.isel(point=i), alone)
             assert np.all(alone >= 0)
+
+
+def check_statistic(deviance: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
+    """deviance(observed, expected) per bin: zero at n = μ and growing away from it on both sides,
+    defined for empty bins and without a prediction, (μ − n)²/n for large counts.
+    """
+    counts = np.array([0.0, 0.3, 1.0, 7.0, 1567.0, 1e9])
+    np.testing.assert_array_equal(deviance(counts, counts), 0)
+    above = counts + np.array([0.0, 0.1, 1.0, 10.0, 1e6])[:, None] * np.sqrt(counts + 1)
+    upwards = deviance(counts, above)
+    assert np.isfinite(upwards).all(), "empty bins and large excesses have a deviance"
+    assert np.all(np.diff(upwards, axis=0) > 0), "the deviance must grow as μ rises above n"
+    below = counts[1:] * np.array([1.0, 0.9, 0.5, 1e-3, 1e-9, 0.0])[:, None]
+    downwards = deviance(counts[1:], below)
+    assert np.isfinite(downwards[:-1]).all(), "only μ = 0 may be impossible"
+    assert np.all(np.diff(downwards, axis=0) > 0), "the deviance must grow as μ falls to zero"
+    without = deviance(counts, np.zeros_like(counts)), deviance(counts, -np.ones_like(counts))
+    assert not np.isnan(without).any(), "a bin without prediction is infinite, not NaN"
+    assert np.all(np.array(without) >= 0)
+    large = np.array([1e8, 1e10])
+    for sigmas in (-3.0, 0.5, 3.0):
+        moved = deviance(large, large + sigmas * np.sqrt(large))
+        np.testing.assert_allclose(moved, sigmas**2, rtol=1e-3)

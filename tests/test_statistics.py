@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from gridscan.statistics import compiled, poisson
 from gridscan.statistics.nuisances import LinearNuisances
 from gridscan.statistics.poisson import deviance, profile
+from gridscan.testing import check_statistic
 
 
 def problem(rng, bins=12, backgrounds=2, level=10.0, sigma=0.2):
@@ -123,6 +124,10 @@ def test_profiling_never_raises_chi2(seed):
     signal, observed, nuisances = problem(np.random.default_rng(seed))
     found, _ = profiled(signal, observed, nuisances)
     assert 0 <= found[0] <= deviance(observed, signal + nuisances.background).sum() + 1e-9
+
+
+def test_the_contract_of_a_statistic():
+    check_statistic(deviance)
 
 
 def test_deviance_is_zero_at_the_expectation_and_only_there():
