@@ -1,0 +1,264 @@
+"""The Gaussian chi-square in closed form against its slow twins, with bins and without."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import least_squares
+
+from gridscan.statistics import gaussian
+from gridscan.statistics.gaussian import QuadraticForm
+from gridscan.statistics.nuisances import LinearNuisances
+from gridscan.testing import check_statistic
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def problem(rng, on_signal=1, on_background=2, free=0, rows=5, bins=12):
+    """Templates, observed counts, their variances and nuisances, of which the last are free."""
+    template = rng.uniform(0, 4, (rows, bins))
+    each = rng.uniform(0.1, 10, (on_background, bins))
+    scales = np.zeros((on_signal + on_background, bins))
+    scales[:on_signal] = 1
+    widths = rng.uniform(0.02, 0.5, on_signal + on_background)
+    tightness = widths**-2 * (np.arange(len(widths)) < len(widths) - free)
+    nuisances = LinearNuisances(
+        tuple(f"n{k}" for k in range(len(widths))),
+        scales,
+        np.vstack([np.zeros((on_signal, bins)), each]),
+        each.sum(axis=0),
+        tightness,
+    )
+    observed = rng.poisson(template.sum(axis=0) + nuisances.background).astype(float)
+    return template, observed, observed + rng.uniform(1, 30, bins), nuisances
+
+
+def profiled(signal, observed, variance, nuisances):
+    expected, pulls = gaussian.profile(np.atleast_2d(signal), observed, variance, nuisances)
+    chi2 = gaussian.deviance(observed, expected, variance).sum(axis=1) + nuisances.penalty(pulls)
+    return chi2, pulls
+
+
+def slow_twin(signal, observed, variance, nuisances):
+    """Minimum of the same χ² by a general-purpose least-squares minimiser."""
+
+    def residuals(alpha):
+        mu = signal * (1 + alpha @ nuisances.on_signal) + nuisances.background
+        mu = mu + alpha @ nuisances.on_background
+        return np.concatenate(
+            [(mu - observed) / np.sqrt(variance), alpha * np.sqrt(nuisances.inverse_variance)]
+        )
+
+    start = np.zeros(len(nuisances.names))
+    return 2 * least_squares(residuals, start, xtol=1e-15, ftol=1e-15, gtol=1e-15).cost
+
+
+def test_the_contract_of_a_statistic():
+    check_statistic(lambda n, mu: gaussian.deviance(n, mu, np.maximum(n, 1)))
+
+
+@settings(max_examples=60)
+@given(seed=SEEDS, free=st.integers(0, 3), scale=st.sampled_from([0.0, 0.1, 1.0, 30.0]))
+def test_profile_equals_a_general_minimiser(seed, free, scale):
+    template, *rest = problem(np.random.default_rng(seed), free=free)
+    signal = scale * template.sum(axis=0)
+    assert profiled(signal, *rest)[0][0] == pytest.approx(slow_twin(signal, *rest), rel=1e-8)
+
+
+@settings(max_examples=30)
+@given(seed=SEEDS)
+def test_a_nuisance_of_some_bins_equals_a_general_minimiser(seed):
+    rng = np.random.default_rng(seed)
+    template, observed, variance, nuisances = problem(rng)
+    some = replace(nuisances, on_signal=rng.integers(0, 2, nuisances.on_signal.shape).astype(float))
+    signal = template.sum(axis=0)
+    found, _ = profiled(signal, observed, variance, some)
+    assert found[0] == pytest.approx(slow_twin(signal, observed, variance, some), rel=1e-8)
+
+
+@settings(max_examples=100)
+@given(
+    seed=SEEDS,
+    on_signal=st.integers(0, 3),
+    on_background=st.integers(0, 3),
+    free=st.integers(0, 6),
+    rows=st.integers(1, 8),
+    bins=st.integers(1, 12),
+)
+def test_a_quadratic_form_equals_profile(seed, on_signal, on_background, free, rows, bins):
+    rng = np.random.default_rng(seed)
+    free = min(free, on_signal + on_background, bins - 1)
+    template, *rest = problem(rng, on_signal, on_background, free, rows, bins)
+    coefficients = rng.uniform(0, 3, (50, rows))
+    form = QuadraticForm.of(template, *rest)
+    chi2, pulls = profiled(coefficients @ template, *rest)
+    # a fit that leaves nothing is zero to the precision of the data's own size
+    size = 1e-20 + 1e-13 * profiled(np.zeros(bins), *rest)[0][0]
+    np.testing.assert_allclose(form.chi2(coefficients), chi2, rtol=1e-10, atol=size)
+    # free nuisances that do the same may share it differently
+    slopes = rest[-1].slopes(coefficients @ template)
+    moved, found = np.vecmat(pulls, slopes), np.vecmat(form.pulls(coefficients), slopes)
+    np.testing.assert_allclose(found, moved, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("points", [0, 1, gaussian.POINTS_PER_SLAB + 1])
+def test_a_form_takes_any_number_of_points(points):
+    rng = np.random.default_rng(1)
+    template, *rest = problem(rng)
+    coefficients = rng.uniform(0, 3, (points, len(template)))
+    found = QuadraticForm.of(template, *rest).chi2(coefficients)
+    assert found.shape == (points,)
+    np.testing.assert_allclose(found, profiled(coefficients @ template, *rest)[0], rtol=1e-10)
+
+
+def test_a_form_keeps_its_digits_at_the_minimum():
+    rng = np.random.default_rng(2)
+    template, _, _, nuisances = problem(rng)
+    template *= 1e6
+    truth = rng.uniform(0, 3, len(template))
+    observed = truth @ template + nuisances.background
+    form = QuadraticForm.of(template, observed, observed, nuisances)
+    near = truth * (1 + 1e-6)
+    chi2, _ = profiled(near @ template, observed, observed, nuisances)
+    np.testing.assert_allclose(form.chi2(near[None]), chi2, rtol=1e-7)
+    assert form.chi2(truth[None])[0] < 1e-18 * np.square(observed).sum()
+
+
+def test_background_nuisances_are_a_covariance():
+    template, observed, variance, nuisances = problem(np.random.default_rng(3), on_signal=0)
+    components, signal = nuisances.on_background, template.sum(axis=0)
+    covariance = np.diag(variance)
+    covariance += components.T @ np.diag(1 / nuisances.inverse_variance) @ components
+    difference = signal + nuisances.background - observed
+    expected = difference @ np.linalg.solve(covariance, difference)
+    assert profiled(signal, observed, variance, nuisances)[0][0] == pytest.approx(expected)
+    form = QuadraticForm.of(template, observed, variance, nuisances)
+    assert form.chi2(np.ones((1, len(template))))[0] == pytest.approx(expected)
+
+
+@settings(max_examples=30)
+@given(seed=SEEDS, free=st.integers(1, 3))
+def test_free_nuisances_are_the_limit_of_loose_ones(seed, free):
+    template, observed, variance, nuisances = problem(np.random.default_rng(seed), free=free)
+    tightness = nuisances.inverse_variance
+    loose = replace(nuisances, inverse_variance=np.where(tightness > 0, tightness, 1e-12))
+    coefficients = np.random.default_rng(seed).uniform(0.5, 2, (5, len(template)))
+    found = QuadraticForm.of(template, observed, variance, nuisances).chi2(coefficients)
+    limit = QuadraticForm.of(template, observed, variance, loose).chi2(coefficients)
+    np.testing.assert_allclose(found, limit, rtol=1e-6)
+
+
+def test_one_bin_adds_its_uncertainties_in_quadrature():
+    both = LinearNuisances(
+        ("flux", "quenching", "beam"),
+        np.array([[1.0], [1.0], [0.0]]),
+        np.array([[0.0], [0.0], [30.0]]),
+        np.array([30.0]),
+        np.array([0.1, 0.2, 0.25]) ** -2,
+    )
+    signal, observed, variance = 100.0, 90.0, 160.0
+    total = variance + (0.1**2 + 0.2**2) * signal**2 + (0.25 * 30) ** 2
+    found, pulls = profiled(np.array([signal]), np.array([observed]), np.array([variance]), both)
+    assert found[0] == pytest.approx(40**2 / total)
+    assert pulls[0] == pytest.approx(-40 / total * np.array([0.01, 0.04, 0.0625]) * [100, 100, 30])
+    form = QuadraticForm.of(np.ones((1, 1)), np.array([90.0]), np.array([160.0]), both)
+    assert form.chi2(np.array([[signal]]))[0] == pytest.approx(40**2 / total)
+    assert form.pulls(np.array([[signal]])) == pytest.approx(pulls)
+
+
+def test_a_nuisance_shared_by_two_experiments_is_the_joint_fit():
+    """One flux scales both signals, one neutron yield both backgrounds; each has one of its own."""
+    rng = np.random.default_rng(5)
+    size, flux, neutrons, own = (4, 7), 0.1, 0.3, (0.05, 0.2)
+    templates = [rng.uniform(0, 20, (2, b)) for b in size]
+    shared = [rng.uniform(0, 10, b) for b in size]
+    steady = [rng.uniform(0, 30, b) for b in size]
+    observed = [rng.poisson(x + y + 20) for x, y in zip(shared, steady, strict=True)]
+    variance = [n + 1.0 for n in observed]
+    coefficients = rng.uniform(0.5, 2, 4)
+
+    def residuals(alpha):
+        parts = [alpha[0] / flux, alpha[1] / neutrons, alpha[2] / own[0], alpha[3] / own[1]]
+        for e in (0, 1):
+            mu = (1 + alpha[0]) * coefficients[2 * e : 2 * e + 2] @ templates[e]
+            mu = mu + (1 + alpha[1]) * shared[e] + (1 + alpha[2 + e]) * steady[e]
+            parts = [*parts, *((mu - observed[e]) / np.sqrt(variance[e]))]
+        return np.array(parts)
+
+    joint = 2 * least_squares(residuals, np.zeros(4), xtol=1e-15, ftol=1e-15, gtol=1e-15).cost
+    nothing, stacked = np.zeros(11), np.concatenate
+    nuisances = LinearNuisances(
+        ("flux", "neutrons", "first.steady", "second.steady"),
+        np.vstack([np.ones(11), nothing, nothing, nothing]),
+        np.vstack(
+            [
+                nothing,
+                stacked(shared),
+                stacked([steady[0], np.zeros(7)]),
+                stacked([np.zeros(4), steady[1]]),
+            ]
+        ),
+        stacked(shared) + stacked(steady),
+        np.array([flux, neutrons, *own]) ** -2,
+    )
+    template = np.zeros((4, 11))
+    template[:2, :4], template[2:, 4:] = templates
+    rest = stacked(observed), stacked(variance), nuisances
+    assert profiled(coefficients @ template, *rest)[0][0] == pytest.approx(joint, rel=1e-8)
+    form = QuadraticForm.of(template, *rest)
+    assert form.chi2(coefficients[None])[0] == pytest.approx(joint, rel=1e-8)
+
+
+def test_a_form_says_which_nuisances_it_does_not_cover():
+    template, observed, variance, nuisances = problem(np.random.default_rng(6))
+    half = nuisances.on_signal.copy()
+    half[0, :6] = 0
+    with pytest.raises(ValueError, match="only some bins of the signal: n0; use gaussian"):
+        QuadraticForm.of(template, observed, variance, replace(nuisances, on_signal=half))
+    everything = replace(nuisances, on_signal=np.ones((3, 12)))
+    with pytest.raises(ValueError, match="a background and a signal: n1, n2; use gaussian"):
+        QuadraticForm.of(template, observed, variance, everything)
+    # bins that the signal never reaches do not count
+    empty = template * (np.arange(12) >= 6)
+    QuadraticForm.of(empty, observed, variance, replace(nuisances, on_signal=half))
+
+
+def test_degenerate_and_idle_free_nuisances_change_nothing():
+    """Two free nuisances of one background, one of nothing, and a free scale of no signal."""
+    template, observed, variance, nuisances = problem(np.random.default_rng(7), free=1)
+    rows = [0, 1, 2, 2, 0]
+    more = LinearNuisances(
+        ("flux", "b1", "b2", "b2 again", "idle"),
+        nuisances.on_signal[rows] * np.array([1, 1, 1, 1, 0.0])[:, None],
+        nuisances.on_background[rows],
+        nuisances.background,
+        nuisances.inverse_variance[rows] * np.array([0, 1, 0, 0, 0]),
+    )
+    fewer = replace(nuisances, inverse_variance=nuisances.inverse_variance * np.array([0, 1, 1]))
+    coefficients = np.vstack([np.zeros(5), np.ones(5), np.arange(5)])
+    expected, before = profiled(coefficients @ template, observed, variance, fewer)
+    found, pulls = profiled(coefficients @ template, observed, variance, more)
+    form = QuadraticForm.of(template, observed, variance, more)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    np.testing.assert_allclose(form.chi2(coefficients), expected, rtol=1e-9)
+    for one in (pulls, form.pulls(coefficients)):
+        np.testing.assert_allclose(one[:, 2] + one[:, 3], before[:, 2], rtol=1e-6)
+        np.testing.assert_array_equal(one[0, 0], 0)
+        np.testing.assert_array_equal(one[:, 4], 0)
+
+
+def test_a_free_scale_stays_where_a_free_background_is_the_signal():
+    template, observed, variance, nuisances = problem(np.random.default_rng(8), free=3)
+    same = nuisances.on_background.copy()
+    same[1] = template.sum(axis=0)
+    twins = replace(nuisances, on_background=same)
+    fixed = replace(twins, on_signal=np.zeros_like(same))
+    coefficients = np.ones((1, len(template)))
+    expected = profiled(template.sum(axis=0), observed, variance, fixed)[0]
+    np.testing.assert_allclose(
+        profiled(template.sum(axis=0), observed, variance, twins)[0], expected, rtol=1e-9
+    )
+    form = QuadraticForm.of(template, observed, variance, twins)
+    np.testing.assert_allclose(form.chi2(coefficients), expected, rtol=1e-9)
