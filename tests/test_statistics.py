@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iminuit import Minuit
 from scipy.optimize import minimize
 
-from gridscan.statistics import compiled, poisson
+from gridscan.statistics import compiled, compiled_shapes, gaussian, poisson, shapes
 from gridscan.statistics.nuisances import LinearNuisances
 from gridscan.statistics.poisson import deviance, profile
+from gridscan.statistics.shapes import ShapeNuisances
 from gridscan.testing import check_statistic
 
 
@@ -96,6 +98,102 @@ def test_the_compiled_scan_says_infinite_where_nothing_is_predicted():
     assert np.isinf(fast[0][0, 0])
     np.testing.assert_allclose(fast[0], slow[0])
     np.testing.assert_allclose(fast[1], slow[1], atol=1e-6)
+
+
+def shaped(rng, bins=12, level=30.0):
+    """A random problem with two linear nuisances and two shapes that bend by some per cent."""
+    template = rng.uniform(0.2 * level, level, (3, bins))
+    components = rng.uniform(0.2 * level, level, (2, bins))
+    on_signal = np.vstack([np.ones(bins), np.zeros(bins)])
+    on_components = np.array([[0.0, 0.0], [1.0, 1.0]])
+    linear = LinearNuisances(
+        ("s", "b"), on_signal, on_components @ components, components.sum(axis=0), np.full(2, 25.0)
+    )
+    nuisances = ShapeNuisances(
+        ("x", "y"),
+        linear,
+        components,
+        on_components,
+        np.ones(2),
+        0.08
+        * template
+        * rng.normal(size=(2, 2, 1, bins))
+        * np.array([1, 0.2])[:, None, None, None],
+        0.03 * components * rng.normal(size=(2, 2, 2, bins)),
+    )
+    rows = np.column_stack([np.ones(8), rng.uniform(-0.5, 3, (8, 2)) ** 2])
+    observed = rng.poisson(rows[3] @ template + components.sum(axis=0)).astype(float)
+    return rows, template, observed, nuisances
+
+
+@pytest.mark.parametrize("gaussian", [False, True])
+@pytest.mark.parametrize("seed", range(10))
+def test_shapes_are_profiled_to_the_minimum_that_iminuit_finds(seed, gaussian):
+    rng = np.random.default_rng(seed)
+    rows, template, observed, nuisances = shaped(rng)
+    variance = np.where(np.arange(12) < 6, 1.3 * observed + 1, np.inf) if gaussian else None
+    first = np.array([0, 6])
+    slow, slow_pulls = shapes.scan(rows, template, observed, nuisances, first, variance)
+    fast, fast_pulls = compiled_shapes.scan(rows, template, observed, nuisances, first, variance)
+    weight = nuisances.every_inverse_variance
+    found = slow.sum(axis=1) + np.square(slow_pulls) @ weight
+    np.testing.assert_allclose(fast.sum(axis=1) + np.square(fast_pulls) @ weight, found, rtol=1e-9)
+    every = np.full(12, np.inf) if variance is None else variance
+
+    def chi2_at(row):
+        def chi2(pulls):
+            mu, _ = shapes.predict(row[None], template, pulls[None], nuisances)
+            if (mu <= 0).any():
+                return 1e10
+            return poisson.mixed_deviance(observed, mu, every).sum() + np.square(pulls) @ weight
+
+        return chi2
+
+    for i, row in enumerate(rows):
+        best = np.inf
+        # from a distance, and from beside our minimum: it may stop at the edge of μ > 0
+        for start in (np.zeros(4), slow_pulls[i] + 0.01):
+            minuit = Minuit(chi2_at(row), start)
+            minuit.tol, minuit.errordef, minuit.strategy = 1e-6, 1, 2
+            minuit.migrad(ncall=20000)
+            best = min(best, minuit.fval)
+        assert found[i] == pytest.approx(best, abs=1e-6)
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([0.0, 1.0, 1e3]))
+def test_gaussian_and_poisson_bins_make_one_likelihood(seed, scale):
+    signal, observed, nuisances = problem(np.random.default_rng(seed), bins=10)
+    variance = np.where(np.arange(10) % 2, 1.2 * observed + 1, np.inf)
+    rows, template = np.array([[scale], [0.7 * scale]]), signal[None]
+    args = (rows, template, observed, nuisances, np.array([0, 4]), variance)
+    slow, fast = poisson.scan(*args), compiled.scan(*args)
+    np.testing.assert_allclose(fast[0], slow[0], rtol=1e-8, atol=1e-7)
+
+    def objective(alpha):
+        mu = scale * signal * (1 + alpha @ nuisances.on_signal) + nuisances.background
+        mu = mu + alpha @ nuisances.on_background
+        if (mu[np.isinf(variance)] < 0).any():
+            return 1e15
+        per_bin = poisson.mixed_deviance(observed, mu, variance)
+        return float(per_bin.sum() + nuisances.penalty(alpha[None])[0])
+
+    best = np.zeros(3)
+    options = {"maxiter": 40000, "maxfev": 40000, "xatol": 1e-11, "fatol": 1e-13}
+    for _ in range(3):
+        best = minimize(objective, best, method="Nelder-Mead", options=options).x
+    found = slow[0][0].sum() + nuisances.penalty(slow[1][:1])[0]
+    assert found <= objective(best) + 1e-6
+    assert found == pytest.approx(objective(best), abs=1e-5, rel=1e-6)
+
+
+def test_all_bins_gaussian_is_the_closed_form():
+    signal, observed, nuisances = problem(np.random.default_rng(5))
+    variance = observed + 1
+    expected, pulls = gaussian.profile(signal[None], observed, variance, nuisances)
+    mixed, same = profile(signal[None], observed, nuisances, variance)
+    np.testing.assert_allclose(mixed, expected, rtol=1e-9)
+    np.testing.assert_allclose(same, pulls, rtol=1e-8)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from gridscan.statistics import poisson
-from gridscan.statistics.nuisances import LinearNuisances
+from gridscan.statistics.nuisances import RIDGE, LinearNuisances
 from gridscan.statistics.poisson import (
     BOUNDARY,
     COARSE_STEPS,
@@ -20,7 +20,6 @@ from gridscan.statistics.poisson import (
     FULL_STEP,
     MAX_STEPS,
     NOTHING,
-    RIDGE,
     TOWARDS_ZERO,
     saturated,
 )
@@ -42,8 +41,11 @@ def scan(
     observed: np.ndarray,
     nuisances: LinearNuisances,
     first_bins: np.ndarray,
+    variance: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `poisson.scan`: deviance by experiment (points, experiments) and pulls (points, K)."""
+    variance = np.full(len(observed), np.inf) if variance is None else variance
+    normal = np.isfinite(variance)
     edges = np.append(first_bins, len(observed))
     deviance = np.empty((len(rows), len(first_bins)))
     pulls = np.empty((len(rows), len(nuisances.names)))
@@ -52,7 +54,8 @@ def scan(
         np.ascontiguousarray(rows),
         np.ascontiguousarray(template),
         observed.astype(float),
-        np.add.reduceat(saturated(observed), first_bins),
+        np.add.reduceat(np.where(normal, 0.0, saturated(observed)), first_bins),
+        variance,
         nuisances.background,
         nuisances.on_signal,
         nuisances.on_background,
@@ -64,7 +67,7 @@ def scan(
     )
     if lost.any():
         deviance[lost], pulls[lost] = poisson.scan(
-            rows[lost], template, observed, nuisances, first_bins
+            rows[lost], template, observed, nuisances, first_bins, variance
         )
     return deviance, pulls
 
@@ -94,8 +97,8 @@ def _solve(hessian, vector):
 
 
 @njit(**OPTIONS)
-def _predict(expected, nominal, slope, pulls):
-    """μ = nominal + Σ_k α_k ∂μ/∂α_k; returns its least entry."""
+def _predict(expected, nominal, slope, pulls, normal):
+    """μ = nominal + Σ_k α_k ∂μ/∂α_k; returns its least entry in the Poisson bins."""
     bins = len(expected)
     for b in range(bins):
         expected[b] = nominal[b]
@@ -105,7 +108,7 @@ def _predict(expected, nominal, slope, pulls):
             expected[b] += pull * slope[k, b]
     least = np.inf
     for b in range(bins):
-        least = min(least, expected[b])
+        least = min(least, np.inf if normal[b] else expected[b])
     return least
 
 
@@ -115,6 +118,7 @@ def _scan(
     template,
     observed,
     constant,
+    variance,
     background,
     on_signal,
     on_background,
@@ -128,12 +132,14 @@ def _scan(
     bins, size = len(observed), len(inverse_variance)
     signal, nominal, mu, change = np.empty((4, bins))
     residual, curvature, held, neyman = np.empty((4, bins))
+    normal = np.empty(bins, dtype=np.bool_)
     slope = np.empty((size, bins))
     hessian = np.empty((size, size))
     gradient, step, alpha, previous = np.zeros((4, size))
     for b in range(bins):
         held[b] = max(observed[b], EMPTY)
-        neyman[b] = 1 / max(observed[b], 1.0)
+        normal[b] = np.isfinite(variance[b])
+        neyman[b] = 1 / variance[b] if normal[b] else 1 / max(observed[b], 1.0)
     solved = 0
     for p in range(points):
         for b in range(bins):
@@ -145,7 +151,7 @@ def _scan(
         possible = True
         for b in range(bins):
             nominal[b] = signal[b] + background[b]
-            if nominal[b] <= 0:
+            if nominal[b] <= 0 and not normal[b]:
                 possible &= observed[b] == 0
                 nominal[b] = NOTHING
         if not possible:
@@ -163,25 +169,22 @@ def _scan(
             if solved > 1:
                 alpha[k] = 2 * last - previous[k]
             previous[k] = last
-        warm = solved > 0 and _predict(mu, nominal, slope, alpha) > 0
+        warm = solved > 0 and _predict(mu, nominal, slope, alpha, normal) > 0
         coarse = 0
         converged = size == 0
         if not warm or converged:
             alpha[:] = 0
-            _predict(mu, nominal, slope, alpha)
+            _predict(mu, nominal, slope, alpha, normal)
             coarse = COARSE_STEPS
         for steps in range(MAX_STEPS):
             if converged:
                 break
             for b in range(bins):
-                if coarse:
-                    residual[b] = (mu[b] - observed[b]) * neyman[b]
-                    curvature[b] = neyman[b]
-                else:
-                    inverse = 1 / mu[b]
-                    ratio = held[b] * inverse
-                    residual[b] = 1 - ratio
-                    curvature[b] = ratio * inverse
+                inverse = 1 / (1.0 if normal[b] else mu[b])
+                ratio = held[b] * inverse
+                quadratic = coarse > 0 or normal[b]
+                residual[b] = (mu[b] - observed[b]) * neyman[b] if quadratic else 1 - ratio
+                curvature[b] = neyman[b] if quadratic else ratio * inverse
             for k in range(size):
                 total = 0.0
                 for b in range(bins):
@@ -201,7 +204,7 @@ def _scan(
                 decrement -= 2 * gradient[k] * step[k]
             if warm and steps == 0 and decrement > FAR:
                 alpha[:] = 0
-                _predict(mu, nominal, slope, alpha)
+                _predict(mu, nominal, slope, alpha, normal)
                 coarse = COARSE_STEPS
                 continue
             for b in range(bins):
@@ -214,7 +217,7 @@ def _scan(
                 length = 1 / (1 + np.sqrt(decrement))
             fall = 0.0
             for b in range(bins):
-                fall = max(fall, -change[b] / mu[b])
+                fall = max(fall, -change[b] / mu[b] if not normal[b] else 0.0)
             if length * fall > TOWARDS_ZERO:
                 length = TOWARDS_ZERO / fall
             for k in range(size):
@@ -227,12 +230,15 @@ def _scan(
                 converged = True
         lost[p] = not converged
         for b in range(bins):
-            if observed[b] == 0 and mu[b] < BOUNDARY * nominal[b]:
+            if observed[b] == 0 and not normal[b] and mu[b] < BOUNDARY * nominal[b]:
                 lost[p] = True
         solved = 0 if lost[p] else solved + 1
         for e in range(len(constant)):
             total = 0.0
             for b in range(edges[e], edges[e + 1]):
+                if normal[b]:
+                    total += (mu[b] - observed[b]) ** 2 * neyman[b] / 2
+                    continue
                 total += mu[b]
                 if observed[b] > 0:
                     total -= observed[b] * np.log(mu[b])

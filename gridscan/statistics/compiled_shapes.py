@@ -4,7 +4,8 @@ import numpy as np
 from numba import njit
 
 from gridscan.statistics.compiled import OPTIONS, _solve
-from gridscan.statistics.poisson import EMPTY, NOTHING, RIDGE, saturated
+from gridscan.statistics.nuisances import RIDGE
+from gridscan.statistics.poisson import EMPTY, NOTHING, saturated
 from gridscan.statistics.shapes import DECREMENT, HALVINGS, MAX_STEPS, ShapeNuisances
 
 
@@ -14,15 +15,20 @@ def scan(
     observed: np.ndarray,
     nuisances: ShapeNuisances,
     first_bins: np.ndarray,
+    variance: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `shapes.scan`."""
+    variance = np.full(len(observed), np.inf) if variance is None else variance
+    normal = np.isfinite(variance)
     deviance = np.empty((len(rows), len(first_bins)))
     pulls = np.empty((len(rows), len(nuisances.every_inverse_variance)))
     failed = _scan(
         np.ascontiguousarray(rows),
         np.ascontiguousarray(template),
         observed.astype(float),
-        np.add.reduceat(saturated(observed), first_bins),
+        np.add.reduceat(np.where(normal, 0.0, saturated(observed)), first_bins),
+        variance,
+        normal,
         np.ascontiguousarray(nuisances.components),
         np.ascontiguousarray(nuisances.on_components),
         nuisances.linear.on_signal,
@@ -45,7 +51,18 @@ NEAR = 1e-2
 
 @njit(**OPTIONS)
 def _predict(
-    pulls, signal, bends, components, on_components, on_signal, background, bent, mu, slope, part
+    pulls,
+    signal,
+    bends,
+    components,
+    on_components,
+    on_signal,
+    background,
+    bent,
+    normal,
+    mu,
+    slope,
+    part,
 ):
     """μ and its slopes at the pulls; returns the least μ. part is room for one component."""
     bins, linear = len(mu), len(on_signal)
@@ -93,15 +110,18 @@ def _predict(
             mu[b] += scale * part[b]
     least = np.inf
     for b in range(bins):
-        least = min(least, mu[b])
+        least = min(least, np.inf if normal[b] else mu[b])
     return least
 
 
 @njit(**OPTIONS)
-def _value(mu, held, pulls, weight):
+def _value(mu, observed, held, variance, normal, pulls, weight):
     total = 0.0
     for b in range(len(mu)):
-        total += mu[b] - held[b] * np.log(mu[b] / held[b])
+        if normal[b]:
+            total += (mu[b] - observed[b]) ** 2 / variance[b] / 2
+        else:
+            total += mu[b] - held[b] * np.log(mu[b] / held[b])
     total *= 2
     for k in range(len(pulls)):
         total += pulls[k] * pulls[k] * weight[k]
@@ -114,6 +134,8 @@ def _scan(
     template,
     observed,
     constant,
+    variance,
+    normal,
     components,
     on_components,
     on_signal,
@@ -157,6 +179,7 @@ def _scan(
             on_signal,
             background,
             bent,
+            normal,
             mu,
             slope,
             part,
@@ -164,12 +187,13 @@ def _scan(
         if least <= 0:
             alpha[:] = 0
             _predict(
-                alpha, signal, bends, components, on_components, on_signal, background, bent, mu,
+                alpha, signal, bends, components, on_components, on_signal, background, bent,
+                normal, mu,
                 slope, part,
             )  # fmt: skip
         possible = True
         for b in range(bins):
-            if mu[b] <= 0:
+            if mu[b] <= 0 and not normal[b]:
                 possible &= observed[b] == 0
                 mu[b] = NOTHING
         if not possible:
@@ -177,19 +201,24 @@ def _scan(
             pulls[p] = 0
             alpha[:] = 0
             continue
-        value = _value(mu, held, alpha, weight)
-        converged = False
+        value = new_value = _value(mu, observed, held, variance, normal, alpha, weight)
+        converged, stale, last = False, False, np.inf
         for _ in range(MAX_STEPS):
             for k in range(size):
                 total = 0.0
                 for b in range(bins):
-                    total += slope[k, b] * (1 - held[b] / mu[b])
+                    poisson = 1 - held[b] / (1.0 if normal[b] else mu[b])
+                    gauss = (mu[b] - observed[b]) / variance[b]
+                    total += slope[k, b] * (gauss if normal[b] else poisson)
                 gradient[k] = total + alpha[k] * weight[k]
                 step[k] = -gradient[k]
             for b in range(bins):
-                part[b] = held[b] / (mu[b] * mu[b])
+                inverse = 1 / (1.0 if normal[b] else mu[b])
+                part[b] = held[b] * inverse * inverse
                 if mu[b] > 2 * held[b]:
-                    part[b] = max(part[b], 1 / mu[b])
+                    part[b] = max(part[b], inverse)
+                if normal[b]:
+                    part[b] = 1 / variance[b]
             for k in range(size):
                 for b in range(bins):
                     scaled[b] = slope[k, b] * part[b]
@@ -203,22 +232,28 @@ def _scan(
             decrement = 0.0
             for k in range(size):
                 decrement -= 2 * gradient[k] * step[k]
+            # far from the minimum, or where the last step gained little, χ² has to fall
+            sure = decrement < NEAR and decrement < last / 4
+            if not sure and stale:
+                value = _value(mu, observed, held, variance, normal, alpha, weight)
+            stale, last = sure, decrement
             length = 1.0
             for _ in range(HALVINGS):
                 for k in range(size):
                     trial[k] = alpha[k] + length * step[k]
                 least = _predict(
-                    trial, signal, bends, components, on_components, on_signal, background, bent,
-                    mu, slope, part,
+                    trial, signal, bends, components, on_components, on_signal, background,
+                    bent, normal, mu, slope, part,
                 )  # fmt: skip
                 if least > 0:
-                    if decrement < NEAR:
+                    if sure:
                         break
-                    new_value = _value(mu, held, trial, weight)
+                    new_value = _value(mu, observed, held, variance, normal, trial, weight)
                     if new_value <= value + 1e-12 * abs(value):
                         break
                 length /= 2
-            value = new_value
+            if not sure:
+                value = new_value
             for k in range(size):
                 alpha[k] = trial[k]
             if decrement < DECREMENT:
@@ -228,6 +263,9 @@ def _scan(
         for e in range(len(constant)):
             total = 0.0
             for b in range(edges[e], edges[e + 1]):
+                if normal[b]:
+                    total += (mu[b] - observed[b]) ** 2 / variance[b] / 2
+                    continue
                 total += mu[b]
                 if observed[b] > 0:
                     total -= observed[b] * np.log(mu[b])

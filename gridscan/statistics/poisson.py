@@ -13,7 +13,8 @@ more than most of its way to zero: μ stays positive.
 import numpy as np
 from scipy.special import xlogy
 
-from gridscan.statistics.nuisances import LinearNuisances
+from gridscan.statistics import gaussian
+from gridscan.statistics.nuisances import LinearNuisances, newton_step
 
 POINTS_PER_BATCH = 512
 """Points handled at once: their arrays (points × nuisances × bins) stay in cache."""
@@ -39,9 +40,6 @@ BOUNDARY = 1e-6
 NOTHING = 1e-100
 """Stands for μ = 0 in a bin that nothing fills, so that ratios stay finite."""
 
-RIDGE = 1e-12
-"""Relative weight on the Hessian's diagonal: degenerate free nuisances stay where they are."""
-
 COARSE_STEPS = 20
 MAX_STEPS = 500
 
@@ -61,49 +59,68 @@ def saturated(observed: np.ndarray) -> np.ndarray:
     return 2 * (xlogy(observed, observed) - observed)
 
 
+def mixed_deviance(observed: np.ndarray, expected: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Deviance per bin: Gaussian where the variance is finite, Poisson elsewhere."""
+    normal = np.isfinite(variance)
+    if not normal.any():
+        return deviance(observed, expected)
+    both = deviance(observed, np.where(normal, 1.0, expected))
+    return np.where(normal, gaussian.deviance(observed, expected, variance), both)
+
+
 def scan(
     rows: np.ndarray,
     template: np.ndarray,
     observed: np.ndarray,
     nuisances: LinearNuisances,
     first_bins: np.ndarray,
+    variance: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Profile many points whose signals are rows @ template, batch by batch.
 
-    rows: (points, terms); template: (terms, bins); first_bins: first bin of each experiment.
+    rows: (points, terms); template: (terms, bins); first_bins: first bin of each experiment;
+    variance: (bins,), finite for bins that are Gaussian, infinite for Poisson ones.
     Returns the deviance by experiment (points, experiments) and pulls (points, K).
     """
+    variance = np.full(len(observed), np.inf) if variance is None else variance
     by_experiment = np.empty((len(rows), len(first_bins)))
     pulls = np.empty((len(rows), len(nuisances.names)))
     for start in range(0, len(rows), POINTS_PER_BATCH):
         batch = slice(start, start + POINTS_PER_BATCH)
-        expected, pulls[batch] = profile(rows[batch] @ template, observed, nuisances)
-        per_bin = deviance(observed, expected)
+        expected, pulls[batch] = profile(rows[batch] @ template, observed, nuisances, variance)
+        per_bin = mixed_deviance(observed, expected, variance)
         by_experiment[batch] = np.add.reduceat(per_bin, first_bins, axis=1)
     return by_experiment, pulls
 
 
 def profile(
-    signal: np.ndarray, observed: np.ndarray, nuisances: LinearNuisances
+    signal: np.ndarray,
+    observed: np.ndarray,
+    nuisances: LinearNuisances,
+    variance: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Minimum of χ² over the nuisances for each row of `signal`.
 
-    signal: (points, bins) expected counts; observed: (bins,) counts, integers or not.
+    signal: (points, bins) expected counts; observed: (bins,) counts, integers or not; variance:
+    (bins,), finite for bins that are Gaussian (default: all are Poisson).
     Returns expected counts at the minimum (points, bins) and pulls (points, K). Where an occupied
     bin has no prediction at all, χ² is infinite whatever the pulls: they stay zero.
     """
     expected = signal + nuisances.background
     pulls = np.zeros((len(signal), len(nuisances.names)))
-    possible = ((expected > 0) | (observed == 0)).all(axis=1)
+    variance = np.full(len(observed), np.inf) if variance is None else variance
+    normal = np.isfinite(variance)
+    possible = ((expected > 0) | (observed == 0) | normal).all(axis=1)
     if not nuisances.names or not possible.any():
         return expected, pulls
     at = np.flatnonzero(possible)
     slope = nuisances.slopes(signal[at])
-    nominal = np.maximum(expected[at], NOTHING)
-    mu, alpha = _descend(nominal, pulls[at], slope, observed, EMPTY, nuisances.inverse_variance)
-    lost = on_the_boundary(mu, nominal, observed)
+    nominal = np.where(normal, expected[at], np.maximum(expected[at], NOTHING))
+    bins, weight = (observed, variance), nuisances.inverse_variance
+    mu, alpha = _descend(nominal, pulls[at], slope, bins, EMPTY, weight)
+    lost = on_the_boundary(mu, nominal, observed) & ~normal.all()
     if lost.any():
-        mu[lost], alpha[lost] = _from_inside(nominal[lost], slope[lost], observed, nuisances)
+        mu[lost], alpha[lost] = _from_inside(nominal[lost], slope[lost], bins, weight)
     expected[at], pulls[at] = mu, alpha
     return expected, pulls
 
@@ -113,42 +130,44 @@ def on_the_boundary(mu: np.ndarray, nominal: np.ndarray, observed: np.ndarray) -
     return ((observed == 0) & (mu < BOUNDARY * nominal)).any(axis=1)
 
 
-def _from_inside(nominal, slope, observed, nuisances) -> tuple[np.ndarray, np.ndarray]:
+def _from_inside(nominal, slope, bins, weight) -> tuple[np.ndarray, np.ndarray]:
     """Minimum where empty bins may end at zero: held off it by a count that fades from 1 away.
 
     Along this path of centres every step starts close to its goal (Y. Nesterov, A. Nemirovskii).
     """
-    mu, alpha = nominal.copy(), np.zeros((len(nominal), len(nuisances.names)))
+    mu, alpha = nominal.copy(), np.zeros((len(nominal), len(weight)))
     for count in FADING:
-        mu, alpha = _descend(
-            mu, alpha, slope, observed, count, nuisances.inverse_variance, coarse=False
-        )
+        mu, alpha = _descend(mu, alpha, slope, bins, count, weight, coarse=False)
     return mu, alpha
 
 
-def _descend(mu, alpha, slope, observed, empty, inverse_variance, coarse=True):
+def _descend(mu, alpha, slope, bins, empty, inverse_variance, coarse=True):
     """Newton's method from (μ, α) with empty bins held by the count `empty`: new (μ, α)."""
+    observed, variance = bins
+    normal = np.isfinite(variance)
     result, pulls = mu.copy(), alpha.copy()
     active = np.arange(len(mu))
     mu, alpha = mu.copy(), alpha.copy()
-    held, neyman = np.maximum(observed, empty), 1 / np.maximum(observed, 1.0)
+    held = np.maximum(observed, empty)
+    neyman = 1 / np.where(normal, variance, np.maximum(observed, 1.0))
     concordance = 1.0 if coarse else np.sqrt(min(1.0, 2 * held.min()))
     coarse = np.full(len(mu), coarse)
     for steps in range(MAX_STEPS):
         if active.size == 0:
             return result, pulls
-        ratio = held / mu
-        residual, curvature = 1 - ratio, ratio / mu
-        residual[coarse] = (mu[coarse] - observed) * neyman
-        curvature[coarse] = neyman
+        quadratic = coarse[:, None] | normal
+        positive = np.where(normal, 1.0, mu)
+        ratio = held / positive
+        residual = np.where(quadratic, (mu - observed) * neyman, 1 - ratio)
+        curvature = np.where(quadratic, neyman, ratio / positive)
         gradient = np.matvec(slope, residual) + alpha * inverse_variance
-        step = -_solve(slope, curvature, inverse_variance, gradient)
+        step = newton_step(slope, curvature, inverse_variance, gradient)
         change = np.vecmat(step, slope)
         decrement = -2 * np.vecdot(step, gradient)
         newton_decrement = np.sqrt(np.abs(decrement)) / concordance
         newton = np.where(newton_decrement**2 < FULL_STEP, 1.0, 1 / (1 + newton_decrement))
         newton[coarse] = 1.0
-        fall = (-change / mu).max(axis=1)
+        fall = np.where(normal, 0.0, -change / positive).max(axis=1)
         length = np.minimum(newton, TOWARDS_ZERO / np.maximum(fall, TOWARDS_ZERO))
         alpha += length[:, None] * step
         mu += length[:, None] * change
@@ -160,13 +179,3 @@ def _descend(mu, alpha, slope, observed, empty, inverse_variance, coarse=True):
                 rows[~done] for rows in (active, mu, slope, alpha, coarse)
             )
     raise RuntimeError(f"{active.size} profile minimisations did not converge")
-
-
-def _solve(slope, curvature, inverse_variance, gradient) -> np.ndarray:
-    """H⁻¹ g per point, H = slope curvature slopeᵀ + 1/σ²; no step without curvature."""
-    hessian = (slope * curvature[:, None, :]) @ slope.transpose(0, 2, 1)
-    diagonal = np.arange(len(inverse_variance))
-    hessian[:, diagonal, diagonal] += inverse_variance
-    hessian[:, diagonal, diagonal] *= 1 + RIDGE
-    hessian[:, diagonal, diagonal] += hessian[:, diagonal, diagonal] <= 0
-    return np.linalg.solve(hessian, gradient[..., None])[..., 0]

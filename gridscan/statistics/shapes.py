@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridscan.statistics.nuisances import LinearNuisances
-from gridscan.statistics.poisson import EMPTY, NOTHING, RIDGE, deviance
+from gridscan.statistics.nuisances import LinearNuisances, newton_step
+from gridscan.statistics.poisson import EMPTY, NOTHING, mixed_deviance
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,17 @@ def scan(
     observed: np.ndarray,
     nuisances: ShapeNuisances,
     first_bins: np.ndarray,
+    variance: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `poisson.scan`; pulls are (points, K + S), the shapes' last."""
+    variance = np.full(len(observed), np.inf) if variance is None else variance
     by_experiment = np.empty((len(rows), len(first_bins)))
     pulls = np.empty((len(rows), len(nuisances.every_inverse_variance)))
     for start in range(0, len(rows), POINTS_PER_BATCH):
         batch = slice(start, start + POINTS_PER_BATCH)
-        expected, pulls[batch] = profile(rows[batch], template, observed, nuisances)
-        by_experiment[batch] = np.add.reduceat(deviance(observed, expected), first_bins, axis=1)
+        expected, pulls[batch] = profile(rows[batch], template, observed, nuisances, variance)
+        per_bin = mixed_deviance(observed, expected, variance)
+        by_experiment[batch] = np.add.reduceat(per_bin, first_bins, axis=1)
     return by_experiment, pulls
 
 
@@ -97,38 +100,43 @@ def predict(
 
 
 def profile(
-    rows: np.ndarray, template: np.ndarray, observed: np.ndarray, nuisances: ShapeNuisances
+    rows: np.ndarray,
+    template: np.ndarray,
+    observed: np.ndarray,
+    nuisances: ShapeNuisances,
+    variance: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Minimum of χ² over all nuisances: expected counts (points, bins), pulls (points, K + S)."""
     weight = nuisances.every_inverse_variance
     held = np.maximum(observed, EMPTY)
-    diagonal = np.arange(len(weight))
+    normal = np.isfinite(variance)
 
     def chi2(mu: np.ndarray, pulls: np.ndarray) -> np.ndarray:
-        inside = (mu > 0).all(axis=1)
-        safe = np.where(mu > 0, mu, NOTHING)
-        value = 2 * (safe - held * np.log(safe / held)).sum(axis=1) + np.square(pulls) @ weight
-        return np.where(inside, value, np.inf)
+        inside = ((mu > 0) | normal).all(axis=1)
+        safe = np.where((mu > 0) & ~normal, mu, NOTHING)
+        poisson = 2 * (safe - held * np.log(safe / held))
+        per_bin = np.where(normal, (mu - observed) ** 2 / variance, poisson)
+        return np.where(inside, per_bin.sum(axis=1) + np.square(pulls) @ weight, np.inf)
 
     pulls = np.zeros((len(rows), len(weight)))
     mu, slope = predict(rows, template, pulls, nuisances)
     result = mu.copy()
-    active = np.flatnonzero(((mu > 0) | (observed == 0)).all(axis=1))
-    rows, mu, slope = rows[active], np.maximum(mu[active], NOTHING), slope[active]
+    active = np.flatnonzero(((mu > 0) | (observed == 0) | normal).all(axis=1))
+    rows, slope = rows[active], slope[active]
+    mu = np.where(normal, mu[active], np.maximum(mu[active], NOTHING))
     alpha = pulls[active]
     value = chi2(mu, alpha)
     for _ in range(MAX_STEPS):
         if active.size == 0:
             return result, pulls
         # the curvature of Neyman's χ² bounds the steps where the prediction is far too large
-        ratio = held / mu
-        gradient = np.matvec(slope, 1 - ratio) + alpha * weight
-        curvature = np.maximum(ratio / mu, np.where(mu > 2 * held, 1 / mu, 0.0))
-        hessian = (slope * curvature[:, None, :]) @ slope.transpose(0, 2, 1)
-        hessian[:, diagonal, diagonal] += weight
-        hessian[:, diagonal, diagonal] *= 1 + RIDGE
-        hessian[:, diagonal, diagonal] += hessian[:, diagonal, diagonal] <= 0
-        step = -np.linalg.solve(hessian, gradient[..., None])[..., 0]
+        positive = np.where(normal, 1.0, mu)
+        ratio = held / positive
+        residual = np.where(normal, (mu - observed) / variance, 1 - ratio)
+        gradient = np.matvec(slope, residual) + alpha * weight
+        far = np.where(mu > 2 * held, 1 / positive, 0.0)
+        curvature = np.where(normal, 1 / variance, np.maximum(ratio / positive, far))
+        step = newton_step(slope, curvature, weight, gradient)
         decrement = -2 * np.vecdot(step, gradient)
         length = np.ones(len(active))
         for _ in range(HALVINGS):
