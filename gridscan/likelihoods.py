@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations_with_replacement
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from gridscan.cards.base import CardError
+from gridscan.cards.experiments import Experiment
 from gridscan.cards.inputs import Conventions
-from gridscan.cards.study import Inputs
+from gridscan.cards.study import REFERENCES, Inputs
 from gridscan.nuisances import Nuisances, joint_nuisances, label
 from gridscan.physics.fluxes import Flux
 from gridscan.physics.form_factors import FormFactor
@@ -19,7 +21,7 @@ from gridscan.physics.models import STRUCTURES
 from gridscan.physics.nuclides import Nuclide, target
 from gridscan.physics.responses import Response
 from gridscan.physics.templates import templates
-from gridscan.statistics import poisson
+from gridscan.statistics import gaussian, poisson
 from gridscan.statistics import shapes as bending
 from gridscan.statistics.shapes import ShapeNuisances, quadratic
 
@@ -170,6 +172,8 @@ class Likelihood:
     experiments: tuple[str, ...]
     signals: tuple[Signal, ...]
     observed: np.ndarray
+    variance: np.ndarray
+    """Per bin: finite where the statistic is Gaussian, infinite where it is Poisson."""
     nuisances: Nuisances
     first_bins: np.ndarray
     bends: tuple[Bend, ...]
@@ -187,12 +191,16 @@ class Likelihood:
             else card.counts
             for name, card in inputs.experiments.items()
         ]
+        variance = [
+            _variance(name, card, n) for name, card, n in zip(names, cards, observed, strict=True)
+        ]
         first = np.concatenate([[0], np.cumsum([len(n) for n in observed])[:-1]])
         nuisances = joint_nuisances(names, cards)
         return cls(
             names,
             tuple(Signal.of(inputs, name) for name in names),
             np.concatenate(observed),
+            np.concatenate(variance),
             nuisances,
             first,
             tuple(_bends(inputs, nuisances)),
@@ -211,9 +219,15 @@ class Likelihood:
         rows = monomials(axes)
         counts = rows @ np.add.reduceat(template, self.first_bins, axis=1)
         bent = self._bent(theta, axes, template) if self.bends else None
-        scan = _scan(bent is not None, compiled)
+        nuisances: Any = bent or self.nuisances.linear
+        normal = np.isfinite(self.variance).all() and len(self.experiments) == 1 and not bent
+        scan: Callable
+        if normal and gaussian.has_form(template, self.nuisances.linear):
+            scan = gaussian.scan
+        else:
+            scan = _scan(bent is not None, compiled)
         deviance, pulls = scan(
-            rows, template, self.observed, bent or self.nuisances.linear, self.first_bins
+            rows, template, self.observed, nuisances, self.first_bins, self.variance
         )
         penalty = np.square(pulls) * self.nuisances.inverse_variance
         total = deviance.sum(axis=1) + penalty.sum(axis=1)
@@ -270,6 +284,13 @@ def _scan(shapes: bool, compiled: bool) -> Callable:
     return compiled_linear.scan
 
 
+def _variance(name: str, card: Experiment, observed: np.ndarray) -> np.ndarray:
+    try:
+        return card.variances(observed)
+    except ValueError as error:
+        raise CardError(f"{name}: {error}") from None
+
+
 def _unfold(columns: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return columns.T.reshape(columns.shape[1], *shape)
 
@@ -286,7 +307,7 @@ def _bends(inputs: Inputs, nuisances: Nuisances) -> Iterator[Bend]:
         for key, nuisance in card.nuisances.items():
             if nuisance.nodes is None:
                 continue
-            own = set(type(card).model_fields)
+            own = set(type(card).model_fields) - REFERENCES
             paths = {
                 p if p.split(".")[0] not in own else f"{name}.{p}": v
                 for p, v in nuisance.sets.items()

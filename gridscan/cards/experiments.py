@@ -103,7 +103,8 @@ class Experiment(Described):
     """Everything that turns a flux into χ² for one data set.
 
     `observed` are counts per bin, or "standard-model": the forecast in which the standard model
-    plus backgrounds is observed.
+    plus backgrounds is observed. A "gaussian" statistic has a fixed variance in each bin: listed,
+    or `variance_per_count` × the observed counts.
     """
 
     source: str
@@ -115,6 +116,9 @@ class Experiment(Described):
     response: ResponseCard
     bins: dict[str, Annotated[tuple[float, ...], MinLen(2)]]
     observed: Counts | Literal["standard-model"]
+    statistic: Literal["poisson", "gaussian"] = "poisson"
+    variance: Counts | None = None
+    variance_per_count: Annotated[float, Gt(0)] | None = None
     backgrounds: dict[str, Background] = {}
     nuisances: dict[str, Nuisance] = {}
 
@@ -122,6 +126,13 @@ class Experiment(Described):
     def _consistent(self):
         self._check_bins()
         self._flat("observed", self.observed)
+        given = sum(v is not None for v in (self.variance, self.variance_per_count))
+        if given != (self.statistic == "gaussian"):
+            raise ValueError(
+                "a gaussian statistic needs variance or variance_per_count; a poisson one neither"
+            )
+        if self.variance is not None and not (self._flat("variance", self.variance) > 0).all():
+            raise ValueError("variance: found zero; allowed: greater than 0")
         for name in self.backgrounds:
             self.background(name)
         components = [SIGNAL, *self.backgrounds]
@@ -172,6 +183,17 @@ class Experiment(Described):
     def counts(self) -> np.ndarray | None:
         """Observed counts per bin, flattened; None for a forecast."""
         return None if isinstance(self.observed, str) else self._flat("observed", self.observed)
+
+    def variances(self, observed: np.ndarray) -> np.ndarray:
+        """Variance per bin, flattened; infinite for a Poisson statistic. Raises ValueError."""
+        if self.statistic == "poisson":
+            return np.full(len(observed), np.inf)
+        if self.variance is not None:
+            return self._flat("variance", self.variance)
+        found = (self.variance_per_count or 0.0) * observed
+        if not (found > 0).all():
+            raise ValueError("variance_per_count: a bin without counts has no variance; list them")
+        return found
 
     @property
     def components(self) -> dict[str, np.ndarray]:

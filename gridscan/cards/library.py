@@ -31,6 +31,7 @@ KINDS: dict[str, type[Card]] = {
 }
 
 SIGNATURES = {
+    "extends": "experiments",
     "axes": "scans",
     "source": "experiments",
     "flux": "sources",
@@ -90,6 +91,7 @@ class Library:
     def read(self, kind: str, where: str) -> Any:
         """One validated card from its file. Raises CardError."""
         raw = _with_tables(parse_toml(_text(where), where), where)
+        raw = self._extended(kind, raw, where)
         if kind == "materials" and "nuclides" not in raw and isinstance(raw.get("elements"), dict):
             raw["nuclides"] = self._isotopes(raw.pop("elements"), where)
         return KINDS[kind].from_mapping(raw, where)
@@ -129,6 +131,22 @@ class Library:
             raise error if ".toml:" in str(error) else CardError(f"{where}: {error}") from None
         content = {"scan": card.model_dump(mode="json"), "inputs": inputs.model_dump(mode="json")}
         return Study.from_mapping(content, where)
+
+    def _extended(self, kind: str, raw: dict[str, Any], where: str) -> dict[str, Any]:
+        """A card that `extends` another of its kind: that one's entries, overridden key by key.
+
+        A table that the extending card gives replaces the other's as a whole.
+        """
+        base = raw.pop("extends", None)
+        if base is None:
+            return raw
+        origin = self.files[kind].get(base) if isinstance(base, str) else None
+        if origin is None or origin == where:
+            raise CardError(
+                f"{where}: extends: unknown {base!r}; {suggest(str(base), self.files[kind])}"
+            )
+        below = _with_tables(parse_toml(_text(origin), origin), origin)
+        return self._extended(kind, below, origin) | raw
 
     @cached_property
     def _isotope_table(self) -> list[dict[str, str]]:

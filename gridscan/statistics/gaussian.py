@@ -129,6 +129,33 @@ class QuadraticForm:
         return np.divide(pull, square + weight, out=np.zeros_like(pull), where=square + weight > 0)
 
 
+def has_form(template: np.ndarray, nuisances: LinearNuisances) -> bool:
+    """Whether the quadratic form covers these nuisances."""
+    try:
+        _whole_signal(template, nuisances)
+    except ValueError:
+        return False
+    return True
+
+
+def scan(
+    rows: np.ndarray,
+    template: np.ndarray,
+    observed: np.ndarray,
+    nuisances: LinearNuisances,
+    first_bins: np.ndarray,
+    variance: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `poisson.scan`, for one experiment with Gaussian bins only, by its quadratic form."""
+    form = QuadraticForm.of(template, observed, variance, nuisances)
+    deviance, pulls = form.chi2(rows), np.empty((len(rows), len(nuisances.names)))
+    for start in range(0, len(rows), POINTS_PER_SLAB):
+        slab = slice(start, start + POINTS_PER_SLAB)
+        pulls[slab] = form.pulls(rows[slab])
+        deviance[slab] -= nuisances.penalty(pulls[slab])
+    return deviance[:, None], pulls
+
+
 def _squares(columns: np.ndarray) -> np.ndarray:
     """Σ over rows of the squares of (rows, points): (points,)."""
     return np.einsum("rp,rp->p", columns, columns)
