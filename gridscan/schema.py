@@ -46,6 +46,7 @@ DIMENSIONS = {
     "quark": Name("quark that the new interaction couples to"),
     "nuclide": Name("target nuclide"),
     "kernel": Name("recoil-shape structure of the cross section"),
+    "mediator_mev": Name("mass of the mediator", "MeV", "m"),
     "experiment": Name("experiment of the scan"),
     "nuisance": Name("nuisance parameter"),
     "component": Name("signal or background"),

@@ -1,8 +1,13 @@
 """Differential cross sections dσ/dT per unit coupling: one function per kernel.
 
 A kernel is a recoil-shape structure. The charges that multiply it are the models' business,
-the form factor that damps it is the nuclide's: both stay outside.
+the form factor that damps it is the nuclide's: both stay outside. recoil T, energy E and the
+mass M of what recoils are in MeV.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -21,15 +26,85 @@ def full_kinematics(recoil, energy, mass):
 
 KINEMATICS = {"leading": leading_kinematics, "full": full_kinematics}
 
+STRENGTH = FERMI_CONSTANT_PER_MEV2**2 * HBAR_C_SQUARED_MEV2_CM2 / np.pi
+"""G_F²/π in cm²/MeV²."""
+
 
 def vector(recoil, energy, mass, kinematics="leading"):
     """CEvNS through a heavy vector: (G_F² M/π) K(T, E) in cm²/MeV, for Q² F² = 1.
 
     With Q = Z g_p + N g_n, g_n ≃ −½ (the literature's Q_W² is 4 Q²): D. Freedman, PRD 9, 1389;
-    conventions of arXiv:2402.16953, eq. 2. recoil T, energy E and mass M in MeV.
+    conventions of arXiv:2402.16953, eq. 2.
     """
-    strength = FERMI_CONSTANT_PER_MEV2**2 * HBAR_C_SQUARED_MEV2_CM2 / np.pi
-    return strength * mass * KINEMATICS[kinematics](recoil, energy, mass)
+    return STRENGTH * mass * KINEMATICS[kinematics](recoil, energy, mass)
 
 
-KERNELS = {"vector": vector}
+def scalar(recoil, energy, mass, kinematics="leading"):
+    """CEvNS through a heavy scalar: (G_F² M/π) MT/(8E²) in cm²/MeV, for |C_S|² F² = 1.
+
+    M. Lindner, W. Rodejohann, X.-J. Xu, JHEP 03 (2017) 097 (G_F/√2 normalisation);
+    arXiv:2402.16953, eq. 6, has n² of these. Leading order in T/E under both kinematics.
+    """
+    return STRENGTH * mass * mass * recoil / (8 * energy**2)
+
+
+def tensor(recoil, energy, mass, kinematics="leading"):
+    """CEvNS through a heavy tensor: (G_F² M/π) 2 (1 − MT/(4E²)) in cm²/MeV, for |C_T|² F² = 1.
+
+    Normalised, and of leading order, as `scalar`.
+    """
+    return STRENGTH * mass * 2 * (1 - mass * recoil / (4 * energy**2))
+
+
+def electron_left(recoil, energy, mass, kinematics="leading"):
+    """ν–e scattering: 2 G_F² m_e/π in cm²/MeV, for g_L² = 1; flat in T.
+
+    Electrons are free and at rest; kinematics are exact. G. 't Hooft, PLB 37, 195;
+    arXiv:2002.01482, eq. 8: dσ/dT = (2 G_F² m_e/π) [g_L² + g_R² (1 − T/E)² − g_L g_R m_e T/E²].
+    """
+    return 2 * STRENGTH * mass
+
+
+def electron_right(recoil, energy, mass, kinematics="leading"):
+    """ν–e scattering: (2 G_F² m_e/π) (1 − T/E)² in cm²/MeV, for g_R² = 1 (see electron_left)."""
+    return 2 * STRENGTH * mass * (1 - recoil / energy) ** 2
+
+
+def electron_interference(recoil, energy, mass, kinematics="leading"):
+    """ν–e scattering: −(2 G_F² m_e/π) m_e T/E² in cm²/MeV, for g_L g_R = 1 (see electron_left)."""
+    return -2 * STRENGTH * mass * mass * recoil / energy**2
+
+
+def propagator(recoil, mass, mediator_mev):
+    """1/(q² + m²) in MeV⁻², with q² = 2MT, for a mediator of mass m (MeV)."""
+    return 1 / (2 * mass * recoil + mediator_mev**2)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """dσ/dT = function(T, E, M, kinematics) × [1/(q² + m²)]^propagators on one kind of target.
+
+    Antineutrinos have a function of their own where left and right swap.
+    """
+
+    neutrino: Callable
+    target: Literal["nucleus", "electron"]
+    propagators: int = 0
+    antineutrino: Callable | None = None
+
+    def function(self, antineutrino: bool) -> Callable:
+        """What neutrinos, or antineutrinos, scatter with; propagators not included."""
+        return self.antineutrino if antineutrino and self.antineutrino else self.neutrino
+
+
+KERNELS = {
+    "vector": Kernel(vector, "nucleus"),
+    "vector-p1": Kernel(vector, "nucleus", propagators=1),
+    "vector-p2": Kernel(vector, "nucleus", propagators=2),
+    "scalar": Kernel(scalar, "nucleus"),
+    "tensor": Kernel(tensor, "nucleus"),
+    "LL": Kernel(electron_left, "electron", antineutrino=electron_right),
+    "RR": Kernel(electron_right, "electron", antineutrino=electron_left),
+    "LR": Kernel(electron_interference, "electron"),
+}
+"""Unit of each: cm²/MeV, times MeV⁻² for every propagator."""

@@ -15,6 +15,11 @@ from gridscan.constants import HBAR_C_MEV_FM
 from gridscan.schema import STRICT
 
 
+def point_like(momentum, mass_number):
+    """F = 1: a target without structure."""
+    return xr.ones_like(momentum * mass_number)
+
+
 def _uniform_sphere(x):
     """Form factor of a uniform sphere, 3 j₁(x)/x, by its series where the difference cancels."""
     series = 1 - x**2 / 10 + x**4 / 280 - x**6 / 15120

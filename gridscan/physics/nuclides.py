@@ -51,3 +51,9 @@ def target(nuclides: Sequence[Nuclide], mass_kg: float, masses: str = "measured"
         {name: ("nuclide", values) for name, values in columns.items()},
         coords={"nuclide": label},
     )
+
+
+def electrons(target: xr.Dataset) -> xr.Dataset:
+    """What recoils from a target's electrons, free and at rest: Z per nuclide, of mass m_e."""
+    mass = xr.full_like(target["mass"], ELECTRON_MASS_MEV)
+    return target.assign(mass=mass, count=target["Z"] * target["count"])

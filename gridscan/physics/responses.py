@@ -5,7 +5,7 @@ Each family (quenching, resolution, efficiency) is a set of frozen records that 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -188,13 +188,20 @@ class Response:
         """Mean observable for recoil T (MeV)."""
         return self.light_yield_pe_per_kevee * self.energy_kevee(recoil)
 
+    def of_electrons(self) -> "Response":
+        """The response to recoiling electrons: all their energy is electron-equivalent."""
+        if self.observable == "kevnr":
+            raise ValueError("electrons have no nuclear recoil energy; use kevee or pe")
+        return replace(self, quenching=None)
+
     def recoil_breakpoints(self, edges: np.ndarray, max_recoil: float) -> list[float]:
         """Recoils (MeV) around which the counted fraction of a bin changes.
 
         Where a sharp observable crosses a bin edge or a kink of the efficiency; with a
         resolution, at some widths on both sides of it.
         """
-        grid = np.linspace(0, max_recoil, 2001)[1:]
+        linear = np.linspace(0, max_recoil, 2001)[1:]
+        grid = np.concatenate([linear[0] * np.logspace(-9, 0, 200, endpoint=False), linear])
 
         def beyond(recoil, level, widths):
             mean = self.mean(recoil)

@@ -3,22 +3,29 @@
 The expected counts of any model are then exact polynomials in its couplings,
 
     N_b(θ) = Σ_{f,n,k} c_{f,n,k}(θ) · T_{f,n,k,b}      f flavour, n nuclide, k kernel
+
+The mass of a light mediator, which enters otherwise, is one more dimension of T.
 """
 
 from collections.abc import Mapping, Sequence
+from math import prod
 
 import numpy as np
 import xarray as xr
 
-from gridscan.physics.cross_sections import KERNELS
+from gridscan.physics.cross_sections import KERNELS, propagator
 from gridscan.physics.fluxes.species import Species
-from gridscan.physics.form_factors import FormFactor
+from gridscan.physics.form_factors import FormFactor, point_like
 from gridscan.physics.kinematics import max_recoil, min_energy, momentum_transfer
+from gridscan.physics.nuclides import electrons
 from gridscan.physics.quadrature import panels, refine, unit_interval
 from gridscan.physics.responses import Response, bin_coordinates
+from gridscan.schema import DIMENSIONS
 
 RECOIL_ORDER = 24
 ENERGY_ORDER = 24
+DECADES = 12
+"""Decades of recoil energy below the largest that are resolved where spectra are steep."""
 
 
 def flux_averaged(kernel, species: Species, recoil, mass) -> xr.DataArray:
@@ -37,16 +44,50 @@ def flux_averaged(kernel, species: Species, recoil, mass) -> xr.DataArray:
 
 
 def recoil_nodes(
-    species: Sequence[Species], masses: np.ndarray, response: Response, edges: np.ndarray
+    species: Sequence[Species],
+    masses: np.ndarray,
+    response: Response,
+    edges: np.ndarray,
+    decades: int = 0,
 ) -> tuple[xr.DataArray, xr.DataArray]:
-    """Recoil energies and weights (MeV), with panels between all kinematic and response edges."""
+    """Recoil energies and weights (MeV), with panels between all kinematic and response edges.
+
+    decades: how many powers of ten below the largest recoil have panels of their own.
+    """
     energies = [e for s in species for e, _ in s.lines]
     energies += [e for s in species if s.continuum for e in (s.continuum.low, s.continuum.high)]
     limits = [float(max_recoil(e, m)) for e in energies for m in masses]
     highest = max(limits)
-    inner = [*limits, *response.recoil_breakpoints(edges, highest)]
+    powers = highest / 10.0 ** np.arange(1, decades + 1)
+    inner = [*limits, *powers, *response.recoil_breakpoints(edges, highest)]
     nodes, weights = panels(refine([0.0, highest], inner), RECOIL_ORDER)
     return xr.DataArray(nodes, dims="recoil"), xr.DataArray(weights, dims="recoil")
+
+
+def _exchanged(
+    events: xr.DataArray,
+    counted: xr.DataArray,
+    recoil: xr.DataArray,
+    mass: xr.DataArray,
+    mediator: xr.DataArray,
+) -> xr.DataArray:
+    """Events × counted × [1/(q² + m²)]^k, k of each kernel, summed over recoils.
+
+    A matrix product per kernel and nuclide: (mediator, recoil) × (recoil, species and bins).
+    """
+
+    def summed(kernel: str, nuclide: str) -> xr.DataArray:
+        in_bins = events.sel(kernel=kernel, nuclide=nuclide) * counted
+        powers = KERNELS[kernel].propagators
+        if powers == 0:
+            return in_bins.sum("recoil", skipna=False).expand_dims(mediator_mev=mediator.size)
+        weight = propagator(recoil, mass.sel(nuclide=nuclide), mediator) ** powers
+        return xr.dot(weight, in_bins, dim="recoil", optimize=True)
+
+    def of_nuclides(kernel: str) -> xr.DataArray:
+        return xr.concat([summed(kernel, n) for n in mass["nuclide"].values], dim="nuclide")
+
+    return xr.concat([of_nuclides(k) for k in events["kernel"].values], dim="kernel")
 
 
 def templates(
@@ -58,42 +99,65 @@ def templates(
     response: Response,
     bins: Mapping[str, np.ndarray],
     kernels: Sequence[str] = ("vector",),
+    mediator_mev: np.ndarray | None = None,
 ) -> xr.DataArray:
     """Expected counts per unit coefficient.
 
     target: dataset of `nuclides.target`; bins: edges by dimension, the response's observable
-    first and `time` (µs) if events are binned in time.
-    Returns counts with dims (flavour, nuclide, kernel, observable[, time]).
+    first and `time` (µs) if events are binned in time; mediator_mev: masses of the mediator,
+    which kernels with propagators need.
+    Returns counts with dims ([mediator_mev,] flavour, nuclide, kernel, observable[, time]).
     """
+    if mediator_mev is None and (needy := [k for k in kernels if KERNELS[k].propagators]):
+        raise ValueError(f"{', '.join(needy)}: the mass of the mediator is missing")
     edges = bins[response.observable]
-    recoil, weights = recoil_nodes(species, target["mass"].values, response, edges)
-    damping = form_factor(momentum_transfer(recoil, target["mass"]), target["A"]) ** 2
-    counted = response.energy_matrix(recoil, edges)
 
-    def folded(one: Species) -> xr.DataArray:
-        rates = xr.concat(
-            [
-                flux_averaged(
-                    lambda t, e, m, k=kernel: KERNELS[k](t, e, m, kinematics),
-                    one,
-                    recoil,
-                    target["mass"],
-                )
-                for kernel in kernels
-            ],
-            dim="kernel",
-        )
-        in_energy = xr.dot(rates, damping, target["count"], weights, counted, dim="recoil")
-        if "time" not in bins:
-            return in_energy
-        if one.arrival is None:
+    def on(kind: str) -> xr.DataArray:
+        """Counts of the kernels on one kind of target, before timing, for each species."""
+        names = [kernel for kernel in kernels if KERNELS[kernel].target == kind]
+        nuclei = kind == "nucleus"
+        cells = target if nuclei else electrons(target)
+        shape = form_factor if nuclei else point_like
+        seen = response if nuclei else response.of_electrons()
+        decades = 0 if nuclei and mediator_mev is None else DECADES
+        mass = cells["mass"]
+        recoil, weights = recoil_nodes(species, mass.values, seen, edges, decades)
+        factors = shape(momentum_transfer(recoil, mass), cells["A"]) ** 2, cells["count"], weights
+        counted = seen.energy_matrix(recoil, edges)
+
+        def rates(one: Species) -> xr.DataArray:
+            functions = [KERNELS[name].function(one.antineutrino) for name in names]
+            return xr.concat(
+                [
+                    flux_averaged(lambda t, e, m, f=f: f(t, e, m, kinematics), one, recoil, mass)
+                    for f in functions
+                ],
+                dim="kernel",
+            ).assign_coords(kernel=names)
+
+        if mediator_mev is None:
+            by_species = [xr.dot(rates(s), *factors, counted, dim="recoil") for s in species]
+            return xr.concat(by_species, dim="species")
+        events = prod(factors, start=xr.concat([rates(s) for s in species], dim="species"))
+        mediator = xr.DataArray(mediator_mev, dims="mediator_mev")
+        return _exchanged(events, counted, recoil, mass, mediator)
+
+    kinds = dict.fromkeys(KERNELS[kernel].target for kernel in kernels)
+    by_species = xr.concat([on(kind) for kind in kinds], dim="kernel").sel(kernel=list(kernels))
+    if "time" in bins:
+        if not all(one.arrival for one in species):
             raise ValueError("time bins need a source with arrival times")
-        fractions = response.time_fractions(one.arrival, bins["time"])
-        return in_energy * xr.DataArray(fractions, dims="time")
-
-    by_species = xr.concat([folded(one) for one in species], dim="flavour")
-    labelled = by_species.assign_coords(flavour=[one.flavour for one in species])
-    total = fluence_per_cm2 * labelled.groupby("flavour").sum(skipna=False)
-    return total.transpose("flavour", "nuclide", "kernel", *bins).assign_coords(
-        kernel=list(kernels), **bin_coordinates(bins)
+        by_species = by_species * xr.DataArray(
+            [response.time_fractions(one.arrival, bins["time"]) for one in species if one.arrival],
+            dims=("species", "time"),
+        )
+    flavours = by_species.rename(species="flavour").assign_coords(
+        flavour=[one.flavour for one in species]
     )
+    total = fluence_per_cm2 * flavours.groupby("flavour").sum(skipna=False)
+    dims = ("flavour", "nuclide", "kernel", *bins)
+    named = total.assign_coords(kernel=list(kernels), **bin_coordinates(bins))
+    if mediator_mev is None:
+        return named.transpose(*dims)
+    axis = ("mediator_mev", mediator_mev, DIMENSIONS["mediator_mev"].attrs)
+    return named.transpose("mediator_mev", *dims).assign_coords(mediator_mev=axis)
