@@ -10,7 +10,9 @@ from types import ModuleType
 import numpy as np
 import xarray as xr
 
+from gridscan.physics.cross_sections import KERNELS, propagator
 from gridscan.physics.fluxes.species import Species
+from gridscan.physics.kinematics import max_recoil
 from gridscan.physics.models import sm
 from gridscan.physics.models.parameters import tree_level
 from gridscan.physics.nuclides import Nuclide, target
@@ -64,25 +66,48 @@ def check_flux(species: Sequence[Species]) -> None:
             np.testing.assert_allclose(weights @ density, 1.0, rtol=1e-9, err_msg=one.name)
 
 
+def cross_section(
+    coefficients: xr.DataArray, target: xr.Dataset, recoil, energy: float, mediator_mev: float
+) -> xr.DataArray:
+    """dσ/dT of a neutrino on nuclei, cm²/MeV, without form factor: Σ_k c_k × kernel k."""
+    mass = target["mass"]
+    return sum(
+        coefficients.sel(kernel=name, drop=True)
+        * kernel.function(antineutrino=False)(recoil, energy, mass)
+        * propagator(recoil, mass, mediator_mev) ** kernel.propagators
+        for name, kernel in KERNELS.items()
+        if name in coefficients["kernel"] and kernel.target == "nucleus"
+    )
+
+
 def check_model(structure: ModuleType) -> None:
-    """Standard model at the defaults; labelled and broadcasting; non-negative; one kernel axis."""
+    """Standard model at the defaults; labelled and broadcasting; cross sections never negative."""
     nuclides = example_target()
     default = {name: p.default for name, p in structure.PARAMETERS.items()}
     standard = structure.coefficients(default, nuclides, CHARGES)
     expected = sm.coefficients({}, nuclides, CHARGES)
+    assert list(standard["kernel"].values) == list(structure.KERNELS)
+    assert set(structure.KERNELS) <= set(KERNELS)
+    assert list(standard["flavour"].values) == list(FLAVOURS)
     heavy = standard.sel(kernel=expected["kernel"]).transpose(*expected.dims)
     xr.testing.assert_allclose(heavy, expected)
-    assert list(standard["kernel"].values) == list(structure.KERNELS)
-    assert list(standard["flavour"].values) == list(FLAVOURS)
+    new = [k for k in structure.KERNELS if k not in sm.KERNELS and KERNELS[k].target == "nucleus"]
+    assert np.all(standard.sel(kernel=new) == 0), "new kernels at the standard model"
+    recoil = xr.DataArray(np.linspace(0, 0.98, 50), dims="recoil") * max_recoil(
+        30.0, float(nuclides["mass"].max())
+    )
     for name, parameter in structure.PARAMETERS.items():
         assert parameter.symbol, f"{name} has no symbol"
         assert parameter.long_name, f"{name} has no meaning"
+        if parameter.in_template:
+            continue
         values = xr.DataArray([-1.0, 0.3, 2.0], dims="point")
         together = structure.coefficients(default | {name: values}, nuclides, CHARGES)
         for i, value in enumerate(values.values):
             alone = structure.coefficients(default | {name: value}, nuclides, CHARGES)
             xr.testing.assert_allclose(together.isel(point=i), alone)
-            assert np.all(alone >= 0)
+            for mediator_mev in (1.0, 30.0, 1e3):
+                assert np.all(cross_section(alone, nuclides, recoil, 30.0, mediator_mev) >= 0)
 
 
 def check_statistic(deviance: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:

@@ -5,6 +5,6 @@ coefficients(theta, target, charges). A new structure is a file here and a line 
 a new charge assignment is a card.
 """
 
-from gridscan.physics.models import nsi, sm
+from gridscan.physics.models import light_vector, nsi, sm
 
-STRUCTURES = {"sm": sm, "nsi": nsi}
+STRUCTURES = {"sm": sm, "nsi": nsi, "light-vector": light_vector}
