@@ -218,6 +218,12 @@ def test_kernels_without_mediator_do_not_depend_on_its_mass():
         xr.testing.assert_allclose(fixed.sel(kernel=[kernel]), alone, rtol=1e-12)
 
 
+def test_rates_that_are_no_numbers_are_not_hidden():
+    broken = replace(SHARP_NUCLEI, efficiency=LogisticEfficiency(np.nan, 1.0, 1.0))
+    found = counts([NU_MU], ARGON, broken, [1.0, 5.0], light_vector.KERNELS, LIGHT_AND_HEAVY)
+    assert np.isnan(found).all()
+
+
 def test_a_missing_mass_is_an_error():
     with pytest.raises(ValueError, match="vector-p2"):
         counts([NU_MU], CSI, SHARP_NUCLEI, [1.0, 5.0], ("vector", "vector-p2"))
@@ -296,7 +302,7 @@ def electron_cross_section(left, right, recoil, energy, antineutrino=False):
     ids=["nu_e", "nu_mu", "nu_e_bar", "nu_mu_bar"],
 )
 def test_electron_cross_sections_of_the_standard_model(charged_current, antineutrino, expected):
-    """σ/E at E ≫ m_e, cm²/MeV, of textbooks (C. Giunti, C. Kim, table 5.2)."""
+    """σ/E at E ≫ m_e, cm²/MeV, as in textbooks: 2 G_F² m_e/π (g_L² + g_R²/3)."""
     energy, s2 = 1e3, 0.231
     left, right = s2 - 0.5 + charged_current, s2
     total = quad(

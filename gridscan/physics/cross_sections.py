@@ -43,7 +43,7 @@ def scalar(recoil, energy, mass, kinematics="leading"):
     """CEvNS through a heavy scalar: (G_F² M/π) MT/(8E²) in cm²/MeV, for |C_S|² F² = 1.
 
     M. Lindner, W. Rodejohann, X.-J. Xu, JHEP 03 (2017) 097 (G_F/√2 normalisation);
-    arXiv:2402.16953, eq. 6, has n² of these. Leading order in T/E under both kinematics.
+    arXiv:2402.16953, eqs. 6–11, has n² of these. Leading order in T/E under both kinematics.
     """
     return STRENGTH * mass * mass * recoil / (8 * energy**2)
 
@@ -60,7 +60,7 @@ def electron_left(recoil, energy, mass, kinematics="leading"):
     """ν–e scattering: 2 G_F² m_e/π in cm²/MeV, for g_L² = 1; flat in T.
 
     Electrons are free and at rest; kinematics are exact. G. 't Hooft, PLB 37, 195;
-    arXiv:2002.01482, eq. 8: dσ/dT = (2 G_F² m_e/π) [g_L² + g_R² (1 − T/E)² − g_L g_R m_e T/E²].
+    arXiv:2002.01482: dσ/dT = (2 G_F² m_e/π) [g_L² + g_R² (1 − T/E)² − g_L g_R m_e T/E²].
     """
     return 2 * STRENGTH * mass
 
