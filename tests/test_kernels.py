@@ -14,6 +14,7 @@ from gridscan import testing
 from gridscan.constants import ELECTRON_MASS_MEV, FERMI_CONSTANT_PER_MEV2, HBAR_C_MEV_FM
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.fluxes import PionDecayAtRest
+from gridscan.physics.fluxes.species import Continuum, Species
 from gridscan.physics.form_factors import Helm
 from gridscan.physics.kinematics import max_recoil, min_energy, momentum_transfer
 from gridscan.physics.models import light_vector, nsi, sm
@@ -33,6 +34,7 @@ from gridscan.physics.templates import templates
 
 SNS = PionDecayAtRest(neutrinos_per_proton=0.0848, pulse_mean_us=0.55, pulse_fwhm_us=0.38)
 NU_MU, NU_E, NU_MU_BAR = SNS.species()
+FLAT = Species("flat", "e", False, continuum=Continuum(0.0, 8.0, lambda energy: 1 / 8 + 0 * energy))
 CSI = testing.example_target()
 ARGON = target([Nuclide("Ar", 18, 40, 39.9623831, 1.0)], 1.0)
 COUPLINGS = [name for name in light_vector.PARAMETERS if name.startswith("gg")]
@@ -112,10 +114,11 @@ LIGHT_AND_HEAVY = np.array([0.01, 0.3, 10.0, 1e4])
         (NU_MU, SHARP_NUCLEI, (0.0, 12.0), 1e-14),
         (NU_E, SHARP_NUCLEI, (0.0, 12.0), 1e-14),
         (NU_MU_BAR, SHARP_NUCLEI, (5.0, 90.0), 1e-5),
+        (FLAT, SHARP_NUCLEI, (0.0, 1.0), 1e-16),
         (NU_MU, SMEARED_NUCLEI, (1.0, 12.0), 1e-9),
         (NU_MU, replace(CSI_RESPONSE, time_efficiency=ConstantEfficiency()), (8.0, 12.0), 1e-5),
     ],
-    ids=["line-from-zero", "spectrum-from-zero", "spectrum", "gaussian", "gamma"],
+    ids=["line-from-zero", "spectrum-from-zero", "spectrum", "flat-from-zero", "gaussian", "gamma"],
 )
 def test_templates_of_light_mediators_equal_adaptive_quadrature(species, response, edges, lowest):
     found = counts([species], ARGON, response, edges, light_vector.KERNELS, LIGHT_AND_HEAVY)
@@ -246,7 +249,7 @@ SWAPPED = {"LL": "RR", "RR": "LL", "LR": "LR"}
     ],
     ids=["kevee", "beyond", "gamma"],
 )
-@pytest.mark.parametrize("species", SNS.species(), ids=lambda one: one.name)
+@pytest.mark.parametrize("species", [*SNS.species(), FLAT], ids=lambda one: one.name)
 def test_electron_templates_equal_adaptive_quadrature(species, response, edges, lowest):
     found = counts([species], ARGON, response, edges, tuple(ELECTRONS))
     for kernel in ELECTRONS:

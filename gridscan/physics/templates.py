@@ -8,6 +8,7 @@ The mass of a light mediator, which enters otherwise, is one more dimension of T
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -30,23 +31,31 @@ DECADES = 12
 TINY = 1e-100
 
 
-def flux_averaged(kernel, species: Species, recoil, mass) -> xr.DataArray:
-    """∫ dE φ(E) dσ/dT over the species' lines and continuum: cm²/MeV, dims (recoil, nuclide)."""
+def flux_averaged(kernel, species: Species, recoil, mass, decades: int = 0) -> xr.DataArray:
+    """∫ dE φ(E) dσ/dT over the species' lines and continuum: cm²/MeV, dims (recoil, nuclide).
+
+    decades: how many powers of ten below the end of the continuum begin a panel of their own.
+    """
     total = xr.zeros_like(recoil * mass)
     for energy, weight in species.lines:
         total = total + weight * kernel(recoil, energy, mass) * (recoil <= max_recoil(energy, mass))
     if species.continuum is not None:
         nodes, weights = (xr.DataArray(v, dims="node") for v in unit_interval(ENERGY_ORDER))
-        low, high = species.continuum.low, species.continuum.high
-        threshold = min_energy(recoil, mass).clip(low, high)
-        energy = threshold + (high - threshold) * nodes
-        integrand = species.continuum.density(energy) * kernel(recoil, energy, mass)
-        total = total + (high - threshold) * xr.dot(integrand, weights, dim="node")
+        ends = species.continuum.low, species.continuum.high
+        for low, high in pairwise(refine(ends, _powers_below(ends[1], decades))):
+            threshold = min_energy(recoil, mass).clip(low, high)
+            energy = threshold + (high - threshold) * nodes
+            integrand = species.continuum.density(energy) * kernel(recoil, energy, mass)
+            total = total + (high - threshold) * xr.dot(integrand, weights, dim="node")
     return total
 
 
+def _powers_below(highest: float, decades: int) -> np.ndarray:
+    return highest / 10.0 ** np.arange(1, decades + 1)
+
+
 def kernel_rates(
-    kernels: Sequence[str], species: Species, recoil, mass, kinematics: str
+    kernels: Sequence[str], species: Species, recoil, mass, kinematics: str, decades: int = 0
 ) -> xr.DataArray:
     """Flux-averaged cross sections without propagators: dims (kernel, recoil, nuclide).
 
@@ -54,7 +63,9 @@ def kernel_rates(
     """
     functions = [KERNELS[kernel].function(species.antineutrino) for kernel in kernels]
     averaged = {
-        f: flux_averaged(lambda t, e, m, f=f: f(t, e, m, kinematics), species, recoil, mass)
+        f: flux_averaged(
+            lambda t, e, m, f=f: f(t, e, m, kinematics), species, recoil, mass, decades
+        )
         for f in dict.fromkeys(functions)
     }
     every = xr.concat([averaged[f] for f in functions], dim="kernel")
@@ -70,14 +81,17 @@ def recoil_nodes(
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """Recoil energies and weights (MeV), with panels between all kinematic and response edges.
 
-    decades: how many powers of ten below the largest recoil have panels of their own.
+    decades: how many powers of ten below the largest recoil begin a panel of their own.
     """
     energies = [e for s in species for e, _ in s.lines]
     energies += [e for s in species if s.continuum for e in (s.continuum.low, s.continuum.high)]
     limits = [float(max_recoil(e, m)) for e in energies for m in masses]
     highest = max(limits)
-    powers = highest / 10.0 ** np.arange(1, decades + 1)
-    inner = [*limits, *powers, *response.recoil_breakpoints(edges, highest)]
+    inner = [
+        *limits,
+        *_powers_below(highest, decades),
+        *response.recoil_breakpoints(edges, highest),
+    ]
     nodes, weights = panels(refine([0.0, highest], inner), RECOIL_ORDER)
     return xr.DataArray(nodes, dims="recoil"), xr.DataArray(weights, dims="recoil")
 
@@ -146,7 +160,10 @@ def templates(
         factors = shape(momentum_transfer(recoil, mass), cells["A"]) ** 2, cells["count"], weights
         counted = seen.energy_matrix(recoil, edges)
 
-        rates = [kernel_rates(names, one, recoil, mass, kinematics) for one in species]
+        # T_max ∝ E²: half as many decades of energy as of recoil
+        rates = [
+            kernel_rates(names, one, recoil, mass, kinematics, decades // 2) for one in species
+        ]
         if mediator_mev is None:
             in_bins = [xr.dot(rate, *factors, counted, dim="recoil") for rate in rates]
             return xr.concat(in_bins, dim="species")
