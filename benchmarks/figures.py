@@ -18,7 +18,8 @@ from scipy.optimize import minimize
 
 from gridscan.cards.library import Library
 from gridscan.evaluation import evaluate
-from gridscan.likelihoods import Likelihood, complete
+from gridscan.likelihoods import Likelihood
+from gridscan.signals import complete
 from gridscan.statistics.poisson import deviance
 
 REPEATS = 5

@@ -13,8 +13,8 @@ from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Inputs
 from gridscan.catalog import cubes_folder
-from gridscan.likelihoods import FOLDED, Signal, complete
 from gridscan.schema import BIN_NAMES, VARIABLES
+from gridscan.signals import FOLDED, Signal, complete, mediator_of
 
 ScanLike = str | Path | Scan
 Changes = Mapping[str, Any] | None
@@ -59,13 +59,13 @@ def counts_of(
     inputs: Inputs, experiment: str, theta: Mapping[str, Any], keep: Sequence[str] = ()
 ) -> xr.DataArray:
     """Expected signal summed over FOLDED but for `keep`: dims (*keep, *theta dims, *bins)."""
-    signal = Signal.of(inputs, experiment)
+    signal = Signal.of(inputs, experiment, mediator_of(theta, inputs))
     keep = [keep] if isinstance(keep, str) else list(keep)
     if unknown := set(keep) - set(FOLDED):
         raise CardError(f"keep: found {', '.join(sorted(unknown))}; allowed: {', '.join(FOLDED)}")
     summed = [d for d in FOLDED if d not in keep]
     total = xr.dot(signal.coefficients(complete(theta, inputs)), signal.template, dim=summed)
-    bins = [str(d) for d in signal.template.dims if d not in FOLDED]
+    bins = signal.bins
     attrs = VARIABLES["counts"].attrs | {"experiment": experiment, "model": inputs.model.title}
     total = total.transpose(*keep, ..., *bins).rename("counts").assign_attrs(attrs)
     for name in bins:

@@ -18,8 +18,9 @@ import xarray as xr
 from gridscan.cards.inputs import Conventions
 from gridscan.cards.study import Inputs, Study
 from gridscan.grids import Grid
-from gridscan.likelihoods import Likelihood, complete
+from gridscan.likelihoods import Likelihood
 from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS
+from gridscan.signals import complete
 
 COMPILED_POINTS = 250_000
 """Size of a study from which the compiled statistic pays for its first compilation."""
@@ -28,16 +29,25 @@ RECORDED = ("gridscan", "numpy", "scipy", "xarray", "zarr", "dask", "pydantic")
 """Packages whose versions a cube records."""
 
 
-def likelihood(inputs: Inputs, truth: Conventions) -> Likelihood:
-    """The likelihood of inputs, once per process: its templates are integrated once."""
-    return _likelihood(inputs.canonical(), truth.canonical())
+def likelihood(
+    inputs: Inputs, truth: Conventions, mass_axis: str = "", masses: tuple[float, ...] = ()
+) -> Likelihood:
+    """The likelihood of inputs, once per process: its templates are integrated once.
+
+    masses: those of a light mediator along `mass_axis`; a single one without.
+    """
+    return _likelihood(inputs.canonical(), truth.canonical(), mass_axis, masses)
 
 
 @lru_cache(maxsize=16)
-def _likelihood(inputs: str, truth: str) -> Likelihood:
+def _likelihood(inputs: str, truth: str, mass_axis: str, masses: tuple[float, ...]) -> Likelihood:
+    mediator: Any = None
+    if masses:
+        mediator = xr.DataArray(np.array(masses), dims=mass_axis) if mass_axis else masses[0]
     return Likelihood.of(
         Inputs.from_mapping(json.loads(inputs), "inputs"),
         Conventions.from_mapping(json.loads(truth), "conventions"),
+        mediator,
     )
 
 
@@ -61,6 +71,11 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
 
     truth = study.fixed_inputs().conventions
     large = math.prod(study.shape) >= COMPILED_POINTS
+    heavy = [name for name, p in parameters.items() if p.in_template]
+    along = next((n for n in couplings if heavy and heavy[0] in targets[n]), "")
+    masses = tuple(couplings[along].tolist()) if along else ()
+    if not along and heavy and heavy[0] in theta:
+        masses = (float(theta[heavy[0]]),)
 
     def at(settings: dict[str, float]) -> xr.Dataset:
         entries: dict[str, float] = {}
@@ -69,7 +84,8 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
             for target in targets[name]:
                 (moved if target in parameters else entries)[target] = value
         inputs = study.fixed_inputs().replaced(entries)
-        point = likelihood(inputs, truth).chi2(complete(moved, inputs), couplings, large)
+        joint = likelihood(inputs, truth, along, masses)
+        point = joint.chi2(complete(moved, inputs), couplings, large)
         return point.expand_dims({name: [value] for name, value in settings.items()})
 
     combinations = product(*(axes[name].tolist() for name in of_cards))

@@ -8,7 +8,7 @@ import pytest
 from gridscan import cli
 from gridscan.cards.base import CardError
 from gridscan.cards.library import KINDS, Library, shipped_root
-from gridscan.likelihoods import Signal
+from gridscan.signals import Signal
 from tests.conftest import CSI
 
 SCAN = """

@@ -20,15 +20,16 @@ MAY_IMPORT = {
     # the only input, and what the towers make of it together
     "cards": {"schema", "physics"},
     "nuisances": {"cards", "statistics"},
-    "likelihoods": {"cards", "physics", "statistics", "nuisances"},
-    "evaluation": {"schema", "grids", "cards", "likelihoods"},
+    "signals": {"cards", "physics"},
+    "likelihoods": {"cards", "statistics", "nuisances", "signals"},
+    "evaluation": {"schema", "grids", "cards", "signals", "likelihoods"},
     # the bridge
     "scans": {"schema", "grids", "storage", "cards", "evaluation"},
     # what users touch
     "plots": set(),
     "cubes": {"schema", "physics", "plots"},
     "catalog": {"storage", "cards"},
-    "api": {"schema", "storage", "cards", "likelihoods", "scans", "catalog"},
+    "api": {"schema", "storage", "cards", "signals", "scans", "catalog"},
     "cli": {"storage", "cards", "scans", "plots", "catalog", "api"},
     "__main__": {"cli"},
     # what a new model, flux or form factor has to satisfy

@@ -10,7 +10,8 @@ from scipy.optimize import minimize
 
 from gridscan import evaluation, scans, storage
 from gridscan.cards.base import CardError
-from gridscan.likelihoods import Likelihood, complete, monomials
+from gridscan.likelihoods import Likelihood
+from gridscan.signals import complete, monomials
 from gridscan.statistics import gaussian
 from gridscan.statistics.poisson import deviance
 from gridscan.statistics.shapes import predict
@@ -76,7 +77,7 @@ def test_the_polynomial_equals_the_model_at_every_point(small):
     theta = complete(couplings, small.inputs)
     (signal,) = Likelihood.of(small.inputs).signals
     direct = signal.counts(theta).transpose(*axes, ...).values.reshape(20, -1)
-    found = monomials(axes) @ signal.polynomial(theta, axes)
+    found = monomials(axes) @ signal.polynomial(theta, axes)[0]
     np.testing.assert_allclose(found, direct, rtol=1e-12)
 
 
@@ -317,8 +318,8 @@ def test_the_bent_prediction_passes_through_the_nodes():
     joint = Likelihood.of(study.inputs)
     axes = {"eps_ee_u": np.array([0.3])}
     theta = complete({"eps_ee_u": xr.DataArray([0.3], dims="eps_ee_u")}, study.inputs)
-    template = joint.signals[0].polynomial(theta, axes)
-    bent = joint._bent(theta, axes, template)
+    templates = joint.signals[0].polynomial(theta, axes)
+    (bent,) = joint._shapes(theta, axes, templates)
     shifted = study.inputs.replaced(
         {"sns-2021.flux.pulse_mean_us": 0.65}
         | {
@@ -333,7 +334,7 @@ def test_the_bent_prediction_passes_through_the_nodes():
     expected = there.signals[0].counts(at).values.ravel() + there.nuisances.linear.background
     pulls = np.zeros((1, 8))
     pulls[0, list(joint.nuisances.names).index(f"{SHAPES}.timing")] = 0.1
-    mu, _ = predict(monomials(axes), template, pulls, bent)
+    mu, _ = predict(monomials(axes), templates[0], pulls, bent)
     np.testing.assert_allclose(mu[0], expected, rtol=1e-9)
 
 

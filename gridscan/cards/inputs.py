@@ -8,7 +8,7 @@ from gridscan.cards.base import Card
 from gridscan.physics.fluxes import Flux
 from gridscan.physics.form_factors import FormFactor
 from gridscan.physics.models import STRUCTURES
-from gridscan.physics.models.parameters import Parameter, WeakCharges, tree_level
+from gridscan.physics.models.parameters import EpsNorm, Parameter, WeakCharges, tree_level
 from gridscan.physics.nuclides import Nuclide
 
 
@@ -69,8 +69,9 @@ class Conventions(Described):
     sin2_theta_w: Annotated[float, Field(gt=0, lt=1)]
     form_factor: Annotated[FormFactor, Field(discriminator="kind")]
     kinematics: Literal["leading", "full"] = "leading"
+    eps_norm: EpsNorm = "sqrt2"
     nuclear_masses: Literal["measured", "mass-number"] = "measured"
 
     @property
     def weak_charges(self) -> WeakCharges:
-        return tree_level(self.sin2_theta_w)
+        return tree_level(self.sin2_theta_w, self.eps_norm)

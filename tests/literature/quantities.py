@@ -12,7 +12,7 @@ from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
 from gridscan.constants import ATOMIC_MASS_UNIT_MEV
 from gridscan.evaluation import evaluate
-from gridscan.likelihoods import Likelihood, complete
+from gridscan.likelihoods import Likelihood
 from gridscan.physics import cross_sections
 from gridscan.physics.form_factors import Helm, KleinNystrand, SymmetrisedFermi
 from gridscan.physics.kinematics import momentum_transfer
@@ -20,6 +20,7 @@ from gridscan.physics.models import nsi
 from gridscan.physics.models.parameters import tree_level
 from gridscan.physics.nuclides import target
 from gridscan.physics.templates import templates
+from gridscan.signals import complete
 
 CSI = "coherent-csi-2021"
 TABLE = Path(__file__).with_name("published.csv")

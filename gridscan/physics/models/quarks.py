@@ -8,6 +8,7 @@ g^q is a real symmetric 3×3 matrix in flavour for each quark. A nucleus sums ov
 """
 
 from collections.abc import Mapping
+from functools import cache
 from itertools import combinations_with_replacement
 
 import numpy as np
