@@ -129,9 +129,12 @@ class Cube:
             if name == without or name not in self._dataset.coords:
                 continue
             targets = axis["sets"] or [name]
-            defaults = {parameters[t].default if t in parameters else np.nan for t in targets}
+            known = [t for t in targets if t in parameters and not parameters[t].in_template]
+            defaults = {parameters[t].default for t in known}
             grid = self._dataset[name].values
-            if len(defaults) > 1 or not grid.min() <= min(defaults) <= grid.max():
+            if len(known) < len(targets) or len(defaults) > 1:
+                return None
+            if not grid.min() <= min(defaults) <= grid.max():
                 return None
             point[name] = defaults.pop()
         return point

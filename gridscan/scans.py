@@ -239,16 +239,21 @@ def _attempt(store: str, index: Index) -> tuple[Index, str | None]:
 def _on_threads(store: str, blocks: list[Index], threads: int | None, report: Report) -> None:
     """Blocks on threads of this process."""
     import dask
+    from dask import threaded
     from dask.callbacks import Callback
 
     class Finished(Callback):
         def _posttask(self, key, result, dsk, state, worker_id):
             report(*result)
 
+    # the scheduler itself, not its name: dask would import distributed to look the name up
     tasks = [dask.delayed(_attempt)(store, index) for index in blocks]
     with Finished():
         dask.compute(
-            *tasks, scheduler="threads", num_workers=threads or os.cpu_count(), optimize_graph=False
+            *tasks,
+            scheduler=threaded.get,
+            num_workers=threads or os.cpu_count(),
+            optimize_graph=False,
         )
 
 

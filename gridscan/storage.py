@@ -95,28 +95,34 @@ def _dims(array: zarr.Array) -> tuple[str, ...]:
 def complete_blocks(path: str | Path) -> set[Index]:
     """Indices of the blocks that are in the store, whole in every variable."""
     shape = zarr.open_array(str(path), path=LAST, mode="r").cdata_shape
+    leads = _leads(path)
     return {
         index
         for index in np.ndindex(*shape)
-        if all(chunk.is_file() and chunk.stat().st_size for chunk in _chunks(path, index))
+        if all(chunk.is_file() and chunk.stat().st_size for chunk in _chunks(path, leads, index))
     }
 
 
-def _chunks(path: str | Path, index: Index) -> list[Path]:
-    """Files of one block: dimensions other than the axes of the grid are never cut."""
+def _leads(path: str | Path) -> dict[str, int]:
+    """Every variable with its number of dimensions before the axes of the grid."""
     group = zarr.open_group(str(path), mode="r")
-    files = []
-    for name in _arrays(group):
-        lead = ("0",) * (
-            len(_dims(zarr.open_array(group.store_path / name, mode="r"))) - len(index)
-        )
-        files.append(Path(path).joinpath(name, "c", *lead, *map(str, index)))
-    return files
+    arrays = {name: zarr.open_array(group.store_path / name, mode="r") for name in _arrays(group)}
+    return {name: array.ndim - arrays[LAST].ndim for name, array in arrays.items()}
+
+
+def _chunks(path: str | Path, leads: Mapping[str, int], index: Index) -> list[Path]:
+    """Files of one block: dimensions other than the axes of the grid are never cut."""
+    return [
+        Path(path).joinpath(name, "c", *["0"] * lead, *map(str, index))
+        for name, lead in leads.items()
+    ]
 
 
 def remove_block(path: str | Path, index: Index) -> None:
     """Delete a block's chunks, the one that marks it complete first."""
-    for chunk in sorted(_chunks(path, index), key=lambda chunk: LAST not in chunk.parts):
+    for chunk in sorted(
+        _chunks(path, _leads(path), index), key=lambda chunk: LAST not in chunk.parts
+    ):
         chunk.unlink(missing_ok=True)
 
 

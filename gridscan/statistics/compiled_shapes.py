@@ -149,14 +149,15 @@ def _scan(
 ):
     points, terms = rows.shape
     bins, size, shapes = len(observed), len(weight), by_signal.shape[1]
-    signal, mu, part, scaled, held = np.empty((5, bins))
+    signal, mu, part, scaled, held, residual, precision = np.empty((7, bins))
     bends = np.empty((2, shapes, bins))
     slope = np.empty((size, bins))
     hessian = np.empty((size, size))
-    gradient, step, alpha, trial = np.zeros((4, size))
+    gradient, step, alpha, trial, previous = np.zeros((5, size))
     for b in range(bins):
         held[b] = max(observed[b], EMPTY)
-    failed = 0
+        precision[b] = 1 / variance[b]
+    failed = solved = 0
     for p in range(points):
         for b in range(bins):
             signal[b] = 0
@@ -170,27 +171,20 @@ def _scan(
                 for t in range(terms):
                     for b in range(bins):
                         bends[d, i, b] += rows[p, t] * by_signal[d, i, t, b]
-        least = _predict(
-            alpha,
-            signal,
-            bends,
-            components,
-            on_components,
-            on_signal,
-            background,
-            bent,
-            normal,
-            mu,
-            slope,
-            part,
-        )
-        if least <= 0:
-            alpha[:] = 0
-            _predict(
+        # start: extrapolated from the points before, else from zero
+        for k in range(size):
+            latest = alpha[k]
+            alpha[k] = 2 * latest - previous[k] if solved > 1 else latest
+            previous[k] = latest
+        for attempt in range(2):
+            if attempt:
+                alpha[:] = 0
+            least = _predict(
                 alpha, signal, bends, components, on_components, on_signal, background, bent,
-                normal, mu,
-                slope, part,
+                normal, mu, slope, part,
             )  # fmt: skip
+            if least > 0:
+                break
         possible = True
         for b in range(bins):
             if mu[b] <= 0 and not normal[b]:
@@ -200,28 +194,24 @@ def _scan(
             deviance[p] = np.inf
             pulls[p] = 0
             alpha[:] = 0
+            solved = 0
             continue
         value = new_value = _value(mu, observed, held, variance, normal, alpha, weight)
         converged, stale, last = False, False, np.inf
         for _ in range(MAX_STEPS):
+            for b in range(bins):
+                inverse = 1 / (1.0 if normal[b] else mu[b])
+                ratio = held[b] * inverse
+                far = inverse if mu[b] > 2 * held[b] else 0.0
+                residual[b] = (mu[b] - observed[b]) * precision[b] if normal[b] else 1 - ratio
+                part[b] = precision[b] if normal[b] else max(ratio * inverse, far)
             for k in range(size):
                 total = 0.0
                 for b in range(bins):
-                    poisson = 1 - held[b] / (1.0 if normal[b] else mu[b])
-                    gauss = (mu[b] - observed[b]) / variance[b]
-                    total += slope[k, b] * (gauss if normal[b] else poisson)
+                    total += slope[k, b] * residual[b]
+                    scaled[b] = slope[k, b] * part[b]
                 gradient[k] = total + alpha[k] * weight[k]
                 step[k] = -gradient[k]
-            for b in range(bins):
-                inverse = 1 / (1.0 if normal[b] else mu[b])
-                part[b] = held[b] * inverse * inverse
-                if mu[b] > 2 * held[b]:
-                    part[b] = max(part[b], inverse)
-                if normal[b]:
-                    part[b] = 1 / variance[b]
-            for k in range(size):
-                for b in range(bins):
-                    scaled[b] = slope[k, b] * part[b]
                 for m in range(k + 1):
                     total = 0.0
                     for b in range(bins):
@@ -260,6 +250,7 @@ def _scan(
                 converged = True
                 break
         failed += not converged
+        solved += 1
         for e in range(len(constant)):
             total = 0.0
             for b in range(edges[e], edges[e + 1]):
