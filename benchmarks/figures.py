@@ -203,13 +203,13 @@ def table() -> Iterator[tuple[str, str, str]]:
         sets = [word for key, n in MILLION.items() for word in ("--set", f"{key}={n}")]
         seconds, _ = whole_process(*python, "run", "csi-2021-ee-ud", *sets)
         yield "1000², CsI 2021, 4 linear nuisances: command", f"{seconds:.2f} s", "5 s (2.5 s)"
+    shapes = MILLION | {"experiments": [f"{CSI}-shapes"]}
     for what, name, changes, reach in (
         ("1000², CsI 2021, 4 linear nuisances", "csi-2021-ee-ud", MILLION, "2.5 s (1.2 s)"),
-        ("1000², all shape nuisances", "csi-2021-ee-ud",
-         MILLION | {"experiments": [f"{CSI}-shapes"]}, "12 s (4 s)"),
-        ("1000², Gaussian, linear nuisances", "csi-2021-ee-ud", MILLION | GAUSSIAN, "1.5 s (0.5 s)"),
-        ("1000 masses × 1000 couplings, light vector", "csi-2021-light-vector", MASSES, "4 s (2 s)"),
-    ):  # fmt: skip
+        ("1000², all shape nuisances", "csi-2021-ee-ud", shapes, "12 s (4 s)"),
+        ("1000², Gaussian, linear nuisances", "csi-2021-ee-ud", MILLION | GAUSSIAN, "1.5 s (.5 s)"),
+        ("1000 masses × 1000 couplings", "csi-2021-light-vector", MASSES, "4 s (2 s)"),
+    ):
         if asked(f"{what} engine"):
             yield f"{what}: engine", f"{engine(study(name, changes)):.2f} s", reach
     if asked("ratio scipy iminuit"):
@@ -219,7 +219,7 @@ def table() -> Iterator[tuple[str, str, str]]:
         yield "iminuit, per point", f"{1e3 * minuit:.1f} ms", ""
         yield "ratio to a loop over scipy", f"{scipy / fast:,.0f}×", "5,000× (10,000×)"
     if asked("workers distributed"):
-        one = study("csi-2021-ee-ud", MILLION | {"experiments": [f"{CSI}-shapes"]})
+        one = study("csi-2021-ee-ud", shapes)
         single, double, bare = on_workers(one, 1), on_workers(one, 2), bare_loop(one)
         yield "two workers over one, shapes", f"{single / double:.2f}×", "1.7× (1.9×)"
         yield "distributed over a bare loop, shapes", f"{single / bare:.2f}×", "≤ 1.15× (1.05×)"
