@@ -23,7 +23,8 @@ STYLE: Any = {
     "ytick.direction": "in",
     "xtick.top": True,
     "ytick.right": True,
-    "legend.frameon": False,
+    "legend.framealpha": 0.85,
+    "legend.edgecolor": "none",
     "savefig.dpi": 200,
 }
 COLOURS = ("#1f4e8c", "#3f7fbf", "#8fb8de", "#c9dcef")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridscan import cache
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Inputs
 from gridscan.physics.fluxes import Flux
@@ -45,11 +46,15 @@ def _unit_template(
     unit = target(nuclides, 1.0, nuclear_masses)
     edges = {name: np.array(values) for name, values in bins}
     masses = np.array(mediator_mev) if mediator_mev else None
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        template = templates(
-            flux.species(), 1.0, unit, form_factor, kinematics, response, edges, kernels, masses
-        )
-    return template, unit
+
+    def integrated() -> xr.DataArray:
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            return templates(
+                flux.species(), 1.0, unit, form_factor, kinematics, response, edges, kernels, masses
+            )
+
+    inputs = (flux, nuclides, nuclear_masses, form_factor, kinematics, response, bins, kernels)
+    return cache.kept("gridscan.physics", (*inputs, mediator_mev), integrated), unit
 
 
 @dataclass(frozen=True)

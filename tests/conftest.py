@@ -19,6 +19,7 @@ def _own_catalog_and_cubes(monkeypatch, tmp_path):
     """No test sees the user's catalogs or writes outside its own folder."""
     monkeypatch.delenv("GRIDSCAN_CATALOG", raising=False)
     monkeypatch.delenv("GRIDSCAN_CUBES", raising=False)
+    monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path.parent / "cache"))
     monkeypatch.chdir(tmp_path)
 
 

@@ -20,7 +20,8 @@ MAY_IMPORT = {
     # the only input, and what the towers make of it together
     "cards": {"schema", "physics"},
     "nuisances": {"cards", "statistics"},
-    "signals": {"cards", "physics"},
+    "cache": set(),
+    "signals": {"cards", "physics", "cache"},
     "likelihoods": {"cards", "statistics", "nuisances", "signals"},
     "evaluation": {"schema", "grids", "cards", "signals", "likelihoods"},
     # the bridge

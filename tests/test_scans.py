@@ -6,13 +6,14 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
+from iminuit import Minuit
 from scipy.optimize import minimize
 
 from gridscan import evaluation, scans, storage
 from gridscan.cards.base import CardError
 from gridscan.likelihoods import Likelihood
 from gridscan.signals import complete, monomials
-from gridscan.statistics import gaussian
+from gridscan.statistics import compiled, gaussian, poisson
 from gridscan.statistics.poisson import deviance
 from gridscan.statistics.shapes import predict
 from tests.conftest import CSI, study_of
@@ -388,3 +389,44 @@ def test_a_shared_nuisance_is_one_parameter():
     # the same data twice want the same pull: shared, it is paid for once
     assert (found["chi2"] <= twice["chi2"] + 1e-9).all()
     assert (found["chi2"] < twice["chi2"] - 1e-3).any()
+
+
+def test_500_random_points_are_at_the_minimum_that_iminuit_finds(csi):
+    joint = Likelihood.of(csi)
+    linear = joint.nuisances.linear
+    rng = np.random.default_rng(7)
+    names = ("eps_ee_u", "eps_mumu_d", "eps_emu_u")
+    spread = rng.choice([0.1, 1.0, 10.0], (500, 1))
+    points = spread * rng.uniform(-1, 1, (500, 3))
+    points[:8] = np.array(np.meshgrid(*[[-10, 10]] * 3)).reshape(3, -1).T
+    theta = {n: xr.DataArray(points[:, i], dims="point") for i, n in enumerate(names)}
+    signal = joint.signals[0].counts(complete(theta, csi))
+    rows = signal.transpose("point", ...).values.reshape(500, -1)
+    rows[8:16] *= 10.0 ** -np.arange(8)[:, None]
+    found = [
+        one.scan(np.eye(500), rows, joint.observed, linear, joint.first_bins)
+        for one in (poisson, compiled)
+    ]
+    chi2 = [deviances.sum(axis=1) + linear.penalty(pulls) for deviances, pulls in found]
+    np.testing.assert_allclose(chi2[1], chi2[0], rtol=1e-11)
+
+    def at(row):
+        def objective(alpha):
+            mu = row * (1 + alpha @ linear.on_signal) + linear.background
+            mu = mu + alpha @ linear.on_background
+            if (mu <= 0).any():
+                return 1e8 + 1e4 * np.square(alpha).sum()
+            return deviance(joint.observed, mu).sum() + linear.penalty(alpha[None])[0]
+
+        return objective
+
+    for i, row in enumerate(rows):
+        best = np.inf
+        # from the nominal prediction, and from beside our minimum
+        for start in (np.zeros(4), found[0][1][i] * 0.999):
+            minuit = Minuit(at(row), start)
+            minuit.errordef, minuit.tol, minuit.strategy = 1, 1e-5, 0
+            minuit.errors = np.maximum(1e-3 * np.abs(start), 1e-4)
+            best = min(best, minuit.migrad(ncall=5000).fval)
+        assert chi2[0][i] <= best + 1e-6
+        assert chi2[0][i] == pytest.approx(best, abs=1e-6, rel=1e-8), points[i]

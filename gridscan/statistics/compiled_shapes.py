@@ -1,8 +1,12 @@
-"""The compiled twin of `shapes.scan`: the same steps, one point after the other, warm-started."""
+"""The compiled twin of `shapes.scan`: the same steps, one point after the other, warm-started.
+
+A point that does not settle is left to the slow twin.
+"""
 
 import numpy as np
 from numba import njit
 
+from gridscan.statistics import shapes
 from gridscan.statistics.compiled import OPTIONS, _solve
 from gridscan.statistics.nuisances import RIDGE
 from gridscan.statistics.poisson import EMPTY, NOTHING, saturated
@@ -22,7 +26,8 @@ def scan(
     normal = np.isfinite(variance)
     deviance = np.empty((len(rows), len(first_bins)))
     pulls = np.empty((len(rows), len(nuisances.every_inverse_variance)))
-    failed = _scan(
+    lost = np.zeros(len(rows), dtype=bool)
+    _scan(
         np.ascontiguousarray(rows),
         np.ascontiguousarray(template),
         observed.astype(float),
@@ -39,9 +44,12 @@ def scan(
         np.append(first_bins, len(observed)),
         deviance,
         pulls,
+        lost,
     )
-    if failed:
-        raise RuntimeError(f"{failed} profile minimisations did not converge")
+    if lost.any():
+        deviance[lost], pulls[lost] = shapes.scan(
+            rows[lost], template, observed, nuisances, first_bins, variance
+        )
     return deviance, pulls
 
 
@@ -146,6 +154,7 @@ def _scan(
     edges,
     deviance,
     pulls,
+    lost,
 ):
     points, terms = rows.shape
     bins, size, shapes = len(observed), len(weight), by_signal.shape[1]
@@ -157,7 +166,7 @@ def _scan(
     for b in range(bins):
         held[b] = max(observed[b], EMPTY)
         precision[b] = 1 / variance[b]
-    failed = solved = 0
+    solved = 0
     for p in range(points):
         for b in range(bins):
             signal[b] = 0
@@ -249,8 +258,10 @@ def _scan(
             if decrement < DECREMENT:
                 converged = True
                 break
-        failed += not converged
-        solved += 1
+        lost[p] = not converged
+        solved = 0 if lost[p] else solved + 1
+        if lost[p]:
+            alpha[:] = 0
         for e in range(len(constant)):
             total = 0.0
             for b in range(edges[e], edges[e + 1]):
@@ -263,4 +274,3 @@ def _scan(
             deviance[p, e] = 2 * total + constant[e]
         for k in range(size):
             pulls[p, k] = alpha[k]
-    return failed

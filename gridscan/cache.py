@@ -1,0 +1,77 @@
+"""Labelled arrays kept on disk between processes, named by the hash of what they follow from.
+
+In $GRIDSCAN_CACHE, else the user's cache folder. A file appears complete or not at all: several
+processes may write the same one. What cannot be read is computed again.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import xarray as xr
+
+
+def folder() -> Path:
+    return Path(os.environ.get("GRIDSCAN_CACHE") or platformdirs.user_cache_dir("gridscan"))
+
+
+@cache
+def _code(package: str) -> str:
+    """Hash of a package's source: other code, other numbers."""
+    digest = hashlib.sha256(np.__version__.encode())
+    for file in sorted(Path(str(resources.files(package))).rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def kept(package: str, inputs: object, compute: Callable[[], xr.DataArray]) -> xr.DataArray:
+    """The array that `compute` gives for these inputs (told apart by their repr), computed once.
+
+    package: the one whose code the array follows from.
+    """
+    key = hashlib.sha256(f"{_code(package)}\n{inputs!r}".encode()).hexdigest()
+    path = folder() / f"{key[:32]}.npz"
+    try:
+        return _read(path)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        array = compute()
+        _write(path, array)
+        return array
+
+
+def _read(path: Path) -> xr.DataArray:
+    with np.load(path, allow_pickle=False) as file:
+        layout = json.loads(str(file["layout"]))
+        coords = {
+            name: (dims, file[f"coord_{name}"], attrs)
+            for name, (dims, attrs) in layout["coords"].items()
+        }
+        return xr.DataArray(file["values"], coords, layout["dims"])
+
+
+def _write(path: Path, array: xr.DataArray) -> None:
+    """Write the file under another name, then rename it. A folder that refuses is no error."""
+    coords = {str(name): coord for name, coord in array.coords.items()}
+    layout = {
+        "dims": array.dims,
+        "coords": {name: (coord.dims, coord.attrs) for name, coord in coords.items()},
+    }
+    columns = {
+        f"coord_{name}": coord.values.astype("U") if coord.dtype.kind in "OT" else coord.values
+        for name, coord in coords.items()
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+            np.savez(file, values=array.values, layout=json.dumps(layout), **columns)
+        os.replace(file.name, path)
+    except OSError:
+        return

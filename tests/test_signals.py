@@ -1,0 +1,93 @@
+"""Signals: models and templates put together, light mediators, and templates kept on disk."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import gridscan
+from gridscan import cache, evaluation
+from gridscan.cards.library import Library
+from gridscan.constants import FERMI_CONSTANT_PER_MEV2
+from gridscan.signals import Signal, _unit_template
+from tests.conftest import CSI
+
+
+def light(**couplings):
+    return gridscan.counts(CSI, model="light-vector", **couplings)
+
+
+def test_zero_couplings_of_a_light_mediator_are_the_standard_model():
+    xr.testing.assert_allclose(light(m_zprime_mev=3.0), gridscan.counts(CSI))
+
+
+@pytest.mark.parametrize("flavour", ["ee", "mumu", "emu"])
+def test_a_heavy_mediator_is_nsi(flavour):
+    mass, epsilon = 1e6, 0.2
+    product = epsilon * np.sqrt(2) * FERMI_CONSTANT_PER_MEV2 * mass**2
+    found = light(m_zprime_mev=mass, **{f"gg_{flavour}_u": product})
+    contact = gridscan.counts(CSI, model="nsi", **{f"eps_{flavour}_u": epsilon})
+    np.testing.assert_allclose(found, contact, rtol=1e-6)
+
+
+def test_the_other_map_of_couplings_is_half_as_strong():
+    couplings = {"m_zprime_mev": 50.0, "gg_ee_u": 2e-8}
+    twice = light(**couplings, **{"conventions.eps_norm": "2sqrt2"})
+    once = light(m_zprime_mev=50.0, gg_ee_u=1e-8)
+    np.testing.assert_allclose(twice, once, rtol=1e-12)
+
+
+def test_masses_are_an_axis_like_any_other():
+    masses = [1.0, 30.0, 400.0]
+    together = light(m_zprime_mev=masses, gg_mumu_d=1e-8)
+    assert together.dims[0] == "m_zprime_mev"
+    for mass in masses:
+        alone = light(m_zprime_mev=mass, gg_mumu_d=1e-8)
+        np.testing.assert_allclose(together.sel(m_zprime_mev=mass), alone, rtol=1e-10)
+
+
+def test_a_scan_over_masses_equals_its_points():
+    study = Library().study("csi-2021-light-vector", {"axes.m_zprime_mev.num": 3, "axes.g2.num": 4})
+    axes = {name: axis.points() for name, axis in study.scan.axes.items()}
+    grid = evaluation.evaluate(study, axes)
+    assert grid["chi2"].dims == ("m_zprime_mev", "g2")
+    for i, mass in enumerate(axes["m_zprime_mev"]):
+        for j, coupling in enumerate(axes["g2"]):
+            point = {"m_zprime_mev": np.array([mass]), "g2": np.array([coupling])}
+            found = evaluation.evaluate(study, point)["chi2"].item()
+            assert grid["chi2"][i, j].item() == pytest.approx(found, rel=1e-10)
+
+
+def test_a_template_read_from_disk_is_the_one_that_was_computed(library, monkeypatch, tmp_path):
+    monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "cache"))
+    inputs = library.inputs([CSI], "nsi")
+    _unit_template.cache_clear()
+    computed = Signal.of(inputs, CSI).template
+    (file,) = (tmp_path / "cache").iterdir()
+    _unit_template.cache_clear()
+    monkeypatch.setattr("gridscan.signals.templates", None)
+    xr.testing.assert_identical(Signal.of(inputs, CSI).template, computed)
+    monkeypatch.undo()
+    monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "cache"))
+    file.write_bytes(b"half a file")
+    _unit_template.cache_clear()
+    xr.testing.assert_identical(Signal.of(inputs, CSI).template, computed)
+
+
+def test_many_writers_leave_one_whole_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path))
+    array = xr.DataArray(np.arange(1e5), dims="x", coords={"kind": "a", "x": np.arange(1e5)})
+    with ThreadPoolExecutor(8) as pool:
+        found = list(
+            pool.map(lambda _: cache.kept("gridscan.physics", "one", lambda: array), range(40))
+        )
+    assert all(one.identical(array) for one in found)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "file"))
+    array = xr.DataArray([1.0], dims="x")
+    assert cache.kept("gridscan.physics", "one", lambda: array).identical(array)
