@@ -1,7 +1,7 @@
 """The bridge: a study cut into blocks, each evaluated by one pure function, lazily or to disk.
 
     plan → what a scan will cost      lazy   → a labelled grid that computes the blocks you touch
-    run  → a cube on disk, resumable  status → what is there      verify → is it right
+    run  → a cube on disk, resumable
 
 The only module that imports dask and distributed.
 """
@@ -37,8 +37,6 @@ from gridscan.schema import VARIABLES
 TASKS_PER_THREAD = 4
 RETRIES = 2
 SAMPLE_POINTS = 2048
-AGREEMENT = 1e-9
-"""Largest relative difference of χ² that `verify` accepts."""
 
 Report = Callable[[Index, str | None], None]
 """Told of every block that ends: its index, and what went wrong if something did."""
@@ -159,7 +157,7 @@ def run(
     others are kept, and a further run resumes.
     """
     path = prepare(study, out)
-    grid = _grid_in(path, study)
+    grid = grid_in(path, study)
     missing = sorted(set(grid.blocks()) - storage.complete_blocks(path))
     total = math.prod(grid.blocks_per_axis)
     done, failures = total - len(missing), {}
@@ -206,7 +204,7 @@ def prepare(study: Study, out: str | Path) -> Path:
     return path
 
 
-def _grid_in(path: str | Path, study: Study) -> Grid:
+def grid_in(path: str | Path, study: Study) -> Grid:
     """The grid as the store cuts it: another version of gridscan may cut it otherwise."""
     return Grid(grid_of(study).axes, storage.block_shape(path))
 
@@ -214,7 +212,7 @@ def _grid_in(path: str | Path, study: Study) -> Grid:
 def write_block(store: str, index: Index) -> None:
     """Evaluate one block and write it. All it needs is the store, which carries its study."""
     study = _study(_study_text(store))
-    grid = _grid_in(store, study)
+    grid = grid_in(store, study)
     storage.write(store, grid.region(index), evaluate(study, grid.values(index)))
 
 
@@ -280,57 +278,3 @@ def _on_cluster(store: str, blocks: list[Index], client: Any, report: Report) ->
             report(submitted[future.key], f"{future.status}: {future.exception()}")
         for more in submit(1):
             queue.add(more)
-
-
-def status(study: Study, out: str | Path = "cubes") -> dict[str, Any]:
-    """How many blocks of a study are in its store."""
-    path = store_path(study, out)
-    there = storage.is_store(path)
-    grid = _grid_in(path, study) if there else grid_of(study)
-    done = len(storage.complete_blocks(path)) if there else 0
-    return {"store": str(path), "blocks": math.prod(grid.blocks_per_axis), "done": done}
-
-
-def verify(
-    study: Study, out: str | Path = "cubes", points: int = 64, repair: bool = False
-) -> dict[str, Any]:
-    """Read every chunk of a cube and compute a random sample of its points again, one by one.
-
-    repair removes the blocks that are damaged or wrong: a further run computes them.
-    Raises CardError where there is no complete cube.
-    """
-    found = status(study, out)
-    path = found["store"]
-    if found["done"] < found["blocks"]:
-        raise CardError(f"{path}: {found['done']} of {found['blocks']} blocks are there")
-    grid, pick = _grid_in(path, study), np.random.default_rng(0)
-    blocks = list(grid.blocks())
-    sampled = pick.multinomial(points, np.full(len(blocks), 1 / len(blocks)))
-    bad, largest = {}, 0.0
-    for index, number in zip(blocks, sampled, strict=True):
-        try:
-            block = storage.read_block(path, grid.region(index))
-        except storage.StoreError as error:
-            bad[index] = str(error)
-            continue
-        difference = max((_difference(study, block, pick) for _ in range(number)), default=0.0)
-        largest = max(largest, difference)
-        if not difference <= AGREEMENT:
-            bad[index] = f"differs by {difference:.1e}"
-    if repair:
-        for index in bad:
-            storage.remove_block(path, index)
-    return {**found, "points": points, "difference": largest, "bad": bad, "good": not bad}
-
-
-def _difference(study: Study, block: xr.Dataset, pick: np.random.Generator) -> float:
-    """Largest relative difference of all variables at a random point, computed again."""
-    at = {str(name): int(pick.integers(block.sizes[name])) for name in study.scan.axes}
-    again = evaluate(study, {name: block[name].values[[i]] for name, i in at.items()})
-    differences = [0.0]
-    for name in variables(study):
-        saved = block[name].isel(at).values.ravel()
-        fresh = again[name].squeeze(list(at)).values.ravel()
-        unequal = fresh != saved
-        differences += list(abs(fresh - saved)[unequal] / np.maximum(abs(fresh), 1.0)[unequal])
-    return np.inf if np.isnan(differences).any() else max(differences)

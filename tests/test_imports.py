@@ -26,12 +26,14 @@ MAY_IMPORT = {
     "evaluation": {"schema", "grids", "cards", "signals", "likelihoods"},
     # the bridge
     "scans": {"schema", "grids", "storage", "cards", "evaluation"},
+    "upkeep": {"storage", "cards", "evaluation", "scans"},
     # what users touch
     "plots": set(),
-    "cubes": {"schema", "physics", "plots"},
+    "regions": set(),
+    "cubes": {"schema", "physics", "plots", "regions"},
     "catalog": {"storage", "cards"},
     "api": {"schema", "storage", "cards", "signals", "scans", "catalog"},
-    "cli": {"storage", "cards", "scans", "plots", "catalog", "api"},
+    "cli": {"storage", "cards", "scans", "upkeep", "plots", "catalog", "api"},
     "__main__": {"cli"},
     # what a new model, flux or form factor has to satisfy
     "testing": {"schema", "physics"},

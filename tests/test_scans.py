@@ -9,7 +9,7 @@ import xarray as xr
 from iminuit import Minuit
 from scipy.optimize import minimize
 
-from gridscan import evaluation, scans, storage
+from gridscan import evaluation, scans, storage, upkeep
 from gridscan.cards.base import CardError
 from gridscan.likelihoods import Likelihood
 from gridscan.signals import complete, monomials
@@ -145,7 +145,7 @@ def test_an_interrupted_run_resumes_with_what_is_missing(small, cube, tmp_path, 
     monkeypatch.setattr(scans, "write_block", dies_after_five)
     with pytest.raises(KeyboardInterrupt):
         scans.run(small, tmp_path / "again", threads=1)
-    assert scans.status(small, tmp_path / "again")["done"] == 5
+    assert upkeep.status(small, tmp_path / "again")["done"] == 5
 
     def counting(store, index):
         calls.append(index)
@@ -172,10 +172,10 @@ def test_failed_blocks_are_reported_and_the_others_kept(small, tmp_path, monkeyp
         scans.ScanFailed, match=r"1 of 16 blocks failed, first \(1, 2\): OSError: disk on fire"
     ):
         scans.run(small, tmp_path)
-    assert scans.status(small, tmp_path)["done"] == 15
+    assert upkeep.status(small, tmp_path)["done"] == 15
     monkeypatch.setattr(scans, "write_block", whole)
     scans.run(small, tmp_path)
-    assert scans.status(small, tmp_path)["done"] == 16
+    assert upkeep.status(small, tmp_path)["done"] == 16
 
 
 def test_a_store_of_another_card_is_refused(small, cube, tmp_path):
@@ -188,7 +188,7 @@ def test_a_store_of_another_card_is_refused(small, cube, tmp_path):
 
 def test_verify_finds_flipped_bits_and_wrong_numbers(small, cube, tmp_path):
     folder = tmp_path / "cubes"
-    assert scans.verify(small, folder)["good"]
+    assert upkeep.verify(small, folder)["good"]
     path = scans.store_path(small, folder)
     good = storage.read(path)["chi2"].values
     wrong = xr.Dataset(
@@ -196,19 +196,19 @@ def test_verify_finds_flipped_bits_and_wrong_numbers(small, cube, tmp_path):
     )
     everywhere = {name: slice(None) for name in ("eps_ee_u", "eps_ee_d")}
     storage.write(path, everywhere, wrong)
-    assert not scans.verify(small, folder)["good"]
+    assert not upkeep.verify(small, folder)["good"]
     assert not np.array_equal(storage.read(path)["chi2"].values, good)
     chunk = path / "chi2" / "c" / "0" / "0"
     data = bytearray(chunk.read_bytes())
     data[len(data) // 2] ^= 1
     chunk.write_bytes(data)
-    found = scans.verify(small, folder, repair=True)
+    found = upkeep.verify(small, folder, repair=True)
     assert "damaged" in found["bad"][0, 0]
     with pytest.raises(storage.StoreError, match="incomplete"):
         storage.read_chi2(path)
     scans.run(small, folder)
     for _ in range(8):
-        if scans.verify(small, folder, repair=True)["good"]:
+        if upkeep.verify(small, folder, repair=True)["good"]:
             break
         scans.run(small, folder)
     found = storage.read(path)["chi2"].values
@@ -222,7 +222,7 @@ def test_a_lost_or_empty_chunk_is_computed_again(variable, small, cube, tmp_path
     chunks = sorted(p for p in (path / variable / "c").rglob("*") if p.is_file())
     chunks[3].unlink()
     chunks[7].write_bytes(b"")
-    assert scans.status(small, tmp_path / "cubes")["done"] == 14
+    assert upkeep.status(small, tmp_path / "cubes")["done"] == 14
     scans.run(small, tmp_path / "cubes")
     xr.testing.assert_identical(storage.read(path).load(), good)
 

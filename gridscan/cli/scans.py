@@ -180,9 +180,9 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say how much of a scan is in its store."""
-    from gridscan import scans
+    from gridscan import upkeep
 
-    it = scans.status(study_of(card, experiments, changes), folder(out))
+    it = upkeep.status(study_of(card, experiments, changes), folder(out))
     if as_json:
         return print_json(it)
     print(f"{it['done']} of {it['blocks']} blocks in {it['store']}")
@@ -198,9 +198,9 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Read every chunk of a cube (checksums) and compute a sample of its points again."""
-    from gridscan import scans
+    from gridscan import upkeep
 
-    it = scans.verify(study_of(card, experiments, changes), folder(out), points, repair)
+    it = upkeep.verify(study_of(card, experiments, changes), folder(out), points, repair)
     bad = {", ".join(map(str, index)): reason for index, reason in it["bad"].items()}
     if as_json:
         print_json({**it, "bad": bad})

@@ -1,0 +1,71 @@
+"""What there is of a cube, and whether it is right: status, verify, repair."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from gridscan import storage
+from gridscan.cards.base import CardError
+from gridscan.cards.study import Study
+from gridscan.evaluation import evaluate, grid_of, variables
+from gridscan.scans import grid_in, store_path
+
+AGREEMENT = 1e-9
+"""Largest relative difference of a variable that `verify` accepts."""
+
+
+def status(study: Study, out: str | Path = "cubes") -> dict[str, Any]:
+    """How many blocks of a study are in its store."""
+    path = store_path(study, out)
+    there = storage.is_store(path)
+    grid = grid_in(path, study) if there else grid_of(study)
+    done = len(storage.complete_blocks(path)) if there else 0
+    return {"store": str(path), "blocks": math.prod(grid.blocks_per_axis), "done": done}
+
+
+def verify(
+    study: Study, out: str | Path = "cubes", points: int = 64, repair: bool = False
+) -> dict[str, Any]:
+    """Read every chunk of a cube and compute a random sample of its points again, one by one.
+
+    repair removes the blocks that are damaged or wrong: a further run computes them.
+    Raises CardError where there is no complete cube.
+    """
+    found = status(study, out)
+    path = found["store"]
+    if found["done"] < found["blocks"]:
+        raise CardError(f"{path}: {found['done']} of {found['blocks']} blocks are there")
+    grid, pick = grid_in(path, study), np.random.default_rng(0)
+    blocks = list(grid.blocks())
+    sampled = pick.multinomial(points, np.full(len(blocks), 1 / len(blocks)))
+    bad, largest = {}, 0.0
+    for index, number in zip(blocks, sampled, strict=True):
+        try:
+            block = storage.read_block(path, grid.region(index))
+        except storage.StoreError as error:
+            bad[index] = str(error)
+            continue
+        difference = max((_difference(study, block, pick) for _ in range(number)), default=0.0)
+        largest = max(largest, difference)
+        if not difference <= AGREEMENT:
+            bad[index] = f"differs by {difference:.1e}"
+    if repair:
+        for index in bad:
+            storage.remove_block(path, index)
+    return {**found, "points": points, "difference": largest, "bad": bad, "good": not bad}
+
+
+def _difference(study: Study, block: xr.Dataset, pick: np.random.Generator) -> float:
+    """Largest relative difference of all variables at a random point, computed again."""
+    at = {str(name): int(pick.integers(block.sizes[name])) for name in study.scan.axes}
+    again = evaluate(study, {name: block[name].values[[i]] for name, i in at.items()})
+    differences = [0.0]
+    for name in variables(study):
+        saved = block[name].isel(at).values.ravel()
+        fresh = again[name].squeeze(list(at)).values.ravel()
+        unequal = fresh != saved
+        differences += list(abs(fresh - saved)[unequal] / np.maximum(abs(fresh), 1.0)[unequal])
+    return np.inf if np.isnan(differences).any() else max(differences)
