@@ -1,6 +1,8 @@
 """The compiled twin of `shapes.scan`: the same steps, one point after the other, warm-started.
 
-A point that does not settle is left to the slow twin.
+A point that does not settle is left to the slow twin. The sums over bins are written out here as
+in `compiled`: shared in a function they take twice the time, for the compiler then has to assume
+that its arrays overlap.
 """
 
 import numpy as np
