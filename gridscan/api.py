@@ -13,6 +13,7 @@ from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Inputs
 from gridscan.catalog import cubes_folder
+from gridscan.physics.models.parameters import Parameter
 from gridscan.schema import BIN_NAMES, VARIABLES
 from gridscan.signals import FOLDED, Signal, complete, mediator_of
 
@@ -51,7 +52,7 @@ def resolve(
     """Cards with the entries of `settings` changed, and the couplings among `settings`."""
     inputs = Library(catalog).inputs([experiment], model, conventions)
     known = inputs.parameters
-    theta = {k: _labelled(k, v, known[k].attrs) for k, v in settings.items() if k in known}
+    theta = {k: _labelled(k, v, known[k]) for k, v in settings.items() if k in known}
     return inputs.replaced({k: v for k, v in settings.items() if k not in theta}), theta
 
 
@@ -74,7 +75,7 @@ def counts_of(
     return total
 
 
-def _labelled(name: str, value: Any, attrs: Mapping[str, str]) -> Any:
+def _labelled(name: str, value: Any, known: Parameter) -> Any:
     """A sequence becomes an axis of its own name; numbers and labelled arrays stay as they are.
 
     Raises CardError for what is not made of finite numbers.
@@ -82,11 +83,13 @@ def _labelled(name: str, value: Any, attrs: Mapping[str, str]) -> Any:
     array = np.asarray(value)
     if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
         raise CardError(f"{name}: found {value!r}; allowed: finite numbers")
+    if array.size and float(array.min()) < known.minimum:
+        raise CardError(f"{name}: found {array.min():g}; allowed: from {known.minimum:g}")
     if isinstance(value, xr.DataArray) or array.ndim == 0:
         return value
     if array.ndim > 1:
         raise CardError(f"{name}: found {array.ndim} dimensions; allowed: a list, or a DataArray")
-    return xr.DataArray(array.astype(float), dims=name, coords={name: (name, array, dict(attrs))})
+    return xr.DataArray(array.astype(float), dims=name, coords={name: (name, array, known.attrs)})
 
 
 def scan(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
+import scipy
 import xarray as xr
 
 
@@ -26,7 +27,7 @@ def folder() -> Path:
 @cache
 def _code(package: str) -> str:
     """Hash of a package's source: other code, other numbers."""
-    digest = hashlib.sha256(np.__version__.encode())
+    digest = hashlib.sha256(f"{np.__version__} {scipy.__version__}".encode())
     for file in sorted(Path(str(resources.files(package))).rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
@@ -41,7 +42,7 @@ def kept(package: str, inputs: object, compute: Callable[[], xr.DataArray]) -> x
     path = folder() / f"{key[:32]}.npz"
     try:
         return _read(path)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         array = compute()
         _write(path, array)
         return array
@@ -68,10 +69,13 @@ def _write(path: Path, array: xr.DataArray) -> None:
         f"coord_{name}": coord.values.astype("U") if coord.dtype.kind in "OT" else coord.values
         for name, coord in coords.items()
     }
+    partial = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+            partial = Path(file.name)
             np.savez(file, values=array.values, layout=json.dumps(layout), **columns)
-        os.replace(file.name, path)
+        partial.replace(path)
     except OSError:
-        return
+        if partial is not None:
+            partial.unlink(missing_ok=True)

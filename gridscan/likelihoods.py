@@ -10,7 +10,7 @@ import xarray as xr
 from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.inputs import Conventions
-from gridscan.cards.study import REFERENCES, Inputs
+from gridscan.cards.study import Inputs
 from gridscan.nuisances import Nuisances, joint_nuisances, label
 from gridscan.signals import Signal, complete, monomials
 from gridscan.statistics import gaussian, poisson
@@ -194,15 +194,10 @@ def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> np.
 def _bends(inputs: Inputs, nuisances: Nuisances, mediator: Any) -> Iterator[Bend]:
     """Every shape nuisance of every experiment, with the inputs changed at its nodes."""
     for e, (name, card) in enumerate(inputs.experiments.items()):
-        own = set(type(card).model_fields) - REFERENCES
         for key, nuisance in card.nuisances.items():
             if nuisance.nodes is None:
                 continue
-            paths = {
-                f"{name}.{path}" if path.split(".")[0] in own else path: values
-                for path, values in nuisance.sets.items()
-            }
-            moved = [inputs.replaced({p: v[i] for p, v in paths.items()}) for i in range(3)]
+            moved = [inputs.at_node(name, nuisance, node) for node in range(3)]
             yield Bend(
                 nuisances.shapes.index(label(name, key, nuisance)),
                 e,

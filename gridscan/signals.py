@@ -54,7 +54,7 @@ def _unit_template(
             )
 
     inputs = (flux, nuclides, nuclear_masses, form_factor, kinematics, response, bins, kernels)
-    return cache.kept("gridscan.physics", (*inputs, mediator_mev), integrated), unit
+    return cache.kept("gridscan", (*inputs, mediator_mev), integrated), unit
 
 
 @dataclass(frozen=True)

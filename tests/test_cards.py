@@ -115,6 +115,10 @@ BAD_EXPERIMENTS = {
 }
 
 
+GAUSSIAN = f'{CSI}.statistic="gaussian"'
+SHAPE = "{sigma=1.0, nodes=[-1, 0, 1], sets={%s=[1, 2, 3]}}"
+
+
 def gridscan(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
     """Exit status, output and errors of a command line, in this process."""
     monkeypatch.setattr(sys, "argv", ["gridscan", *map(str, arguments)])
@@ -175,6 +179,31 @@ def test_a_bad_experiment_is_refused_in_one_line(mistake, tmp_path, monkeypatch,
             ["counts", CSI, "--set", f"{CSI}.mass_kg=-1"],
             "mass_kg: found -1; allowed: greater than 0",
         ),
+        (["counts", CSI, "--model", "light-vector", "--set", "m_zprime_mev=-3"], "allowed: from 0"),
+        (
+            ["run", "csi-2021-light-vector", "--set", "axes.m_zprime_mev={values=[-5.0, 1.0]}"],
+            "axes.m_zprime_mev: found -5; allowed: from 0",
+        ),
+        (
+            ["run", "csi-2021-ee-ud", "--set", f'{CSI}.statistic="gaussian"'],
+            "a gaussian statistic needs variance or variance_per_count",
+        ),
+        (
+            ["run", "csi-2021-ee-ud", "--set", GAUSSIAN, "--set", f"{CSI}.variance=[1.0, 2.0]"],
+            "variance: found (2,) counts; allowed: 8 (pe) × 11 (time)",
+        ),
+        (
+            ["check", "csi-2021-ee-ud", "--set", f"{CSI}.nuisances.signal={SHAPE % 'a'}"],
+            f"{CSI}.nuisances.signal.sets: unknown parameter 'a'",
+        ),
+        (
+            ["check", "csi-2021-ee-ud", "--set", f"{CSI}.nuisances.signal={SHAPE % 'mass_kg'}"],
+            "the middle values must be those of the cards (mass_kg)",
+        ),
+        (
+            ["check", "csi-2021-light-vector", "--set", 'axes.g2.sets=["m_zprime_mev", "gg_ee_u"]'],
+            "axes.",
+        ),
         (["counts", "csi"], "unknown experiment 'csi'"),
         (["intervals", "nowhere.zarr"], "nowhere.zarr: no cube there"),
         (["ls", "experiment"], "did you mean 'experiments'?"),
@@ -197,6 +226,15 @@ def test_impossible_rates_are_an_error_and_not_zero(library):
     shrunk = inputs.replaced({"conventions.form_factor.s_fm": 3.0})
     with pytest.raises(CardError, match="its rates are not finite and positive"):
         Signal.of(shrunk, CSI)
+
+
+def test_a_card_that_extends_itself_in_the_end_is_refused(tmp_path):
+    for one, other in (("a", "b"), ("b", "a"), ("c", "c"), ("d", "nothing")):
+        (tmp_path / f"{one}.toml").write_text(f'extends = "{other}"')
+    library = Library([tmp_path])
+    for name in "acd":
+        with pytest.raises(CardError, match=r"extends: found '\w+'"):
+            library.load("experiments", name)
 
 
 def test_strays_in_a_catalog_do_no_harm(tmp_path):

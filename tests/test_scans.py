@@ -430,3 +430,15 @@ def test_500_random_points_are_at_the_minimum_that_iminuit_finds(csi):
             best = min(best, minuit.migrad(ncall=5000).fval)
         assert chi2[0][i] <= best + 1e-6
         assert chi2[0][i] == pytest.approx(best, abs=1e-6, rel=1e-8), points[i]
+
+
+def test_shapes_settle_in_empty_data(csi):
+    study = shape_study()
+    axes = {name: axis.points()[::3] for name, axis in study.scan.axes.items()}
+    for observed in (np.zeros((8, 11)), np.vstack([[0] * 8 + [30, 40, 35]] * 8)):
+        inputs = study.inputs.replaced({f"{SHAPES}.observed": observed.tolist()})
+        joint = Likelihood.of(inputs)
+        theta = complete({n: xr.DataArray(v, dims=n) for n, v in axes.items()}, inputs)
+        slow = joint.chi2(theta, axes)["chi2"]
+        assert np.isfinite(slow).all()
+        np.testing.assert_allclose(joint.chi2(theta, axes, compiled=True)["chi2"], slow, atol=1e-4)

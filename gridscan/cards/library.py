@@ -132,7 +132,9 @@ class Library:
         content = {"scan": card.model_dump(mode="json"), "inputs": inputs.model_dump(mode="json")}
         return Study.from_mapping(content, where)
 
-    def _extended(self, kind: str, raw: dict[str, Any], where: str) -> dict[str, Any]:
+    def _extended(
+        self, kind: str, raw: dict[str, Any], where: str, seen: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
         """A card that `extends` another of its kind: that one's entries, overridden key by key.
 
         A table that the extending card gives replaces the other's as a whole.
@@ -140,13 +142,12 @@ class Library:
         base = raw.pop("extends", None)
         if base is None:
             return raw
-        origin = self.files[kind].get(base) if isinstance(base, str) else None
-        if origin is None or origin == where:
-            raise CardError(
-                f"{where}: extends: unknown {base!r}; {suggest(str(base), self.files[kind])}"
-            )
+        others = {n: f for n, f in self.files[kind].items() if f not in (*seen, where)}
+        if base not in others:
+            raise CardError(f"{where}: extends: found {base!r}; {suggest(str(base), others)}")
+        origin = others[base]
         below = _with_tables(parse_toml(_text(origin), origin), origin)
-        return self._extended(kind, below, origin) | raw
+        return self._extended(kind, below, origin, (*seen, where)) | raw
 
     @cached_property
     def _isotope_table(self) -> list[dict[str, str]]:

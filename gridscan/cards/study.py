@@ -12,7 +12,7 @@ from typing import Any, Self
 from pydantic import model_validator
 
 from gridscan.cards.base import Card, CardError, suggest
-from gridscan.cards.experiments import Experiment
+from gridscan.cards.experiments import Experiment, Nuisance
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.scans import Scan
 from gridscan.physics.models.parameters import Parameter
@@ -20,6 +20,10 @@ from gridscan.schema import ENGINE_REVISION
 
 REFERENCES = frozenset({"source", "material", "conventions", "elements"})
 """Entries that point to other cards, already followed here."""
+
+
+UNBENDABLE = frozenset({"observed", "bins", "nuisances", "statistic", "variance"})
+"""Entries of an experiment that no shape nuisance may set: they are not the prediction."""
 
 
 class Inputs(Card):
@@ -46,9 +50,15 @@ class Inputs(Card):
                 if getattr(card, key) not in cards:
                     raise ValueError(f"{name}.{key}: {getattr(card, key)!r} is not at hand")
         shared: dict[str, Any] = {}
+        shapes: dict[str, bool] = {}
         for name, card in self.experiments.items():
             for key, nuisance in card.nuisances.items():
-                if nuisance.shared and shared.setdefault(key, nuisance.sigma) != nuisance.sigma:
+                if not nuisance.shared:
+                    continue
+                kinds = shapes.setdefault(key, nuisance.nodes is not None)
+                if kinds != (nuisance.nodes is not None):
+                    raise ValueError(f"{name}.nuisances.{key}: shared by a norm and a shape")
+                if shared.setdefault(key, nuisance.sigma) != nuisance.sigma:
                     raise ValueError(
                         f"{name}.nuisances.{key}.sigma: found {nuisance.sigma}; "
                         f"allowed: {shared[key]}, as where else it is shared"
@@ -96,6 +106,22 @@ class Inputs(Card):
             holder[key] = value
         return type(self).from_mapping(content, ", ".join(settings)) if settings else self
 
+    def at_node(self, experiment: str, nuisance: Nuisance, node: int) -> Self:
+        """The inputs at a node of a shape nuisance. Raises CardError for what it cannot set.
+
+        Its paths start with a key of the experiment's own card, or with another card's name.
+        """
+        for path in nuisance.sets:
+            if path.split(".")[0] in UNBENDABLE:
+                raise CardError(f"{path}: no shape of the prediction; it cannot be set here")
+        values = {self.full_path(experiment, p): v[node] for p, v in nuisance.sets.items()}
+        return self.replaced(values)
+
+    def full_path(self, experiment: str, path: str) -> str:
+        """A path of an experiment's nuisance, which may start with a key of its own card."""
+        own = set(Experiment.model_fields) - REFERENCES
+        return f"{experiment}.{path}" if path.split(".")[0] in own else path
+
     def number(self, path: str) -> float:
         """The number at a path. Raises CardError where there is none."""
         holder, key = self._entry(self.model_dump(mode="json"), path)
@@ -134,35 +160,70 @@ class Study(Card):
         if points > MAX_POINTS:
             raise ValueError(f"axes: found {points:.3g} points; allowed: up to {MAX_POINTS:.0e}")
         try:
-            self.fixed_inputs()
+            inputs = self.fixed_inputs()
         except CardError as error:
             raise ValueError(f"fixed: {error}") from None
+        bent = self._check_shapes(inputs)
         seen: dict[str, str] = {}
-        groups: list[tuple[str, tuple[str, ...]]]
-        groups = [(f"fixed.{name}", (name,)) for name in self.scan.fixed]
-        groups += [(f"axes.{name}", targets) for name, targets in self.scan.targets.items()]
-        for where, targets in groups:
+        for name in self.scan.fixed:
+            self._check_coupling(f"fixed.{name}", name, self.scan.fixed[name])
+            seen[name] = f"fixed.{name}"
+        for name, targets in self.scan.targets.items():
+            where = f"axes.{name}"
             for target in targets:
-                self._check_target(where, target)
                 if target in seen:
                     raise ValueError(f"{where}: {target!r} is already set by {seen[target]}")
+                if target in bent:
+                    raise ValueError(f"{where}: {target!r} is set by the nuisance {bent[target]}")
                 seen[target] = where
+            self._check_axis(where, name, targets)
         return self
 
-    def _check_target(self, where: str, target: str) -> None:
-        fixed, parameters = self.scan.fixed, self.inputs.parameters
-        try:
-            if target in parameters:
-                value = fixed.get(target, 0.0)
-                if not isinstance(value, int | float):
-                    raise CardError(f"found {value!r}; allowed: a number")
-            elif where.startswith("axes."):
-                self.fixed_inputs().number(target)
-                points = self.scan.axes[where.removeprefix("axes.")].points()
-                for value in (points[0], points[-1]):
-                    self.fixed_inputs().replaced({target: float(value)})
-        except CardError as error:
-            raise ValueError(f"{where}: {error}") from None
+    def _check_shapes(self, inputs: Inputs) -> dict[str, str]:
+        """What the shape nuisances set, by path; their middle nodes must be the cards' values."""
+        paths: dict[str, str] = {}
+        for name, card in inputs.experiments.items():
+            for key, nuisance in card.nuisances.items():
+                if nuisance.nodes is None:
+                    continue
+                where = f"{name}.nuisances.{key}"
+                try:
+                    nodes = [inputs.at_node(name, nuisance, node) for node in range(3)]
+                except CardError as error:
+                    raise ValueError(f"{where}.sets: {error}") from None
+                if nodes[1] != inputs:
+                    raise ValueError(
+                        f"{where}.sets: the middle values must be those of the cards "
+                        f"({', '.join(nuisance.sets)})"
+                    )
+                paths |= {inputs.full_path(name, path): where for path in nuisance.sets}
+        return paths
+
+    def _check_coupling(self, where: str, target: str, value: Any) -> None:
+        parameter = self.inputs.parameters.get(target)
+        if parameter is None:
+            return
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{where}: found {value!r}; allowed: a number")
+        if value < parameter.minimum:
+            raise ValueError(f"{where}: found {value:g}; allowed: from {parameter.minimum:g}")
+
+    def _check_axis(self, where: str, name: str, targets: tuple[str, ...]) -> None:
+        """All that an axis sets, together, at both of its ends."""
+        points, known = self.scan.axes[name].points(), self.inputs.parameters
+        if len(targets) > 1 and any(known[t].in_template for t in targets if t in known):
+            raise ValueError(f"{where}: a mediator's mass moves alone; found {', '.join(targets)}")
+        for value in (float(points.min()), float(points.max())):
+            for target in targets:
+                self._check_coupling(where, target, value)
+            entries = [t for t in targets if t not in known]
+            try:
+                inputs = self.fixed_inputs()
+                for target in entries:
+                    inputs.number(target)
+                inputs.replaced(dict.fromkeys(entries, value))
+            except CardError as error:
+                raise ValueError(f"{where}: {error}") from None
 
     def fixed_inputs(self) -> Inputs:
         """The inputs with the entries that `fixed` changes."""

@@ -11,7 +11,7 @@ from numba import njit
 from gridscan.statistics import shapes
 from gridscan.statistics.compiled import OPTIONS, _solve
 from gridscan.statistics.nuisances import RIDGE
-from gridscan.statistics.poisson import EMPTY, NOTHING, saturated
+from gridscan.statistics.poisson import BOUNDARY, EMPTY, NOTHING, saturated
 from gridscan.statistics.shapes import DECREMENT, HALVINGS, MAX_STEPS, ShapeNuisances
 
 
@@ -261,6 +261,9 @@ def _scan(
                 converged = True
                 break
         lost[p] = not converged
+        for b in range(bins):
+            if observed[b] == 0 and not normal[b] and mu[b] < BOUNDARY * signal[b]:
+                lost[p] = True
         solved = 0 if lost[p] else solved + 1
         if lost[p]:
             alpha[:] = 0

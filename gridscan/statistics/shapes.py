@@ -12,7 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridscan.statistics.nuisances import LinearNuisances, newton_step
-from gridscan.statistics.poisson import EMPTY, NOTHING, mixed_deviance
+from gridscan.statistics.poisson import (
+    EMPTY,
+    FADING,
+    NOTHING,
+    mixed_deviance,
+    on_the_boundary,
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class ShapeNuisances:
 DECREMENT = 1e-8
 """Stop after the step at which λ² is below this: Gauss–Newton then gains a digit or two more."""
 HALVINGS = 30
-MAX_STEPS = 200
+MAX_STEPS = 1000
 POINTS_PER_BATCH = 256
 
 
@@ -106,10 +112,33 @@ def profile(
     nuisances: ShapeNuisances,
     variance: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Minimum of χ² over all nuisances: expected counts (points, bins), pulls (points, K + S)."""
-    weight = nuisances.every_inverse_variance
-    held = np.maximum(observed, EMPTY)
+    """Minimum of χ² over all nuisances: expected counts (points, bins), pulls (points, K + S).
+
+    Points that end with an empty bin near zero go there again along the fading counts of
+    `poisson.profile`.
+    """
+    pulls = np.zeros((len(rows), len(nuisances.every_inverse_variance)))
+    nominal, _ = predict(rows, template, pulls, nuisances)
     normal = np.isfinite(variance)
+    expected = nominal.copy()
+    at = np.flatnonzero(((nominal > 0) | (observed == 0) | normal).all(axis=1))
+    data = (template, observed, variance, nuisances)
+    expected[at], pulls[at], settled = _descend(rows[at], pulls[at], EMPTY, *data)
+    empty = on_the_boundary(expected[at], np.maximum(nominal[at], NOTHING), observed)
+    lost = at[~settled | (empty & ~normal.all())]
+    if lost.size:
+        pulls[lost] = 0
+        for count in FADING:
+            expected[lost], pulls[lost], settled = _descend(rows[lost], pulls[lost], count, *data)
+        if not settled.all():
+            raise RuntimeError(f"{(~settled).sum()} profile minimisations did not converge")
+    return expected, pulls
+
+
+def _descend(rows, alpha, empty, template, observed, variance, nuisances):
+    """Gauss–Newton from pulls α, empty bins held by a count: μ, α, and which points settled."""
+    weight = nuisances.every_inverse_variance
+    held, normal = np.maximum(observed, empty), np.isfinite(variance)
 
     def chi2(mu: np.ndarray, pulls: np.ndarray) -> np.ndarray:
         inside = ((mu > 0) | normal).all(axis=1)
@@ -118,17 +147,13 @@ def profile(
         per_bin = np.where(normal, (mu - observed) ** 2 / variance, poisson)
         return np.where(inside, per_bin.sum(axis=1) + np.square(pulls) @ weight, np.inf)
 
-    pulls = np.zeros((len(rows), len(weight)))
-    mu, slope = predict(rows, template, pulls, nuisances)
-    result = mu.copy()
-    active = np.flatnonzero(((mu > 0) | (observed == 0) | normal).all(axis=1))
-    rows, slope = rows[active], slope[active]
-    mu = np.where(normal, mu[active], np.maximum(mu[active], NOTHING))
-    alpha = pulls[active]
-    value = chi2(mu, alpha)
+    mu, slope = predict(rows, template, alpha, nuisances)
+    mu = np.where(normal, mu, np.maximum(mu, NOTHING))
+    result, pulls, settled = mu.copy(), alpha.copy(), np.zeros(len(rows), dtype=bool)
+    active, alpha, value = np.arange(len(rows)), alpha.copy(), chi2(mu, alpha)
     for _ in range(MAX_STEPS):
         if active.size == 0:
-            return result, pulls
+            break
         # the curvature of Neyman's χ² bounds the steps where the prediction is far too large
         positive = np.where(normal, 1.0, mu)
         ratio = held / positive
@@ -143,15 +168,19 @@ def profile(
             trial = alpha + length[:, None] * step
             new_mu, new_slope = predict(rows, template, trial, nuisances)
             new_value = chi2(new_mu, trial)
-            worse = new_value > value + 1e-12 * np.abs(value)
+            worse = ~(new_value <= value + 1e-12 * np.abs(value))
             if not worse.any():
                 break
             length[worse] /= 2
-        alpha, mu, slope, value = trial, new_mu, new_slope, new_value
-        done = decrement < DECREMENT
+        better = ~worse
+        alpha[better], mu[better] = trial[better], new_mu[better]
+        slope[better], value[better] = new_slope[better], new_value[better]
+        # where no step gains anything, rounding has the last word
+        done = (decrement < DECREMENT) | worse
         if done.any():
+            settled[active[done]] = (decrement < np.sqrt(DECREMENT))[done]
             pulls[active[done]], result[active[done]] = alpha[done], mu[done]
             active, rows, mu, slope, alpha, value = (
                 a[~done] for a in (active, rows, mu, slope, alpha, value)
             )
-    raise RuntimeError(f"{active.size} profile minimisations did not converge")
+    return result, pulls, settled

@@ -23,7 +23,9 @@ KERNELS = ("vector", "vector-p1", "vector-p2")
 
 MASS = "m_zprime_mev"
 PARAMETERS: Mapping[str, Parameter] = {
-    MASS: Parameter("mass of the Z'", "MeV", "M_{Z'}", default=1000.0, in_template=True),
+    MASS: Parameter(
+        "mass of the Z'", "MeV", "M_{Z'}", default=1000.0, minimum=0.0, in_template=True
+    ),
     **quarks.parameters("gg", r"(g_\nu g_q)", "product of the neutrino's coupling and that"),
 }
 

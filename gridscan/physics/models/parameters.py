@@ -1,6 +1,7 @@
 """What every model states about its parameters, and the numbers of a paper it starts from."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -17,10 +18,12 @@ EPS_NORMS = {"sqrt2": np.sqrt(2), "2sqrt2": 2 * np.sqrt(2)}
 class Parameter(Name):
     """A coupling or mass of a model; `default` is its standard-model value, if it has one.
 
-    in_template: it changes the shape of recoil spectra, hence the template, not the coefficients.
+    minimum: least value that makes sense. in_template: it changes the shape of recoil spectra,
+    hence the template, not the coefficients.
     """
 
     default: float = 0.0
+    minimum: float = -inf
     in_template: bool = False
 
 
