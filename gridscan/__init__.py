@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gridscan.cubes import Cube  # registers the accessor ds.gridscan
 
 if TYPE_CHECKING:
-    from gridscan.api import counts, open_cube, plan, run, scan
+    from gridscan.api import counts, open_cube, plan, run, scan, toys
     from gridscan.cards.base import CardError
     from gridscan.catalog import open_catalog
 
@@ -24,9 +24,20 @@ _HOME = {
     "plan": "gridscan.api",
     "run": "gridscan.api",
     "scan": "gridscan.api",
+    "toys": "gridscan.api",
 }
 
-__all__ = ["CardError", "Cube", "counts", "open_catalog", "open_cube", "plan", "run", "scan"]
+__all__ = [
+    "CardError",
+    "Cube",
+    "counts",
+    "open_catalog",
+    "open_cube",
+    "plan",
+    "run",
+    "scan",
+    "toys",
+]
 
 
 def __getattr__(name: str) -> Any:

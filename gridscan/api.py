@@ -16,6 +16,7 @@ from gridscan.catalog import cubes_folder
 from gridscan.physics.models.parameters import Parameter
 from gridscan.schema import BIN_NAMES, VARIABLES
 from gridscan.signals import FOLDED, Signal, complete, mediator_of
+from gridscan.statistics.toys import toys as draw
 
 ScanLike = str | Path | Scan
 Changes = Mapping[str, Any] | None
@@ -40,6 +41,30 @@ def counts(
     """
     inputs, theta = resolve(experiment, model, conventions, catalog, settings)
     return counts_of(inputs, experiment, theta, keep)
+
+
+def toys(
+    experiment: str,
+    number: int,
+    seed: int,
+    model: str = "sm",
+    conventions: str | None = None,
+    *,
+    first: int = 0,
+    catalog: Sequence[str | Path] = (),
+    **settings: Any,
+) -> xr.DataArray:
+    """Poisson toys of an experiment, signal and backgrounds: dims (toy, *bins).
+
+    Toy i follows from the seed and i only: any part of a series may be drawn by itself, starting
+    at `first`. settings: as in `counts`, one value each.
+    """
+    inputs, theta = resolve(experiment, model, conventions, catalog, settings)
+    signal = counts_of(inputs, experiment, theta)
+    expected = signal.values.ravel() + sum(inputs.experiments[experiment].components.values())
+    drawn = draw(expected, seed, first, number).reshape(number, *signal.shape)
+    coords = {"toy": np.arange(first, first + number), **signal.coords}
+    return xr.DataArray(drawn, coords, ("toy", *signal.dims), "counts", signal.attrs)
 
 
 def resolve(

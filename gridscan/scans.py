@@ -62,6 +62,7 @@ class Plan:
     block_shape: tuple[int, ...]
     bytes_on_disk_at_most: int
     bytes_per_task: int
+    seconds_per_task: float
     seconds_on_one_core: float
     store: str
 
@@ -98,6 +99,7 @@ def plan(study: Study, out: str | Path = "cubes") -> Plan:
         block_shape=grid.block,
         bytes_on_disk_at_most=8 * per_point * grid.points,
         bytes_per_task=8 * columns * math.prod(grid.block),
+        seconds_per_task=each * math.prod(grid.block),
         seconds_on_one_core=each * grid.points,
         store=str(store_path(study, out)),
     )

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "regions": set(),
     "cubes": {"schema", "physics", "plots", "regions"},
     "catalog": {"storage", "cards"},
-    "api": {"schema", "physics", "storage", "cards", "signals", "scans", "catalog"},
+    "api": {"schema", "physics", "statistics", "storage", "cards", "signals", "scans", "catalog"},
     "cli": {"storage", "cards", "scans", "upkeep", "plots", "catalog", "api"},
     "__main__": {"cli"},
     # what a new model, flux or form factor has to satisfy

@@ -91,3 +91,15 @@ def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path, monkeypatch):
     monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "file"))
     array = xr.DataArray([1.0], dims="x")
     assert cache.kept("gridscan.physics", "one", lambda: array).identical(array)
+
+
+def test_toys_follow_from_their_number_and_scatter_about_the_expectation():
+    series = gridscan.toys(CSI, 200, seed=3, model="nsi", eps_ee_u=0.1)
+    assert series.dims == ("toy", "pe", "time")
+    part = gridscan.toys(CSI, 5, seed=3, first=90, model="nsi", eps_ee_u=0.1)
+    xr.testing.assert_identical(series.isel(toy=slice(90, 95)), part)
+    card = Library().load("experiments", CSI)
+    expected = gridscan.counts(CSI, model="nsi", eps_ee_u=0.1).sum()
+    expected = float(expected) + sum(b.sum() for b in card.components.values())
+    total = series.sum(["pe", "time"])
+    assert float(total.mean()) == pytest.approx(expected, abs=4 * np.sqrt(expected / 200))

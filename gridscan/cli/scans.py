@@ -43,7 +43,7 @@ def plan(
     print(it.title)
     print(f"  axes     {axes} = {it.points:,} points")
     print(f"  blocks   {it.blocks} of {' × '.join(map(str, it.block_shape))} points")
-    print(f"  memory   {it.bytes_per_task / 1e6:.1f} MB per task")
+    print(f"  memory   {it.bytes_per_task / 1e6:.1f} MB per task, {it.seconds_per_task:.2g} s each")
     print(f"  disk     at most {it.bytes_on_disk_at_most / 1e6:.1f} MB")
     print(f"  time     {it.seconds_on_one_core:.1f} s on one core")
     print(f"  store    {it.store}")
