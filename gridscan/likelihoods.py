@@ -11,8 +11,9 @@ from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.inputs import Conventions
 from gridscan.cards.study import Inputs
+from gridscan.expansions import Expansion
 from gridscan.nuisances import Nuisances, joint_nuisances, label
-from gridscan.signals import Signal, complete, monomials
+from gridscan.signals import Signal, complete
 from gridscan.statistics import gaussian, poisson
 from gridscan.statistics import shapes as bending
 from gridscan.statistics.shapes import ShapeNuisances, quadratic
@@ -83,9 +84,11 @@ class Likelihood:
         """
         masses = self.signals[0].mass_dim
         grid = {name: values for name, values in axes.items() if name != masses}
-        templates = np.concatenate([s.polynomial(theta, grid) for s in self.signals], axis=2)
-        rows = monomials(grid)
-        shapes = self._shapes(theta, grid, templates) if self.bends else None
+        expansion = Expansion.over(self.signals, theta, grid)
+        rows = expansion.rows
+        parts = [expansion.templates(e, signal) for e, signal in enumerate(self.signals)]
+        templates = np.sum(parts, axis=0)
+        shapes = self._shapes(expansion, templates) if self.bends else None
         scan = self._scan(templates[0], compiled)
         found = [
             scan(
@@ -146,9 +149,7 @@ class Likelihood:
             },
         )
 
-    def _shapes(
-        self, theta: Mapping, axes: Mapping[str, np.ndarray], templates: np.ndarray
-    ) -> list[ShapeNuisances]:
+    def _shapes(self, expansion: Expansion, templates: np.ndarray) -> list[ShapeNuisances]:
         """The shapes at each mass: how template and backgrounds bend with each pull."""
         nuisances = self.nuisances
         signal = np.zeros((2, len(nuisances.shapes), *templates.shape))
@@ -156,8 +157,8 @@ class Likelihood:
         edges = [*self.first_bins, len(self.observed)]
         for bend in self.bends:
             bins = slice(edges[bend.experiment], edges[bend.experiment + 1])
-            at_nodes = np.array([one.polynomial(theta, axes) for one in bend.signals])
-            signal[:, bend.nuisance, ..., bins] += quadratic(bend.nodes, at_nodes)
+            at_nodes = np.array([expansion.templates(bend.experiment, one) for one in bend.signals])
+            signal[:, bend.nuisance] += quadratic(bend.nodes, at_nodes)
             mine = nuisances.component_owner == bend.experiment
             background[:, bend.nuisance, mine, bins] += quadratic(bend.nodes, bend.backgrounds)
         return [

@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "nuisances": {"cards", "statistics"},
     "cache": set(),
     "signals": {"cards", "physics", "cache"},
-    "likelihoods": {"cards", "statistics", "nuisances", "signals"},
+    "expansions": {"signals"},
+    "likelihoods": {"cards", "statistics", "nuisances", "signals", "expansions"},
     "evaluation": {"schema", "grids", "cards", "signals", "likelihoods"},
     # the bridge
     "scans": {"schema", "grids", "storage", "cards", "evaluation"},

@@ -1,5 +1,6 @@
 """One study, one cube: whatever computed it, in whatever order, interrupted or not."""
 
+import dataclasses
 import json
 import math
 
@@ -11,8 +12,10 @@ from scipy.optimize import minimize
 
 from gridscan import evaluation, scans, storage, upkeep
 from gridscan.cards.base import CardError
+from gridscan.expansions import Expansion, design, folded, monomials, polynomial
 from gridscan.likelihoods import Likelihood
-from gridscan.signals import complete, monomials
+from gridscan.physics.models import nsi
+from gridscan.signals import Signal, complete
 from gridscan.statistics import compiled, gaussian, poisson
 from gridscan.statistics.poisson import deviance
 from gridscan.statistics.shapes import predict
@@ -78,8 +81,50 @@ def test_the_polynomial_equals_the_model_at_every_point(small):
     theta = complete(couplings, small.inputs)
     (signal,) = Likelihood.of(small.inputs).signals
     direct = signal.counts(theta).transpose(*axes, ...).values.reshape(20, -1)
-    found = monomials(axes) @ signal.polynomial(theta, axes)[0]
+    found = monomials(axes) @ polynomial(signal, theta, axes)[0]
     np.testing.assert_allclose(found, direct, rtol=1e-12)
+
+
+def test_any_axes_give_what_polynomial_axes_give(small):
+    """The coefficients at every point are the slow twin of the monomials."""
+    axes = {"x": np.linspace(-3, 2, 5), "m": np.array([1.0, 30.0]), "y": np.array([0.1, 7.0])}
+    study = study_of({"gg_ee_u": {"values": [0.0]}}, model="light-vector")
+    x, m, y = (xr.DataArray(v, dims=name) for name, v in axes.items())
+    theta = complete({"gg_ee_u": x * 1e-7, "gg_mumu_d": y * 1e-7}, study.inputs)
+    (signal,) = Likelihood.of(study.inputs, mediator=m).signals
+    grid = {"x": axes["x"], "y": axes["y"]}
+    direct = design(signal, theta, grid) @ folded(signal)
+    found = monomials(grid) @ polynomial(signal, theta, grid)
+    np.testing.assert_allclose(found, direct, rtol=1e-12)
+
+
+def test_chi2_is_the_same_without_the_polynomial(monkeypatch):
+    """Two experiments, one with shape nuisances: every term finds its bins."""
+    axis = {"values": [-0.3, 0.0, 0.2]}
+    study = study_of({"eps_ee_u": axis, "eps_ee_d": axis}, experiments=[f"{CSI}-shapes", CSI])
+    axes = {name: np.array(axis["values"]) for name in study.scan.axes}
+    exact = evaluation.evaluate(study, axes)
+    known = nsi.PARAMETERS["eps_ee_u"]
+    direct = {**nsi.PARAMETERS, "eps_ee_u": dataclasses.replace(known, polynomial=False)}
+    monkeypatch.setattr(nsi, "PARAMETERS", direct)
+    found = evaluation.evaluate(study, axes)
+    for name in ("chi2", "counts", "chi2_by_experiment"):
+        np.testing.assert_allclose(found[name], exact[name], rtol=1e-9)
+
+
+def test_a_scale_multiplies_the_signal_and_a_list_is_reached_by_number(csi):
+    def counts(**changes):
+        inputs = csi.replaced({f"{CSI}.{path}": value for path, value in changes.items()})
+        return Signal.of(inputs, CSI).counts(complete({}, inputs))
+
+    factors = np.linspace(0.5, 2, 88)
+    for scale in (3.0, factors.tolist(), factors.reshape(8, 11).tolist()):
+        expected = counts() * np.reshape(scale, (8, 11) if np.ndim(scale) else ())
+        np.testing.assert_allclose(counts(signal_scale=scale), expected, rtol=1e-12)
+    edges = [7.0, *csi.experiments[CSI].bins["pe"][1:]]
+    xr.testing.assert_identical(counts(**{"bins.pe.0": 7.0}), counts(**{"bins.pe": edges}))
+    with pytest.raises(CardError, match=r"unknown key '9' of coherent-csi-2021.bins.pe"):
+        csi.replaced({f"{CSI}.bins.pe.9": 1.0})
 
 
 def test_large_scans_are_compiled_and_agree(small, cube, tmp_path, monkeypatch):
@@ -319,8 +364,9 @@ def test_the_bent_prediction_passes_through_the_nodes():
     joint = Likelihood.of(study.inputs)
     axes = {"eps_ee_u": np.array([0.3])}
     theta = complete({"eps_ee_u": xr.DataArray([0.3], dims="eps_ee_u")}, study.inputs)
-    templates = joint.signals[0].polynomial(theta, axes)
-    (bent,) = joint._shapes(theta, axes, templates)
+    expansion = Expansion.over(joint.signals, theta, axes)
+    templates = expansion.templates(0, joint.signals[0])
+    (bent,) = joint._shapes(expansion, templates)
     shifted = study.inputs.replaced(
         {"sns-2021.flux.pulse_mean_us": 0.65}
         | {
@@ -335,7 +381,7 @@ def test_the_bent_prediction_passes_through_the_nodes():
     expected = there.signals[0].counts(at).values.ravel() + there.nuisances.linear.background
     pulls = np.zeros((1, 8))
     pulls[0, list(joint.nuisances.names).index(f"{SHAPES}.timing")] = 0.1
-    mu, _ = predict(monomials(axes), templates[0], pulls, bent)
+    mu, _ = predict(expansion.rows, templates[0], pulls, bent)
     np.testing.assert_allclose(mu[0], expected, rtol=1e-9)
 
 

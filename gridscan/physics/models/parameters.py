@@ -19,12 +19,14 @@ class Parameter(Name):
     """A coupling or mass of a model; `default` is its standard-model value, if it has one.
 
     minimum: least value that makes sense. in_template: it changes the shape of recoil spectra,
-    hence the template, not the coefficients.
+    hence the template, not the coefficients. polynomial: counts are a polynomial of degree two,
+    or less, in it and the others.
     """
 
     default: float = 0.0
     minimum: float = -inf
     in_template: bool = False
+    polynomial: bool = True
 
 
 @dataclass(frozen=True)
