@@ -1,13 +1,8 @@
-"""Expected signals: templates of an experiment contracted with the coefficients of a model.
+"""Expected signals: templates of an experiment contracted with the coefficients of a model."""
 
-Counts are polynomials of degree two in the couplings, hence in the values of a scan's axes.
-"""
-
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -16,6 +11,7 @@ import xarray as xr
 from gridscan import cache
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Inputs
+from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.fluxes import Flux
 from gridscan.physics.form_factors import FormFactor
 from gridscan.physics.models import STRUCTURES
@@ -25,6 +21,9 @@ from gridscan.physics.templates import templates
 
 FOLDED = ("flavour", "nuclide", "kernel")
 """Dimensions of a template that the coefficients of a model are contracted with."""
+
+SCATTERERS = {"nucleus": "nuclei", "electron": "electrons"}
+"""Target of a kernel → what an experiment's `scatters_on` calls it."""
 
 INTERFERENCE = ("LR",)
 """Kernels that may be negative: an interference has either sign."""
@@ -76,7 +75,16 @@ class Signal:
         flux, conventions = inputs.sources[card.source].flux, inputs.conventions
         if "time" in card.edges and not all(one.arrival for one in flux.species()):
             raise CardError(f"{experiment}: bins.time_us need a source with arrival times")
-        kernels = STRUCTURES[inputs.model.structure].KERNELS
+        kernels = tuple(
+            name
+            for name in STRUCTURES[inputs.model.structure].KERNELS
+            if SCATTERERS[KERNELS[name].target] in card.scatters_on
+        )
+        if not kernels:
+            raise CardError(
+                f"{experiment}.scatters_on: model {inputs.model.structure!r} has no scattering on "
+                + " or ".join(card.scatters_on)
+            )
         masses = _masses(inputs, mediator)
         template, unit = _unit_template(
             flux,
@@ -97,8 +105,9 @@ class Signal:
             )
         if masses:
             template = _along(template, mediator)
-        exposure = card.mass_kg * flux.fluence(card.baseline_m, card.protons_on_target)
-        return cls(exposure * template, unit, inputs)
+        exposure = card.mass_kg * flux.fluence(**card.exposure)
+        scale = np.reshape(card.signal_scale, card.shape if np.ndim(card.signal_scale) else ())
+        return cls(template * (exposure * scale), unit, inputs)
 
     @property
     def mass_dim(self) -> str | None:
@@ -121,63 +130,6 @@ class Signal:
     def counts(self, theta: Mapping) -> xr.DataArray:
         """Expected signal: dims (*theta dims, *bins)."""
         return xr.dot(self.coefficients(theta), self.template, dim=FOLDED)
-
-    def polynomial(self, theta: Mapping, axes: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Counts as polynomials of degree two in the values of the axes: (masses, monomials, bins).
-
-        Their rows belong to the columns of `monomials`. The coefficients are exact: they follow
-        from the model's own at (axes + 1)(axes + 2)/2 points or so.
-        """
-        names = list(axes)
-        pairs = list(combinations_with_replacement(range(len(names)), 2))
-        unit = np.eye(len(names))
-        both = [unit[i] + unit[j] for i, j in pairs if i != j]
-        samples = np.vstack([np.zeros(len(names)), unit, -unit, *both])
-        values = samples * [_scale(axes[name]) for name in names]
-        placed = self._placed(theta, dict(zip(names, values.T, strict=True)))
-        found = self.counts(placed)
-        if "sample" not in found.dims:
-            # no axis sets a coupling
-            found = found.expand_dims(sample=len(samples))
-        found = found.transpose("sample", ..., *self.bins)
-        masses = found.sizes[self.mass_dim] if self.mass_dim else 1
-        counts = found.values.reshape(len(samples), masses, -1)
-
-        zero, plus, minus, mixed = np.split(counts, np.cumsum([1, len(names), len(names)]))
-        linear, square = (plus - minus) / 2, (plus + minus) / 2 - zero
-        cross = iter(mixed)
-        products = [
-            square[i] if i == j else next(cross) - plus[i] - plus[j] + zero[0] for i, j in pairs
-        ]
-        rows = np.concatenate([zero, linear, np.reshape(products, (-1, *zero.shape[1:]))])
-        return rows.swapaxes(0, 1)
-
-    def _placed(self, theta: Mapping, samples: Mapping[str, np.ndarray]) -> dict:
-        """Couplings with every labelled one replaced by its values at samples of the axes."""
-        return {
-            name: xr.DataArray(samples[str(value.dims[0])], dims="sample")
-            if isinstance(value, xr.DataArray)
-            else value
-            for name, value in theta.items()
-            if not self.inputs.parameters[name].in_template
-        }
-
-
-def monomials(axes: Mapping[str, np.ndarray]) -> np.ndarray:
-    """1, x, y, …, x², xy, y², … at every point of the grid, axes in units of their largest value.
-
-    Returns (points, monomials).
-    """
-    units = np.meshgrid(*(v / _scale(v) for v in axes.values()), indexing="ij")
-    flat = [unit.ravel() for unit in units]
-    points = math.prod(len(values) for values in axes.values())
-    products = [a * b for a, b in combinations_with_replacement(flat, 2)]
-    return np.column_stack([np.ones(points), *flat, *products])
-
-
-def _scale(values: np.ndarray) -> float:
-    """Largest magnitude along an axis: the unit in which its polynomial is well conditioned."""
-    return float(np.max(np.abs(values))) or 1.0
 
 
 def _masses(inputs: Inputs, mediator: Any) -> tuple[float, ...]:

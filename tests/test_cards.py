@@ -100,6 +100,22 @@ BAD_EXPERIMENTS = {
         ("expected = 1286\n", ""),
         "backgrounds.ssb: give either counts, or expected and shape",
     ),
+    "no exposure": (
+        ("protons_on_target = 3.198e23\n", ""),
+        "source 'sns-2021' (pion-dar) needs protons_on_target",
+    ),
+    "exposure of another source": (
+        ("mass_kg", "days = 3.0\nmass_kg"),
+        "source 'sns-2021' (pion-dar) takes no days",
+    ),
+    "no scattering": (
+        ("mass_kg", 'scatters_on = ["protons"]\nmass_kg'),
+        "scatters_on.0: found \"protons\"; allowed: 'nuclei' or 'electrons'",
+    ),
+    "scale of other bins": (
+        ("mass_kg", "signal_scale = [1.0, 2.0]\nmass_kg"),
+        "signal_scale: found (2,) counts; allowed: 8 (pe) × 11 (time)",
+    ),
     "unknown source": (
         ('"sns-2021"', '"sns-2012"'),
         "unknown source 'sns-2012'; did you mean 'sns-2021'?",

@@ -20,6 +20,9 @@ from gridscan.schema import BINS, OBSERVABLES
 
 SIGNAL = "signal"
 
+EXPOSURE = ("baseline_m", "protons_on_target", "flux_per_cm2_s", "days")
+"""Entries of which each kind of source needs some."""
+
 Count = Annotated[float, Ge(0)]
 Counts = tuple[Count, ...] | tuple[tuple[Count, ...], ...]
 """Counts per bin: flat, or nested with rows along the first dimension of the bins."""
@@ -102,6 +105,9 @@ class Nuisance(Card):
 class Experiment(Described):
     """Everything that turns a flux into χ² for one data set.
 
+    The source says which of baseline_m, protons_on_target, flux_per_cm2_s (neutrinos at the
+    detector) and days it needs. The signal is multiplied by `signal_scale`, one for all bins or
+    one for each: for what a paper states of its rates and the other entries do not give.
     `observed` are counts per bin, or "standard-model": the forecast in which the standard model
     plus backgrounds is observed. A "gaussian" statistic has a fixed variance in each bin: listed,
     or `variance_per_count` × the observed counts.
@@ -111,11 +117,15 @@ class Experiment(Described):
     material: str
     conventions: str
     mass_kg: Annotated[float, Gt(0)]
-    baseline_m: Annotated[float, Gt(0)]
-    protons_on_target: Annotated[float, Gt(0)]
+    baseline_m: Annotated[float, Gt(0)] | None = None
+    protons_on_target: Annotated[float, Gt(0)] | None = None
+    flux_per_cm2_s: Annotated[float, Gt(0)] | None = None
+    days: Annotated[float, Gt(0)] | None = None
+    scatters_on: Annotated[tuple[Literal["nuclei", "electrons"], ...], MinLen(1)] = ("nuclei",)
     response: ResponseCard
     bins: dict[str, Annotated[tuple[float, ...], MinLen(2)]]
     observed: Counts | Literal["standard-model"]
+    signal_scale: Annotated[float, Gt(0)] | Counts = 1.0
     statistic: Literal["poisson", "gaussian"] = "poisson"
     variance: Counts | None = None
     variance_per_count: Annotated[float, Gt(0)] | None = None
@@ -126,6 +136,13 @@ class Experiment(Described):
     def _consistent(self):
         self._check_bins()
         self._flat("observed", self.observed)
+        if isinstance(self.signal_scale, tuple):
+            self._flat("signal_scale", self.signal_scale)
+        if "electrons" in self.scatters_on and self.response.observable == "kevnr":
+            raise ValueError(
+                "scatters_on: electrons have no nuclear recoil energy; "
+                "allowed: nuclei, or the observable kevee or pe"
+            )
         given = sum(v is not None for v in (self.variance, self.variance_per_count))
         if given != (self.statistic == "gaussian"):
             raise ValueError(
@@ -162,6 +179,12 @@ class Experiment(Described):
         """Bin edges by dimension, the observable first."""
         ordered = sorted(self.bins, key=lambda key: key not in OBSERVABLES)
         return {BINS[key]: np.array(self.bins[key]) for key in ordered}
+
+    @property
+    def exposure(self) -> dict[str, float]:
+        """What the card gives of EXPOSURE."""
+        given = {key: getattr(self, key) for key in EXPOSURE}
+        return {key: value for key, value in given.items() if value is not None}
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -14,8 +14,9 @@ from typing import Any
 
 import fsspec
 from fsspec.core import url_to_fs
+from pydantic import ValidationError
 
-from gridscan.cards.base import Card, CardError, parse_toml, suggest
+from gridscan.cards.base import Card, CardError, explain, parse_toml, suggest
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.scans import Scan
@@ -113,13 +114,17 @@ class Library:
         own = dict.fromkeys(card.conventions for card in cards.values())
         if conventions is None and len(own) > 1:
             raise CardError(f"experiments differ in conventions ({', '.join(own)}): name one")
-        return Inputs(
-            model=self.load("models", model),
-            conventions=self.load("conventions", conventions or next(iter(own))),
-            experiments=cards,
-            sources={c.source: self.load("sources", c.source) for c in cards.values()},
-            materials={c.material: self.load("materials", c.material) for c in cards.values()},
-        )
+        found = {
+            "model": self.load("models", model),
+            "conventions": self.load("conventions", conventions or next(iter(own))),
+            "experiments": cards,
+            "sources": {c.source: self.load("sources", c.source) for c in cards.values()},
+            "materials": {c.material: self.load("materials", c.material) for c in cards.values()},
+        }
+        try:
+            return Inputs(**found)
+        except ValidationError as error:
+            raise CardError(explain(Inputs, error)) from None
 
     def study(self, scan: str | Path | Scan, changes: Mapping[str, Any] | None = None) -> Study:
         """A scan with all its inputs, with `changes` to its card. Raises CardError."""

@@ -12,7 +12,7 @@ from typing import Any, Self
 from pydantic import model_validator
 
 from gridscan.cards.base import Card, CardError, suggest
-from gridscan.cards.experiments import Experiment, Nuisance
+from gridscan.cards.experiments import EXPOSURE, Experiment, Nuisance
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.scans import Scan
 from gridscan.physics.models.parameters import Parameter
@@ -30,7 +30,8 @@ class Inputs(Card):
     """The resolved cards behind a calculation; each number is reached by its path.
 
     A path is "experiment.key", "source.key", "material.key" by the name of a card, or
-    "conventions.key": "coherent-csi-2021.mass_kg", "conventions.form_factor.r0_fm".
+    "conventions.key": "coherent-csi-2021.mass_kg", "conventions.form_factor.r0_fm". Entries of a
+    list are reached by their number: "coherent-csi-2021.bins.pe.0".
     """
 
     model: Model
@@ -49,6 +50,11 @@ class Inputs(Card):
             for key, cards in (("source", self.sources), ("material", self.materials)):
                 if getattr(card, key) not in cards:
                     raise ValueError(f"{name}.{key}: {getattr(card, key)!r} is not at hand")
+            flux = self.sources[card.source].flux
+            for key in EXPOSURE:
+                if (key in flux.EXPOSURE) != (key in card.exposure):
+                    verb = "takes no" if key in card.exposure else "needs"
+                    raise ValueError(f"{name}: source {card.source!r} ({flux.kind}) {verb} {key}")
         shared: dict[str, Any] = {}
         shapes: dict[str, bool] = {}
         for name, card in self.experiments.items():
@@ -77,8 +83,8 @@ class Inputs(Card):
         paths = [f"{card}.…" for card in self._cards()]
         return CardError(f"unknown parameter {name!r}; {suggest(name, [*self.parameters, *paths])}")
 
-    def _entry(self, content: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
-        """The mapping in `content` that holds the path's last key, and that key."""
+    def _entry(self, content: dict[str, Any], path: str) -> tuple[Any, Any]:
+        """The table or list in `content` that holds the path's last entry, and its key there."""
         places = self._cards()
         named = [name for name in places if path.startswith(f"{name}.")]
         if not named:
@@ -91,12 +97,13 @@ class Inputs(Card):
         for part in places[card]:
             entry = entry[part]
         for depth, key in enumerate(keys):
-            if not isinstance(entry, dict) or key not in entry:
+            found = _by_key(entry)
+            if key not in found:
                 here = ".".join([card, *keys[:depth]])
-                allowed = entry if isinstance(entry, dict) else ()
-                raise CardError(f"{path}: unknown key {key!r} of {here}; {suggest(key, allowed)}")
-            holder, entry = entry, entry[key]
-        return holder, keys[-1]
+                raise CardError(f"{path}: unknown key {key!r} of {here}; {suggest(key, found)}")
+            holder, last = entry, found[key]
+            entry = holder[last]
+        return holder, last
 
     def replaced(self, settings: Mapping[str, Any]) -> Self:
         """The same inputs with entries changed, validated again. Raises CardError."""
@@ -142,6 +149,13 @@ class Inputs(Card):
         for kind in (self.experiments, self.sources, self.materials):
             cards.extend(kind.values())
         return tuple(dict.fromkeys(r for card in cards for r in card.references))
+
+
+def _by_key(entry: Any) -> dict[str, Any]:
+    """Keys of a table, or indices of a list, by what a path calls them."""
+    if isinstance(entry, dict):
+        return {key: key for key in entry}
+    return {str(i): i for i in range(len(entry))} if isinstance(entry, list) else {}
 
 
 MAX_POINTS = 1e12

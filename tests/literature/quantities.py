@@ -98,7 +98,7 @@ def csi_rate(species: str, **couplings: float) -> float:
     flux = inputs.sources["sns-2021"].flux
     template = templates(
         [one for one in flux.species() if one.name == species],
-        flux.fluence(card.baseline_m, card.protons_on_target),
+        flux.fluence(**card.exposure),
         nuclides,
         conventions.form_factor,
         conventions.kinematics,

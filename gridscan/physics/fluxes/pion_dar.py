@@ -62,6 +62,8 @@ class PionDecayAtRest:
     pulse_fwhm_us: Annotated[float, Gt(0)]
     kind: Literal["pion-dar"] = "pion-dar"
 
+    EXPOSURE: ClassVar[tuple[str, ...]] = ("baseline_m", "protons_on_target")
+
     @property
     def pulse_sigma_us(self) -> float:
         return self.pulse_fwhm_us / np.sqrt(8 * np.log(2))
