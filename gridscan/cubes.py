@@ -1,11 +1,13 @@
 """The accessor `ds.gridscan`: what one asks of a cube of χ²."""
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
+from gridscan.limits import limits
 from gridscan.regions import crossings, is_log, threshold
 from gridscan.schema import VARIABLES
 
@@ -148,6 +150,67 @@ class Cube:
             name=name,
             attrs={**self._dataset[name].attrs, "cl": cl, "dof": dof},
         )
+
+    def of(self, experiment: str) -> xr.Dataset:
+        """The cube of one experiment alone. Raises ValueError if it shares a nuisance."""
+        names = [str(name) for name in self._dataset["experiment"].values]
+        if experiment not in names:
+            raise ValueError(f"unknown experiment {experiment!r}; allowed: {', '.join(names)}")
+        self._check_alone(experiment)
+        own = self._dataset["chi2_by_experiment"].sel(experiment=experiment, drop=True)
+        return self._dataset.drop_dims("experiment").assign(
+            chi2=own.assign_attrs(self.chi2.attrs),
+        )
+
+    def _check_alone(self, *experiments: str) -> None:
+        """Raises ValueError where an experiment's part of χ² is not what it would be alone."""
+        study = json.loads(self._dataset.attrs.get("study", "null"))
+        cards = study["inputs"]["experiments"] if study else {}
+        if len(cards) < 2:
+            return
+        for name in experiments:
+            shared = [k for k, n in cards.get(name, {})["nuisances"].items() if n["shared"]]
+            if shared:
+                raise ValueError(
+                    f"{name} shares the nuisance {', '.join(shared)} with others: scan it alone"
+                )
+
+    def limits(
+        self,
+        param: str,
+        cl: float = 0.9,
+        dof: int = 1,
+        along: Sequence[str] = (),
+        by_experiment: bool = False,
+    ) -> xr.Dataset:
+        """Bounds of the allowed interval of one axis that holds the standard model.
+
+        Where the axis has no such point, it is that of least χ². along: axes for each value of
+        which there is a limit; the others are minimised over. by_experiment: for each alone.
+        Returns `lower` and `upper` with dims ([experiment,] *along), in the axis' unit, NaN where
+        nothing is excluded. Raises ValueError for unknown axes and for shared nuisances.
+        """
+        kept = [self._axis(name) for name in (param, *along)]
+        if len(set(kept)) < len(kept):
+            raise ValueError(f"along: {param!r} is the parameter that the limit is on")
+        chi2 = self.chi2
+        if by_experiment:
+            chi2 = self._dataset["chi2_by_experiment"]
+            self._check_alone(*map(str, chi2["experiment"].values))
+        rest = [name for name in self.axes if name not in kept]
+        return limits(chi2.min(rest), param, self._anchor(param), cl, dof)
+
+    def _anchor(self, name: str) -> float | None:
+        """The standard-model value of an axis, within its range or not; None if it has none."""
+        study = json.loads(self._dataset.attrs.get("study", "null"))
+        if study is None:
+            return None
+        from gridscan.physics.models import STRUCTURES
+
+        parameters = STRUCTURES[study["inputs"]["model"]["structure"]].PARAMETERS
+        targets = study["scan"]["axes"][name]["sets"] or [name]
+        known = [p for t in targets if (p := parameters.get(t)) and not p.in_template]
+        return known[0].default if len(known) == len(targets) else None
 
     def contours(
         self, cl: float = 0.9, dof: int = 2, x: str | None = None, y: str | None = None

@@ -31,10 +31,11 @@ MAY_IMPORT = {
     # what users touch
     "plots": set(),
     "regions": set(),
-    "cubes": {"schema", "physics", "plots", "regions"},
+    "limits": {"regions"},
+    "cubes": {"schema", "physics", "plots", "regions", "limits"},
     "catalog": {"storage", "cards"},
     "api": {"schema", "physics", "statistics", "storage", "cards", "signals", "scans", "catalog"},
-    "cli": {"storage", "cards", "scans", "upkeep", "plots", "catalog", "api"},
+    "cli": {"storage", "cards", "scans", "upkeep", "plots", "limits", "catalog", "api"},
     "__main__": {"cli"},
     # what a new model, flux or form factor has to satisfy
     "testing": {"schema", "physics"},

@@ -29,6 +29,7 @@ for command in (
     catalog.search,
     catalog.counts,
     cubes.intervals,
+    cubes.limits,
     cubes.contours,
     cubes.plot,
 ):

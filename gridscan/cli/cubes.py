@@ -1,7 +1,8 @@
 """Commands on saved cubes: intervals, contours, plot."""
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +17,9 @@ from gridscan.cli.common import (
     print_json,
     union,
 )
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def intervals(
@@ -38,6 +42,56 @@ def intervals(
         return print_json({"cl": cl, "dof": dof, "intervals": found})
     for name, pairs in found.items():
         print(f"{100 * cl:g} % CL  {name}: {union(pairs)}")
+
+
+def limits(
+    cubes: Annotated[list[Path], typer.Argument(metavar="CUBE...", help="Folders of cubes.")],
+    param: Annotated[str, typer.Option(help="The axis that the limit is on.")],
+    cl: Level = 0.9,
+    dof: Annotated[int, typer.Option(help="Degrees of freedom.", min=1)] = 1,
+    along: Annotated[
+        list[str] | None, typer.Option(help="A limit for each value of this axis; repeatable.")
+    ] = None,
+    by_experiment: Annotated[
+        bool, typer.Option("--by-experiment", help="A limit from each experiment alone.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write a table: .csv, .md or .tex.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the limits on one axis; of several cubes: a table of their models and experiments."""
+    from gridscan import limits as tables
+    from gridscan import storage
+    from gridscan.cards.base import CardError
+
+    if out and (out.suffix not in tables.FORMATS or not out.absolute().parent.is_dir()):
+        allowed = ", ".join(tables.FORMATS)
+        raise CardError(
+            f"--out {out}: allowed: a file in a folder that exists, ending in {allowed}"
+        )
+    opened = [storage.read(path) for path in cubes]
+    with mistakes():
+        if len(opened) > 1:
+            if along or by_experiment:
+                raise CardError("--along, --by-experiment: allowed for one cube only")
+            found = tables.table({_model(cube): cube for cube in opened}, param, cl, dof)
+        else:
+            found = opened[0].gridscan.limits(param, cl, dof, along or (), by_experiment)
+    cells = tables.rows(found)
+    if out:
+        out.write_text(tables.FORMATS[out.suffix](cells), encoding="utf8")
+    if as_json:
+        header, *lines = cells
+        named = [dict(zip(header, line, strict=True)) for line in lines]
+        return print_json({"param": param, "cl": cl, "dof": dof, "limits": named})
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        print("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
+
+
+def _model(cube: "xr.Dataset") -> str:
+    return str(json.loads(cube.attrs["study"])["scan"]["model"])
 
 
 def contours(

@@ -1,0 +1,100 @@
+"""Limits on one parameter: which bound they are, where there is none, and how they are printed."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from gridscan import limits, scans, storage
+from gridscan.regions import threshold
+from tests.conftest import CSI, study_of
+from tests.test_cards import gridscan
+
+
+def valleys() -> xr.DataArray:
+    """χ² along log-spaced masses, for three widths: least at infinity, with a second minimum."""
+    mass = np.geomspace(10, 1000, 401)
+    attrs = {"scale": "log", "units": "GeV"}
+    m = xr.DataArray(mass, dims="m", coords={"m": mass})
+    width = xr.DataArray([0.5, 1.0, 2.0], dims="width", coords={"width": [0.5, 1.0, 2.0]})
+    chi2 = 7 + ((100 / m) ** 2 / width) ** 2 * (1 - (30 / m) ** 2) ** 2
+    return chi2.assign_coords(m=("m", mass, attrs))
+
+
+def test_the_limit_is_the_bound_next_to_the_standard_model():
+    found = limits.limits(valleys(), "m", np.inf, 0.9, 1)
+    assert found["upper"].isnull().all()
+    assert found["lower"].attrs["units"] == "GeV"
+    at = valleys() - 7
+    for width in (0.5, 1.0, 2.0):
+        lower = float(found["lower"].sel(width=width))
+        there = float(at.sel(width=width).interp(m=lower, method="cubic"))
+        assert there == pytest.approx(threshold(0.9, 1), rel=1e-3)
+        assert (at.sel(width=width, m=slice(lower * 1.01, None)) < threshold(0.9, 1)).all()
+
+
+def test_around_the_least_chi2_where_there_is_no_standard_model():
+    x = np.linspace(-1, 1, 201)
+    parabola = xr.DataArray(((x - 0.3) / 0.1) ** 2, dims="x", coords={"x": x})
+    found = limits.limits(parabola, "x", None, 0.9, 1)
+    half = 0.1 * threshold(0.9, 1) ** 0.5
+    assert [float(found[b]) for b in ("lower", "upper")] == pytest.approx([0.3 - half, 0.3 + half])
+    excluded = limits.limits(parabola, "x", -0.5, 0.9, 1)
+    assert np.isnan(excluded["lower"])
+    assert np.isnan(excluded["upper"])
+
+
+@pytest.fixture
+def cubes(tmp_path):
+    """Two experiments in one cube; one of them in another."""
+    axis = {"start": -0.3, "stop": 0.3, "num": 61}
+    both = {"experiments": [CSI, f"{CSI}-shapes"]}
+    studies = [
+        study_of({"eps_ee_u": axis, "eps_mumu_u": {"values": [-0.01, 0.0, 0.01]}}, **both),
+        study_of({"eps_ee_u": axis, "eps_mumu_u": {"values": [0.0]}}),
+    ]
+    return [scans.run(study, tmp_path) for study in studies]
+
+
+def test_each_experiment_alone_is_a_cube_of_its_own(cubes):
+    both, one = (storage.read(path) for path in cubes)
+    alone = both.gridscan.of(CSI).gridscan
+    xr.testing.assert_allclose(alone.chi2.sel(eps_mumu_u=0.0), one["chi2"].sel(eps_mumu_u=0.0))
+    along = both.gridscan.limits("eps_ee_u", along=["eps_mumu_u"], by_experiment=True)
+    assert along["lower"].dims == ("experiment", "eps_mumu_u")
+    expected = one.gridscan.intervals("eps_ee_u").isel(interval=0)
+    found = along.sel(experiment=CSI, eps_mumu_u=0.0)
+    assert [float(found["lower"]), float(found["upper"])] == pytest.approx(expected.values)
+    with pytest.raises(ValueError, match="unknown experiment 'lar'; allowed"):
+        both.gridscan.of("lar")
+    with pytest.raises(ValueError, match="'eps_ee_u' is the parameter"):
+        both.gridscan.limits("eps_ee_u", along=["eps_ee_u"])
+
+
+def test_tables_are_printed_and_written(cubes, tmp_path, monkeypatch, capsys):
+    options = ["--param", "eps_ee_u", "--by-experiment"]
+    code, out, _ = gridscan(monkeypatch, capsys, "limits", cubes[0], *options, "--json")
+    assert code == 0
+    printed = json.loads(out)["limits"]
+    assert [line["experiment"] for line in printed] == [CSI, f"{CSI}-shapes"]
+    for ending, start in ((".csv", "experiment,"), (".md", "| experiment "), (".tex", "\\begin{")):
+        path = tmp_path / f"table{ending}"
+        code, out, _ = gridscan(monkeypatch, capsys, "limits", cubes[0], *options, "-o", path)
+        assert code == 0
+        assert CSI in out
+        assert path.read_text().startswith(start)
+        assert printed[0]["eps_ee_u lower"] in path.read_text()
+    code, _, err = gridscan(monkeypatch, capsys, "limits", cubes[0], *options, "-o", "a.xls")
+    assert (code, err.count("\n")) == (2, 1)
+    code, _, err = gridscan(monkeypatch, capsys, "limits", cubes[0], "--param", "nothing")
+    assert code == 2
+    assert "unknown axis 'nothing'; allowed: eps_ee_u" in err
+
+
+def test_a_table_has_every_model_and_experiment(cubes):
+    both, one = (storage.read(path) for path in cubes)
+    found = limits.table({"both": both, "one": one}, "eps_ee_u")
+    assert found["experiment"].values.tolist() == [CSI, f"{CSI}-shapes", "all"]
+    assert found["model"].values.tolist() == ["both", "one"]
+    assert found["lower"].sel(model="one").isnull().values.tolist() == [False, True, True]
