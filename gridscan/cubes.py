@@ -92,7 +92,7 @@ class Cube:
         for name, axis in study["scan"]["axes"].items():
             if name == without or name not in self._dataset.coords:
                 continue
-            targets = axis["sets"] or [name]
+            targets = _targets(axis, name)
             known = [t for t in targets if t in parameters and not parameters[t].in_template]
             defaults = {parameters[t].default for t in known}
             grid = self._dataset[name].values
@@ -208,7 +208,7 @@ class Cube:
         from gridscan.physics.models import STRUCTURES
 
         parameters = STRUCTURES[study["inputs"]["model"]["structure"]].PARAMETERS
-        targets = study["scan"]["axes"][name]["sets"] or [name]
+        targets = _targets(study["scan"]["axes"][name], name)
         known = [p for t in targets if (p := parameters.get(t)) and not p.in_template]
         return known[0].default if len(known) == len(targets) else None
 
@@ -313,6 +313,11 @@ class Cube:
             )
         plots.title(ax, str(self._dataset.attrs.get("title", "")))
         return ax
+
+
+def _targets(axis: dict[str, Any], name: str) -> list[str]:
+    """What an axis of a scan card sets or multiplies."""
+    return [*axis["sets"], *axis.get("multiplies", [])] or [name]
 
 
 def _check_independent(studies: list[dict[str, Any]]) -> None:

@@ -82,7 +82,10 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
         moved = dict(theta)
         for name, value in settings.items():
             for target in targets[name]:
-                (moved if target in parameters else entries)[target] = value
+                if target in parameters:
+                    moved[target] = value
+                else:
+                    entries[target] = study.entry(name, target, value)
         inputs = study.fixed_inputs().replaced(entries)
         joint = likelihood(inputs, truth, along, masses)
         point = joint.chi2(complete(moved, inputs), couplings, large)
@@ -125,7 +128,7 @@ def coordinates(study: Study) -> xr.Dataset:
 def study_likelihood(study: Study) -> Likelihood:
     """The likelihood at the first value of every axis that sets a number in a card."""
     first = {
-        target: float(study.scan.axes[name].points()[0])
+        target: study.entry(name, target, float(study.scan.axes[name].points()[0]))
         for name, targets in study.scan.targets.items()
         for target in targets
         if target not in study.inputs.parameters

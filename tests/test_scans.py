@@ -127,6 +127,17 @@ def test_a_scale_multiplies_the_signal_and_a_list_is_reached_by_number(csi):
         csi.replaced({f"{CSI}.bins.pe.9": 1.0})
 
 
+def test_an_axis_that_multiplies_scales_numbers_of_cards():
+    factors = {"exposure": {"values": [0.5, 1.0, 4.0], "multiplies": [f"{CSI}.mass_kg"]}}
+    masses = {"exposure": {"values": [7.3, 14.6, 58.4], "sets": [f"{CSI}.mass_kg"]}}
+    line = {"eps_ee_u": {"values": [-0.1, 0.0, 0.1]}}
+    found = [evaluation.evaluate(s, {k: a.points() for k, a in s.scan.axes.items()})
+             for s in (study_of(factors | line), study_of(masses | line))]  # fmt: skip
+    np.testing.assert_allclose(found[0]["chi2"], found[1]["chi2"], rtol=1e-12)
+    with pytest.raises(CardError, match="multiplies: found 'eps_ee_u'; allowed: numbers in cards"):
+        study_of({"x": {"values": [1.0, 2.0], "multiplies": ["eps_ee_u"]}})
+
+
 def test_large_scans_are_compiled_and_agree(small, cube, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "COMPILED_POINTS", 1)
     fast = storage.read(scans.run(small, tmp_path / "compiled"))

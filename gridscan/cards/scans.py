@@ -20,7 +20,8 @@ class Axis(Card):
     """Values of one dimension of the grid: a range (linear or log), or a list.
 
     `sets` names what the axis sets, if not just the parameter it is called: several parameters
-    that move together, or a number in a card, by its path ("coherent-csi-2021.mass_kg").
+    that move together, or a number in a card, by its path ("coherent-csi-2021.mass_kg"). Numbers
+    in cards that it `multiplies` are scaled together: an exposure, years of running.
     """
 
     start: float | None = None
@@ -29,6 +30,7 @@ class Axis(Card):
     scale: Literal["linear", "log"] = "linear"
     values: Annotated[tuple[float, ...], MinLen(1)] | None = None
     sets: tuple[str, ...] = ()
+    multiplies: tuple[str, ...] = ()
     symbol: str = ""
     units: str = ""
     long_name: str = ""
@@ -123,5 +125,5 @@ class Scan(Described):
 
     @property
     def targets(self) -> dict[str, tuple[str, ...]]:
-        """What each axis sets."""
-        return {name: axis.sets or (name,) for name, axis in self.axes.items()}
+        """What each axis sets or multiplies."""
+        return {name: (*axis.sets, *axis.multiplies) or (name,) for name, axis in self.axes.items()}

@@ -225,6 +225,9 @@ class Study(Card):
     def _check_axis(self, where: str, name: str, targets: tuple[str, ...]) -> None:
         """All that an axis sets, together, at both of its ends."""
         points, known = self.scan.axes[name].points(), self.inputs.parameters
+        for target in self.scan.axes[name].multiplies:
+            if target in known:
+                raise ValueError(f"{where}.multiplies: found {target!r}; allowed: numbers in cards")
         if len(targets) > 1 and any(known[t].in_template for t in targets if t in known):
             raise ValueError(f"{where}: a mediator's mass moves alone; found {', '.join(targets)}")
         for value in (float(points.min()), float(points.max())):
@@ -235,7 +238,7 @@ class Study(Card):
                 inputs = self.fixed_inputs()
                 for target in entries:
                     inputs.number(target)
-                inputs.replaced(dict.fromkeys(entries, value))
+                inputs.replaced({target: self.entry(name, target, value) for target in entries})
             except CardError as error:
                 raise ValueError(f"{where}: {error}") from None
 
@@ -243,6 +246,11 @@ class Study(Card):
         """The inputs with the entries that `fixed` changes."""
         known = self.inputs.parameters
         return self.inputs.replaced({k: v for k, v in self.scan.fixed.items() if k not in known})
+
+    def entry(self, axis: str, target: str, value: float) -> float:
+        """What an axis at `value` makes of the number in a card at the path `target`."""
+        multiplied = target in self.scan.axes[axis].multiplies
+        return value * self.fixed_inputs().number(target) if multiplied else value
 
     @property
     def key(self) -> str:
