@@ -16,7 +16,7 @@ from gridscan.physics.kinematics import max_recoil
 from gridscan.physics.models import sm
 from gridscan.physics.models.parameters import tree_level
 from gridscan.physics.nuclides import Nuclide, target
-from gridscan.physics.quadrature import panels
+from gridscan.physics.quadrature import panels, refine
 from gridscan.schema import FLAVOURS
 
 CHARGES = tree_level(0.23857)
@@ -53,7 +53,8 @@ def check_flux(species: Sequence[Species]) -> None:
         assert one.lines or one.continuum
         total = sum(weight for _, weight in one.lines)
         if one.continuum:
-            energy, weights = panels(np.linspace(one.continuum.low, one.continuum.high, 33), 16)
+            ends = np.linspace(one.continuum.low, one.continuum.high, 33)
+            energy, weights = panels(refine(ends, one.continuum.kinks), 16)
             density = one.continuum.density(energy)
             assert np.all(density >= 0)
             total += float(weights @ density)

@@ -42,11 +42,14 @@ def flux_averaged(kernel, species: Species, recoil, mass, decades: int = 0) -> x
     if species.continuum is not None:
         nodes, weights = (xr.DataArray(v, dims="node") for v in unit_interval(ENERGY_ORDER))
         ends = species.continuum.low, species.continuum.high
-        for low, high in pairwise(refine(ends, _powers_below(ends[1], decades))):
-            threshold = min_energy(recoil, mass).clip(low, high)
+        inner = [*_powers_below(ends[1], decades), *species.continuum.kinks]
+        for low, high in pairwise(refine(ends, inner)):
+            reached = {"recoil": recoil.values < max_recoil(high, float(mass.min()))}
+            given = recoil[reached]
+            threshold = min_energy(given, mass).clip(low, high)
             energy = threshold + (high - threshold) * nodes
-            integrand = species.continuum.density(energy) * kernel(recoil, energy, mass)
-            total = total + (high - threshold) * xr.dot(integrand, weights, dim="node")
+            integrand = species.continuum.density(energy) * kernel(given, energy, mass)
+            total[reached] += (high - threshold) * xr.dot(integrand, weights, dim="node")
     return total
 
 
@@ -84,7 +87,8 @@ def recoil_nodes(
     decades: how many powers of ten below the largest recoil begin a panel of their own.
     """
     energies = [e for s in species for e, _ in s.lines]
-    energies += [e for s in species if s.continuum for e in (s.continuum.low, s.continuum.high)]
+    spectra = [s.continuum for s in species if s.continuum]
+    energies += [e for c in spectra for e in (c.low, *c.kinks, c.high)]
     limits = [float(max_recoil(e, m)) for e in energies for m in masses]
     highest = max(limits)
     inner = [
@@ -157,8 +161,11 @@ def templates(
         decades = 0 if nuclei and mediator_mev is None else DECADES
         mass = cells["mass"]
         recoil, weights = recoil_nodes(species, mass.values, seen, edges, decades)
-        factors = shape(momentum_transfer(recoil, mass), cells["A"]) ** 2, cells["count"], weights
         counted = seen.energy_matrix(recoil, edges)
+        # recoils that no bin counts, as below a sharp threshold, need no cross sections
+        some = (counted != 0).any(set(counted.dims) - {"recoil"}).values
+        recoil, weights, counted = (one.sel(recoil=some) for one in (recoil, weights, counted))
+        factors = shape(momentum_transfer(recoil, mass), cells["A"]) ** 2, cells["count"], weights
 
         # T_max ∝ E²: half as many decades of energy as of recoil
         rates = [

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Continuum:
-    """A spectrum: `density(E)` per MeV between `low` and `high` (MeV)."""
+    """A spectrum: `density(E)` per MeV between `low` and `high` (MeV).
+
+    kinks: energies in between where it is not smooth; integrals split there.
+    """
 
     low: float
     high: float
     density: Callable
+    kinks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
