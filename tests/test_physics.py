@@ -10,7 +10,7 @@ from scipy.signal import fftconvolve
 
 from gridscan import constants, testing
 from gridscan.physics import cross_sections, kinematics
-from gridscan.physics.fluxes import FLUXES, PionDecayAtRest, pion_dar
+from gridscan.physics.fluxes import PionDecayAtRest, pion_dar
 from gridscan.physics.form_factors import FORM_FACTORS, Helm, KleinNystrand
 from gridscan.physics.models import STRUCTURES, nsi
 from gridscan.physics.models.parameters import tree_level
@@ -71,11 +71,6 @@ def test_leading_kinematics_is_the_limit_of_the_full_one(energy, fraction):
     recoil = fraction * kinematics.max_recoil(energy, mass)
     lead, full = (k(recoil, energy, mass) for k in cross_sections.KINEMATICS.values())
     assert lead == pytest.approx(full, abs=3 * energy / mass)
-
-
-def test_fluxes_keep_their_contract():
-    assert set(FLUXES.values()) == {type(SNS)}
-    testing.check_flux(SNS.species())
 
 
 def test_electron_and_muon_spectra_are_not_swapped():

@@ -22,7 +22,7 @@ class Described(Card):
 class Source(Described):
     """A neutrino source."""
 
-    flux: Flux
+    flux: Annotated[Flux, Field(discriminator="kind")]
 
 
 class Material(Described):
