@@ -59,11 +59,12 @@ OBSERVABLES = {
 }
 """Energy-like observables; also the names of their bins in an experiment's card."""
 
-BINS = {name: name for name in OBSERVABLES} | {"time_us": "time"}
-"""Key of the bin edges in a card → dimension of the binned array."""
+BINS = {name: name for name in OBSERVABLES} | {"f90": "f90", "time_us": "time"}
+"""Key of the bin edges in a card → dimension of the binned array, in the order of dimensions."""
 
 BIN_NAMES = OBSERVABLES | {
-    "time": Name("reconstructed time after the start of the beam", "us", "t")
+    "f90": Name("fraction of the light within the first 90 ns", "1", "F_{90}"),
+    "time": Name("reconstructed time after the start of the beam", "us", "t"),
 }
 
 VARIABLES = {

@@ -61,7 +61,8 @@ def check_flux(species: Sequence[Species]) -> None:
         np.testing.assert_allclose(total, 1.0, rtol=1e-9, err_msg=f"energies of {one.name}")
         if one.arrival:
             step = one.arrival.scale_us
-            time, weights = panels(np.arange(-20 * step, 60.0, step), 16)
+            whole = np.arange(-20 * step, 60.0, step)
+            time, weights = panels(refine(whole, one.arrival.jumps_us), 16)
             density = one.arrival.density(time)
             assert np.all(density >= 0)
             np.testing.assert_allclose(weights @ density, 1.0, rtol=1e-9, err_msg=one.name)

@@ -86,7 +86,8 @@ def test_electron_and_muon_spectra_are_not_swapped():
 def test_arrival_times_equal_a_numerical_convolution():
     step = 1e-3
     time = np.arange(0, 12, step)
-    pulse = np.exp(-(((time - 0.55) / SNS.pulse_sigma_us) ** 2) / 2)
+    sigma = 0.38 / np.sqrt(8 * np.log(2))
+    pulse = np.exp(-(((time - 0.55) / sigma) ** 2) / 2)
     pulse /= pulse.sum() * step
     densities = {one.name: one.arrival.density(time) for one in SNS.species()}
     expected = pulse

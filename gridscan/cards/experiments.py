@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from annotated_types import Ge, Gt, MinLen
+from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import Field, model_validator
 
 from gridscan.cards.base import Card, suggest
@@ -11,6 +11,7 @@ from gridscan.cards.inputs import Described
 from gridscan.physics.responses import (
     ConstantEfficiency,
     Efficiency,
+    PoissonResolution,
     Quenching,
     Resolution,
     Response,
@@ -27,16 +28,25 @@ Count = Annotated[float, Ge(0)]
 Counts = tuple[Count, ...] | tuple[tuple[Count, ...], ...]
 """Counts per bin: flat, or nested with rows along the first dimension of the bins."""
 
+Fractions = tuple[Annotated[float, Ge(0), Le(1)], ...]
+
 
 class ResponseCard(Card):
-    """How recoils become events: the observable and the steps that lead to it."""
+    """How recoils become events: the observable and the steps that lead to it.
+
+    `acceptance` is the efficiency as a function of the mean observable, before the resolution;
+    `efficiency` that of the reconstructed one. `f90` lists the fractions of nuclear recoils in the
+    F90 bins, a row for each bin of the observable (nested, or flat as a column of a table).
+    """
 
     observable: Literal["pe", "kevee", "kevnr"]
     quenching: Annotated[Quenching, Field(discriminator="kind")] | None = None
     light_yield_pe_per_kevee: Annotated[float, Gt(0)] | None = None
     resolution: Annotated[Resolution, Field(discriminator="kind")] | None = None
+    acceptance: Annotated[Efficiency, Field(discriminator="kind")] = ConstantEfficiency()
     efficiency: Annotated[Efficiency, Field(discriminator="kind")] = ConstantEfficiency()
     time_efficiency: Annotated[TimeEfficiency, Field(discriminator="kind")] = ConstantEfficiency()
+    f90: Fractions | tuple[Fractions, ...] | None = None
 
     @model_validator(mode="after")
     def _steps_match_the_observable(self):
@@ -48,6 +58,10 @@ class ResponseCard(Card):
             if need != (getattr(self, key) is not None):
                 verb = "needs" if need else "takes no"
                 raise ValueError(f"observable {self.observable!r} {verb} {key}")
+        if isinstance(self.resolution, PoissonResolution) and self.observable != "pe":
+            raise ValueError(
+                f"resolution 'poisson' counts pe; found observable {self.observable!r}"
+            )
         return self
 
     def physics(self) -> Response:
@@ -58,6 +72,8 @@ class ResponseCard(Card):
             self.resolution,
             self.efficiency,
             self.time_efficiency,
+            self.acceptance,
+            None if self.f90 is None else tuple(np.ravel(self.f90).tolist()),
         )
 
 
@@ -169,15 +185,36 @@ class Experiment(Described):
         for key, edges in self.bins.items():
             if key not in BINS or (key in OBSERVABLES and key != observable):
                 raise ValueError(
-                    f"bins: unknown key {key!r}; {suggest(key, [observable, 'time_us'])}"
+                    f"bins: unknown key {key!r}; {suggest(key, [observable, 'f90', 'time_us'])}"
                 )
             if not (np.diff(edges) > 0).all():
                 raise ValueError(f"bins.{key}: edges must increase")
+        if isinstance(self.response.resolution, PoissonResolution):
+            whole = np.array(self.bins[observable])
+            if (whole < 0).any() or (whole % 1).any():
+                raise ValueError("bins.pe: resolution 'poisson' needs edges that are whole numbers")
+        if (self.response.f90 is None) != ("f90" not in self.bins):
+            raise ValueError("bins.f90 and response.f90 go together")
+        if self.response.f90 is not None:
+            self._check_f90(self.response.f90)
+
+    def _check_f90(self, fractions) -> None:
+        rows, columns = (len(self.bins[key]) - 1 for key in (self.response.observable, "f90"))
+        try:
+            found = np.array(fractions).reshape(rows, columns)
+        except ValueError:
+            raise ValueError(
+                f"response.f90: found other than {rows} rows of {columns} fractions"
+            ) from None
+        if (found.sum(axis=1) > 1 + 1e-6).any():
+            raise ValueError(
+                f"response.f90: found a row of sum {found.sum(axis=1).max():.7g}; allowed: up to 1"
+            )
 
     @property
     def edges(self) -> dict[str, np.ndarray]:
-        """Bin edges by dimension, the observable first."""
-        ordered = sorted(self.bins, key=lambda key: key not in OBSERVABLES)
+        """Bin edges by dimension, in the order of BINS: the observable first."""
+        ordered = sorted(self.bins, key=list(BINS).index)
         return {BINS[key]: np.array(self.bins[key]) for key in ordered}
 
     @property

@@ -143,9 +143,9 @@ def templates(
     """Expected counts per unit coefficient.
 
     target: dataset of `nuclides.target`; bins: edges by dimension, the response's observable
-    first and `time` (µs) if events are binned in time; mediator_mev: masses of the mediator,
-    which kernels with propagators need.
-    Returns counts with dims ([mediator_mev,] flavour, nuclide, kernel, observable[, time]).
+    first, `f90` if the response has it and `time` (µs) if events are binned in time;
+    mediator_mev: masses of the mediator, which kernels with propagators need.
+    Returns counts with dims ([mediator_mev,] flavour, nuclide, kernel, observable[, f90][, time]).
     """
     if mediator_mev is None and (needy := [k for k in kernels if KERNELS[k].propagators]):
         raise ValueError(f"{', '.join(needy)}: the mass of the mediator is missing")
@@ -180,6 +180,11 @@ def templates(
 
     kinds = dict.fromkeys(KERNELS[kernel].target for kernel in kernels)
     by_species = xr.concat([on(kind) for kind in kinds], dim="kernel").sel(kernel=list(kernels))
+    if "f90" in bins:
+        if response.f90 is None:
+            raise ValueError("f90 bins need a response with the fractions in them")
+        fractions = np.reshape(response.f90, (len(edges) - 1, len(bins["f90"]) - 1))
+        by_species = by_species * xr.DataArray(fractions, dims=(response.observable, "f90"))
     if "time" in bins:
         if not all(one.arrival for one in species):
             raise ValueError("time bins need a source with arrival times")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from annotated_types import Gt
+from annotated_types import Ge, Gt, MinLen
 from scipy.special import log_ndtr
 
 from gridscan.constants import (
@@ -50,31 +50,74 @@ def two_decays_density(time, mean, sigma, first, second):
 
 
 @dataclass(frozen=True)
+class ArrivalTable:
+    """Fractions of prompt and delayed neutrinos per time interval, evenly spread within each.
+
+    edges_us: of the intervals; prompt: ν_μ; delayed: ν_e and ν̄_μ. Raises ValueError for edges
+    that do not increase and fractions that do not sum to one.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    edges_us: Annotated[tuple[float, ...], MinLen(2)]
+    prompt: tuple[Annotated[float, Ge(0)], ...]
+    delayed: tuple[Annotated[float, Ge(0)], ...]
+
+    def __post_init__(self):
+        if not (np.diff(self.edges_us) > 0).all():
+            raise ValueError("edges_us: must increase")
+        for key, fractions in (("prompt", self.prompt), ("delayed", self.delayed)):
+            if len(fractions) != len(self.edges_us) - 1 or abs(sum(fractions) - 1) > 1e-6:
+                raise ValueError(
+                    f"{key}: found {len(fractions)} fractions of sum {sum(fractions):.7g}; "
+                    f"allowed: {len(self.edges_us) - 1} of sum 1"
+                )
+
+    def arrival(self, fractions: tuple[float, ...]) -> Arrival:
+        widths = np.diff(self.edges_us)
+        densities = np.concatenate([[0.0], np.array(fractions) / sum(fractions) / widths, [0.0]])
+
+        def density(time):
+            return densities[np.searchsorted(self.edges_us, time, side="right")]
+
+        return Arrival(density, float(widths.min()), self.edges_us)
+
+
+@dataclass(frozen=True)
 class PionDecayAtRest:
     """Prompt ν_μ, delayed ν_e and ν̄_μ: `neutrinos_per_proton` of each.
 
-    The proton pulse is a Gaussian of the given mean and full width at half maximum.
+    Arrival times follow from a proton pulse, a Gaussian of the given mean and full width at half
+    maximum, or from the table `arrival` (arXiv:1804.09459 has one).
     """
 
     __pydantic_config__: ClassVar = STRICT
     neutrinos_per_proton: Annotated[float, Gt(0)]
-    pulse_mean_us: float
-    pulse_fwhm_us: Annotated[float, Gt(0)]
+    pulse_mean_us: float | None = None
+    pulse_fwhm_us: Annotated[float, Gt(0)] | None = None
+    arrival: ArrivalTable | None = None
     kind: Literal["pion-dar"] = "pion-dar"
 
     EXPOSURE: ClassVar[tuple[str, ...]] = ("baseline_m", "protons_on_target")
 
-    @property
-    def pulse_sigma_us(self) -> float:
-        return self.pulse_fwhm_us / np.sqrt(8 * np.log(2))
+    def __post_init__(self):
+        pulse = (self.pulse_mean_us, self.pulse_fwhm_us)
+        if any((value is None) != (self.arrival is not None) for value in pulse):
+            raise ValueError("give either pulse_mean_us and pulse_fwhm_us, or arrival")
 
     def fluence(self, baseline_m: float, protons_on_target: float) -> float:
         """Neutrinos of each species per cm² at the detector: r N_POT / (4πL²)."""
         area_cm2 = 4 * np.pi * (100 * baseline_m) ** 2
         return self.neutrinos_per_proton * protons_on_target / area_cm2
 
-    def species(self) -> tuple[Species, ...]:
-        pulse = (self.pulse_mean_us, self.pulse_sigma_us)
+    def _arrivals(self) -> tuple[Arrival, Arrival]:
+        """Of prompt and of delayed neutrinos."""
+        if self.arrival is not None:
+            table = self.arrival
+            return table.arrival(table.prompt), table.arrival(table.delayed)
+        assert self.pulse_mean_us is not None
+        assert self.pulse_fwhm_us is not None
+        sigma = self.pulse_fwhm_us / np.sqrt(8 * np.log(2))
+        pulse = (self.pulse_mean_us, sigma)
 
         def prompt(time):
             return decay_density(time, *pulse, CHARGED_PION_LIFETIME_US)
@@ -82,27 +125,30 @@ class PionDecayAtRest:
         def delayed(time):
             return two_decays_density(time, *pulse, CHARGED_PION_LIFETIME_US, MUON_LIFETIME_US)
 
-        late = Arrival(delayed, self.pulse_sigma_us)
+        return Arrival(prompt, sigma), Arrival(delayed, sigma)
+
+    def species(self) -> tuple[Species, ...]:
+        prompt, delayed = self._arrivals()
         return (
             Species(
                 "nu_mu",
                 "mu",
                 antineutrino=False,
                 lines=((NU_MU_LINE_MEV, 1.0),),
-                arrival=Arrival(prompt, self.pulse_sigma_us),
+                arrival=prompt,
             ),
             Species(
                 "nu_e",
                 "e",
                 antineutrino=False,
                 continuum=Continuum(0.0, ENDPOINT_MEV, nu_e_density),
-                arrival=late,
+                arrival=delayed,
             ),
             Species(
                 "nu_mu_bar",
                 "mu",
                 antineutrino=True,
                 continuum=Continuum(0.0, ENDPOINT_MEV, nu_mu_bar_density),
-                arrival=late,
+                arrival=delayed,
             ),
         )

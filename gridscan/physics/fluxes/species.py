@@ -19,10 +19,14 @@ class Continuum:
 
 @dataclass(frozen=True)
 class Arrival:
-    """Arrival times: `density(t)` per µs, normalised to 1; `scale_us` is its finest width."""
+    """Arrival times: `density(t)` per µs, normalised to 1; `scale_us` is its finest width.
+
+    jumps_us: where the density is not continuous.
+    """
 
     density: Callable
     scale_us: float
+    jumps_us: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,129 @@
+"""Efficiencies: the fraction of events that are counted, of an observable or of the time."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from annotated_types import Ge, Gt, Le, MinLen
+
+from gridscan.schema import STRICT
+
+Fraction = Annotated[float, Ge(0), Le(1)]
+
+
+def _increases(values) -> bool:
+    return bool((np.diff(values) > 0).all())
+
+
+@dataclass(frozen=True)
+class ConstantEfficiency:
+    """ε = value."""
+
+    __pydantic_config__: ClassVar = STRICT
+    value: Annotated[float, Gt(0), Le(1)] = 1.0
+    kind: Literal["constant"] = "constant"
+
+    def __call__(self, observed):
+        return np.full_like(observed, self.value)
+
+    def kinks(self) -> tuple[float, ...]:
+        return ()
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A factor that jumps: values[0] below at[0], values[1] from there to at[1], and so on."""
+
+    __pydantic_config__: ClassVar = STRICT
+    at: Annotated[tuple[float, ...], MinLen(1)]
+    values: Annotated[tuple[Fraction, ...], MinLen(2)]
+
+    def __post_init__(self):
+        if len(self.values) != len(self.at) + 1:
+            raise ValueError(
+                f"found {len(self.values)} values for {len(self.at)} steps; allowed: one more"
+            )
+        if not _increases(self.at):
+            raise ValueError("at: must increase")
+
+    def __call__(self, observed):
+        return np.array(self.values)[np.searchsorted(self.at, observed, side="right")]
+
+
+@dataclass(frozen=True)
+class LogisticEfficiency:
+    """ε(x) = a/(1 + e^{−b(x−c)}) + d, clipped to ε ≥ 0; x in the unit of the observable.
+
+    `steps` multiply it: a threshold, or several (H(x) of arXiv:1804.09459).
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    a: Annotated[float, Gt(0)]
+    b: Annotated[float, Gt(0)]
+    c: float
+    d: float = 0.0
+    steps: Steps | None = None
+    kind: Literal["logistic"] = "logistic"
+
+    def __call__(self, observed):
+        smooth = np.maximum(self.a / (1 + np.exp(-self.b * (observed - self.c))) + self.d, 0.0)
+        return smooth if self.steps is None else smooth * self.steps(observed)
+
+    def kinks(self) -> tuple[float, ...]:
+        """Where the clip sets in, ε = 0, and where it jumps."""
+        jumps = () if self.steps is None else self.steps.at
+        if not -self.a < self.d < 0:
+            return jumps
+        return (self.c - float(np.log(-self.a / self.d - 1)) / self.b, *jumps)
+
+
+@dataclass(frozen=True)
+class TableEfficiency:
+    """ε(x) by a table: linear between its points x, in the unit of the observable.
+
+    Above the last x, ε stays at the last value. Below the first x, it is 0, and the table has to
+    say so: it starts with the value 0, unless it starts at x ≤ 0, below which nothing is seen.
+    Raises ValueError for x that do not increase and for a start that leaves low x undefined.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    x: Annotated[tuple[float, ...], MinLen(2)]
+    values: Annotated[tuple[Fraction, ...], MinLen(2)]
+    kind: Literal["table"] = "table"
+
+    def __post_init__(self):
+        if len(self.x) != len(self.values):
+            raise ValueError(f"found {len(self.x)} x and {len(self.values)} values")
+        if not _increases(self.x):
+            raise ValueError("x: must increase")
+        if self.x[0] > 0 and self.values[0] > 0:
+            raise ValueError(
+                f"values: found {self.values[0]:g} at the first x ({self.x[0]:g}); "
+                "allowed: 0, or a first x of 0"
+            )
+
+    def __call__(self, observed):
+        return np.interp(observed, self.x, self.values, left=0.0)
+
+    def kinks(self) -> tuple[float, ...]:
+        return self.x
+
+
+@dataclass(frozen=True)
+class ExponentialTail:
+    """ε_t = 1 for t < start, e^{−rate (t − start)} after (times in µs)."""
+
+    __pydantic_config__: ClassVar = STRICT
+    start_us: float
+    rate_per_us: Annotated[float, Ge(0)]
+    kind: Literal["exponential-tail"] = "exponential-tail"
+
+    def __call__(self, time):
+        return np.exp(-self.rate_per_us * np.maximum(time - self.start_us, 0.0))
+
+    def kinks(self) -> tuple[float, ...]:
+        return (self.start_us,)
+
+
+Efficiency = ConstantEfficiency | LogisticEfficiency | TableEfficiency
+TimeEfficiency = ConstantEfficiency | ExponentialTail
