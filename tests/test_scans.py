@@ -127,6 +127,19 @@ def test_a_scale_multiplies_the_signal_and_a_list_is_reached_by_number(csi):
         csi.replaced({f"{CSI}.bins.pe.9": 1.0})
 
 
+def test_nuclei_are_quenched_and_electrons_have_no_nuclear_energy(csi):
+    response = csi.experiments[CSI].response.model_dump(mode="json")
+    bare = csi.replaced({f"{CSI}.scatters_on": ["electrons"], f"{CSI}.response.quenching": None})
+    with pytest.raises(CardError, match="observable 'pe' needs quenching for nuclei"):
+        bare.replaced({f"{CSI}.scatters_on": ["nuclei", "electrons"]})
+    nuclear = {"observable": "kevnr", "efficiency": response["efficiency"]}
+    bins = {"kevnr": [1.0, 2.0]} | {"time_us": csi.experiments[CSI].bins["time_us"]}
+    changes = {"response": nuclear, "bins": bins, "observed": "standard-model", "backgrounds": {},
+               "nuisances": {}, "scatters_on": ["electrons"]}  # fmt: skip
+    with pytest.raises(CardError, match="scatters_on: electrons have no nuclear recoil energy"):
+        csi.replaced({f"{CSI}.{key}": value for key, value in changes.items()})
+
+
 def test_an_axis_that_multiplies_scales_numbers_of_cards():
     factors = {"exposure": {"values": [0.5, 1.0, 4.0], "multiplies": [f"{CSI}.mass_kg"]}}
     masses = {"exposure": {"values": [7.3, 14.6, 58.4], "sets": [f"{CSI}.mass_kg"]}}

@@ -50,14 +50,12 @@ class ResponseCard(Card):
 
     @model_validator(mode="after")
     def _steps_match_the_observable(self):
-        needed = {
-            "quenching": self.observable != "kevnr",
-            "light_yield_pe_per_kevee": self.observable == "pe",
-        }
-        for key, need in needed.items():
-            if need != (getattr(self, key) is not None):
-                verb = "needs" if need else "takes no"
-                raise ValueError(f"observable {self.observable!r} {verb} {key}")
+        if self.observable == "kevnr" and self.quenching is not None:
+            raise ValueError("observable 'kevnr' takes no quenching")
+        counts_light = self.observable == "pe"
+        if counts_light != (self.light_yield_pe_per_kevee is not None):
+            verb = "needs" if counts_light else "takes no"
+            raise ValueError(f"observable {self.observable!r} {verb} light_yield_pe_per_kevee")
         if isinstance(self.resolution, PoissonResolution) and self.observable != "pe":
             raise ValueError(
                 f"resolution 'poisson' counts pe; found observable {self.observable!r}"
@@ -154,7 +152,11 @@ class Experiment(Described):
         self._flat("observed", self.observed)
         if isinstance(self.signal_scale, tuple):
             self._flat("signal_scale", self.signal_scale)
-        if "electrons" in self.scatters_on and self.response.observable == "kevnr":
+        observable = self.response.observable
+        quenched = "nuclei" in self.scatters_on and observable != "kevnr"
+        if quenched and self.response.quenching is None:
+            raise ValueError(f"response: observable {observable!r} needs quenching for nuclei")
+        if "electrons" in self.scatters_on and observable == "kevnr":
             raise ValueError(
                 "scatters_on: electrons have no nuclear recoil energy; "
                 "allowed: nuclei, or the observable kevee or pe"
