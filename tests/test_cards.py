@@ -8,6 +8,7 @@ import pytest
 from gridscan import cli
 from gridscan.cards.base import CardError
 from gridscan.cards.library import KINDS, Library, shipped_root
+from gridscan.physics.nuclides import target
 from gridscan.signals import Signal
 from tests.conftest import CSI
 
@@ -347,3 +348,60 @@ def test_the_hash_follows_the_inputs(library, tmp_path):
     heavier = Library([tmp_path]).study("scan").key
     (tmp_path / "mine.toml").write_text(EXPERIMENT)
     assert Library([tmp_path]).study("scan").key != heavier
+
+
+def _materials(folder: Path, **cards: str) -> Library:
+    (folder / "materials").mkdir(parents=True)
+    for name, text in cards.items():
+        (folder / "materials" / f"{name}.toml").write_text(f'title = "{name}"\n{text}\n')
+    return Library([folder])
+
+
+def test_a_mixture_has_its_parts_by_mass(library):
+    mixed = library.load("materials", "nucleus-cawo4-al2o3").nuclides
+    whole = target(mixed, 11.25e-3)
+    parts = [
+        target(library.load("materials", name).nuclides, mass_kg)
+        for name, mass_kg in (("calcium-tungstate", 6.84e-3), ("sapphire", 4.41e-3))
+    ]
+    for name in whole["nuclide"].values:
+        counts = [p["count"].sel(nuclide=name).item() for p in parts if name in p["nuclide"]]
+        assert whole["count"].sel(nuclide=name).item() == pytest.approx(sum(counts), rel=1e-12)
+    ratio = library.load("materials", "germanium-silicon-2-1").nuclides
+    mass = {s: sum(n.atoms * n.mass_u for n in ratio if n.symbol == s) for s in ("Ge", "Si")}
+    assert mass["Ge"] == pytest.approx(2 * mass["Si"])
+
+
+def test_spectators_count_in_the_mass_alone(library):
+    whole, sodium = (
+        target(library.load("materials", name).nuclides, 3388.0)
+        for name in ("sodium-iodide", "sodium-iodide-na-recoils")
+    )
+    assert list(sodium["nuclide"].values) == ["Na23"]
+    assert sodium["count"].item() == whole["count"].sel(nuclide="Na23").item()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "found none; allowed: one of nuclides, elements, mixture"),
+        ("element = {}", "unknown key 'element'; did you mean 'elements'?"),
+        ("elements = { Ge = 1 }\nmixture = { silicon = 1 }", "found elements and mixture; allowed"),
+        ("elements = { Xx = 1 }", "elements: unknown element 'Xx'; allowed: Al, "),
+        ("elements = { Ge = 0 }", "elements.Ge: found 0; allowed: greater than 0"),
+        ("elements = 3", "elements: found 3; allowed: a table"),
+        ("elements = { Ge = 1 }\nspectators = { Ge = 1 }", "nuclides: Ge70 is given twice"),
+        ("elements = {}\nspectators = { Ge = 1 }", "found spectators only; allowed: at least one"),
+        ("mixture = { silicon = 1 }\nspectators = { Ge = 1 }", "spectators: found beside mixture"),
+        ("mixture = { silicium = 1 }", "mixture: found 'silicium'; did you mean 'silicon'?"),
+        ("mixture = { silicon = -1 }", "mixture.silicon: found -1; allowed: greater than 0"),
+        ("mixture = { mine = 1 }", "mixture: found 'mine'; "),
+        ("mixture = { other = 1 }", "mixture: found 'mine'; "),
+    ],
+)
+def test_a_bad_material_is_refused_in_one_line(text, message, tmp_path):
+    library = _materials(tmp_path, mine=text, other="mixture = { mine = 1 }")
+    with pytest.raises(CardError) as refusal:
+        library.load("materials", "mine")
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)

@@ -112,7 +112,14 @@ def test_targets_count_nuclei():
 
 @pytest.mark.parametrize(
     ("material", "element", "weight"),
-    [("germanium", "Ge", 72.630), ("argon", "Ar", 39.95), ("csi", "Cs", 132.905)],
+    [
+        ("germanium", "Ge", 72.630),
+        ("argon", "Ar", 39.95),
+        ("csi", "Cs", 132.905),
+        ("silicon", "Si", 28.085),
+        ("xenon", "Xe", 131.293),
+        ("zinc", "Zn", 65.38),
+    ],
 )
 def test_natural_isotopes_average_to_the_atomic_weight(library, material, element, weight):
     nuclides = [n for n in library.load("materials", material).nuclides if n.symbol == element]

@@ -26,10 +26,12 @@ class Source(Described):
 
 
 class Material(Described):
-    """A target compound: its nuclides, each with the number of atoms per formula unit.
+    """A target: its nuclides, each with the number of atoms per formula unit.
 
-    A card may give `elements` instead (atoms of each, in natural composition): the library puts
-    in their isotopes from the shipped table.
+    A card may give `elements` instead, atoms of each in natural composition: the library puts in
+    their isotopes from the shipped table. Further elements are `spectators`: they count in the
+    mass, but neither their nuclei nor their electrons scatter. Or it gives a `mixture`: parts by
+    mass of other materials, by name.
     """
 
     nuclides: Annotated[tuple[Nuclide, ...], Field(min_length=1)]
@@ -43,6 +45,8 @@ class Material(Described):
                 raise ValueError(f"{nuclide} is no nuclide; allowed: A ≥ Z, mass_u near A")
             if names.count(nuclide.name) > 1:
                 raise ValueError(f"{nuclide.name} is given twice")
+        if not any(nuclide.scatters for nuclide in nuclides):
+            raise ValueError("found spectators only; allowed: at least one nuclide that scatters")
         return nuclides
 
 

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from gridscan.cards.base import Card, CardError, explain, parse_toml, suggest
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.cards.materials import composed
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Inputs, Study
 
@@ -37,6 +38,7 @@ SIGNATURES = {
     "source": "experiments",
     "flux": "sources",
     "elements": "materials",
+    "mixture": "materials",
     "nuclides": "materials",
     "structure": "models",
     "sin2_theta_w": "conventions",
@@ -89,13 +91,23 @@ class Library:
             f"unknown {kind.removesuffix('s')} {name!r}; {suggest(name, self.files[kind])}"
         )
 
-    def read(self, kind: str, where: str) -> Any:
-        """One validated card from its file. Raises CardError."""
+    def read(self, kind: str, where: str, parts_of: tuple[str, ...] = ()) -> Any:
+        """One validated card from its file. Raises CardError.
+
+        parts_of: the files of the mixtures that a material is read for.
+        """
         raw = _with_tables(parse_toml(_text(where), where), where)
         raw = self._extended(kind, raw, where)
-        if kind == "materials" and "nuclides" not in raw and isinstance(raw.get("elements"), dict):
-            raw["nuclides"] = self._isotopes(raw.pop("elements"), where)
+        if kind == "materials":
+            raw = composed(raw, where, lambda name: self._part(name, where, parts_of))
         return KINDS[kind].from_mapping(raw, where)
+
+    def _part(self, name: str, where: str, parts_of: tuple[str, ...]) -> Material:
+        """A material that a mixture contains; no mixture contains itself."""
+        others = {n: f for n, f in self.files["materials"].items() if f not in (*parts_of, where)}
+        if name not in others:
+            raise CardError(f"{where}: mixture: found {name!r}; {suggest(name, others)}")
+        return self.read("materials", others[name], (*parts_of, where))
 
     def scan(self, scan: str | Path | Scan) -> tuple[Scan, str]:
         """A scan by name, by path of a TOML file, or as it is; with where it came from."""
@@ -153,38 +165,6 @@ class Library:
         origin = others[base]
         below = _with_tables(parse_toml(_text(origin), origin), origin)
         return self._extended(kind, below, origin, (*seen, where)) | raw
-
-    @cached_property
-    def _isotope_table(self) -> list[dict[str, str]]:
-        with fsspec.open(f"{shipped_root()}/materials/nuclides.csv", "rt", encoding="utf8") as file:
-            return list(csv.DictReader(line for line in file if not line.startswith("#")))
-
-    def _isotopes(self, elements: dict[str, float], where: str) -> list[dict[str, Any]]:
-        """Isotopes of a compound in natural composition, abundances scaled to sum to one."""
-        nuclides = []
-        for symbol, atoms in elements.items():
-            rows = [row for row in self._isotope_table if row["symbol"] == symbol]
-            if not rows:
-                known = {row["symbol"] for row in self._isotope_table}
-                raise CardError(
-                    f"{where}: elements: unknown element {symbol!r}; {suggest(symbol, known)}"
-                )
-            if isinstance(atoms, bool) or not isinstance(atoms, int | float) or not atoms > 0:
-                raise CardError(
-                    f"{where}: elements.{symbol}: found {atoms!r}; allowed: greater than 0"
-                )
-            natural = sum(float(row["abundance"]) for row in rows)
-            nuclides += [
-                {
-                    "symbol": symbol,
-                    "Z": int(row["Z"]),
-                    "A": int(row["A"]),
-                    "mass_u": float(row["mass_u"]),
-                    "atoms": atoms * float(row["abundance"]) / natural,
-                }
-                for row in rows
-            ]
-        return nuclides
 
 
 def _toml_files(root: str) -> list[str]:

@@ -18,7 +18,7 @@ from gridscan.cards.scans import Scan
 from gridscan.physics.models.parameters import Parameter
 from gridscan.schema import ENGINE_REVISION
 
-REFERENCES = frozenset({"source", "material", "conventions", "elements"})
+REFERENCES = frozenset({"source", "material", "conventions", "elements", "mixture"})
 """Entries that point to other cards, already followed here."""
 
 

@@ -14,7 +14,10 @@ from gridscan.schema import STRICT
 
 @dataclass(frozen=True)
 class Nuclide:
-    """An isotope in a compound: `atoms` is its number per formula unit (abundance included)."""
+    """An isotope in a compound: `atoms` is its number per formula unit (abundance included).
+
+    One that does not scatter counts in the mass alone.
+    """
 
     __pydantic_config__: ClassVar = STRICT
     symbol: str
@@ -22,6 +25,7 @@ class Nuclide:
     A: Annotated[int, Gt(0)]
     mass_u: Annotated[float, Gt(0)]
     atoms: Annotated[float, Gt(0)]
+    scatters: bool = True
 
     @property
     def name(self) -> str:
@@ -29,7 +33,7 @@ class Nuclide:
 
 
 def target(nuclides: Sequence[Nuclide], mass_kg: float, masses: str = "measured") -> xr.Dataset:
-    """Targets in `mass_kg` of the compound, by label.
+    """Targets in `mass_kg` of the compound, by label: the nuclides that scatter.
 
     masses: "measured" takes atomic masses (kinematics without the electrons' mass), or
     "mass-number" takes M = A u everywhere, as several papers do.
@@ -47,10 +51,11 @@ def target(nuclides: Sequence[Nuclide], mass_kg: float, masses: str = "measured"
         nuclear_mass = mass_u * ATOMIC_MASS_UNIT_MEV - Z * ELECTRON_MASS_MEV
     formula_units = 1e3 * mass_kg * AVOGADRO_PER_MOL / float(atoms @ mass_u)
     columns = {"Z": Z, "N": A - Z, "A": A, "mass": nuclear_mass, "count": atoms * formula_units}
-    return xr.Dataset(
+    every = xr.Dataset(
         {name: ("nuclide", values) for name, values in columns.items()},
         coords={"nuclide": label},
     )
+    return every.isel(nuclide=np.flatnonzero([n.scatters for n in nuclides]))
 
 
 def electrons(target: xr.Dataset) -> xr.Dataset:
