@@ -84,27 +84,36 @@ def propagator(recoil, mass, mediator_mev):
 class Kernel:
     """dσ/dT = function(T, E, M, kinematics) × [1/(q² + m²)]^propagators on one kind of target.
 
-    Antineutrinos have a function of their own where left and right swap.
+    Normalised propagators are m²/(q² + m²), one at q² = 0. Antineutrinos have a function of their
+    own where left and right swap.
     """
 
     neutrino: Callable
     target: Literal["nucleus", "electron"]
     propagators: int = 0
     antineutrino: Callable | None = None
+    normalised: bool = False
 
     def function(self, antineutrino: bool) -> Callable:
         """What neutrinos, or antineutrinos, scatter with; propagators not included."""
         return self.antineutrino if antineutrino and self.antineutrino else self.neutrino
+
+    def exchange(self, recoil, mass, mediator_mev):
+        """[1/(q² + m²)]^propagators for a mediator of mass m, or its normalised twin."""
+        one = propagator(recoil, mass, mediator_mev)
+        return (mediator_mev**2 * one if self.normalised else one) ** self.propagators
 
 
 KERNELS = {
     "vector": Kernel(vector, "nucleus"),
     "vector-p1": Kernel(vector, "nucleus", propagators=1),
     "vector-p2": Kernel(vector, "nucleus", propagators=2),
+    "vector-n1": Kernel(vector, "nucleus", propagators=1, normalised=True),
+    "vector-n2": Kernel(vector, "nucleus", propagators=2, normalised=True),
     "scalar": Kernel(scalar, "nucleus"),
     "tensor": Kernel(tensor, "nucleus"),
     "LL": Kernel(electron_left, "electron", antineutrino=electron_right),
     "RR": Kernel(electron_right, "electron", antineutrino=electron_left),
     "LR": Kernel(electron_interference, "electron"),
 }
-"""Unit of each: cm²/MeV, times MeV⁻² for every propagator."""
+"""Unit of each: cm²/MeV, times MeV⁻² for every propagator that is not normalised."""

@@ -14,7 +14,7 @@ from math import prod
 import numpy as np
 import xarray as xr
 
-from gridscan.physics.cross_sections import KERNELS, propagator
+from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.fluxes.species import Species
 from gridscan.physics.form_factors import FormFactor, point_like
 from gridscan.physics.kinematics import max_recoil, min_energy, momentum_transfer
@@ -107,7 +107,7 @@ def _exchanged(
     mass: xr.DataArray,
     mediator: xr.DataArray,
 ) -> xr.DataArray:
-    """Events × counted × [1/(q² + m²)]^k, k of each kernel, summed over recoils.
+    """Events × counted × the exchange of each kernel, summed over recoils.
 
     A matrix product per kernel and nuclide: (mediator, recoil) × (recoil, species and bins).
     Probabilities below TINY are left out: with subnormal numbers, products are ten times slower.
@@ -115,14 +115,12 @@ def _exchanged(
     counted = xr.where(counted < TINY, 0.0, counted)
 
     def of(nuclide: str) -> xr.DataArray:
-        exchanged = propagator(recoil, mass.sel(nuclide=nuclide), mediator)
-
         def summed(kernel: str) -> xr.DataArray:
             in_bins = events.sel(kernel=kernel, nuclide=nuclide) * counted
-            powers = KERNELS[kernel].propagators
-            if powers == 0:
+            if KERNELS[kernel].propagators == 0:
                 return in_bins.sum("recoil", skipna=False).expand_dims(mediator_mev=mediator.size)
-            return xr.dot(exchanged**powers, in_bins, dim="recoil", optimize=True)
+            exchange = KERNELS[kernel].exchange(recoil, mass.sel(nuclide=nuclide), mediator)
+            return xr.dot(exchange, in_bins, dim="recoil", optimize=True)
 
         return xr.concat([summed(kernel) for kernel in events["kernel"].values], dim="kernel")
 
