@@ -123,8 +123,8 @@ class Signal:
     def coefficients(self, theta: Mapping) -> xr.DataArray:
         """Coefficients of the template at couplings `theta`: dims (*FOLDED, *theta dims)."""
         structure = STRUCTURES[self.inputs.model.structure]
-        charges = self.inputs.conventions.weak_charges
-        every = structure.coefficients(theta, self.target, charges)
+        weak, fixed = self.inputs.conventions.weak_couplings, self.inputs.model.fixed
+        every = structure.coefficients(fixed | dict(theta), self.target, weak)
         return every.sel(flavour=self.template["flavour"], kernel=self.template["kernel"])
 
     def counts(self, theta: Mapping) -> xr.DataArray:
@@ -134,10 +134,10 @@ class Signal:
 
 def _masses(inputs: Inputs, mediator: Any) -> tuple[float, ...]:
     """Masses for the template; none for a model without a light mediator."""
-    known = [p.default for p in inputs.parameters.values() if p.in_template]
-    if not known:
+    own = inputs.model.mediator_mev
+    if own is None:
         return ()
-    return tuple(np.atleast_1d(known[0] if mediator is None else mediator).astype(float).tolist())
+    return tuple(np.atleast_1d(own if mediator is None else mediator).astype(float).tolist())
 
 
 def _along(template: xr.DataArray, mediator: Any) -> xr.DataArray:
@@ -155,5 +155,5 @@ def mediator_of(theta: Mapping, inputs: Inputs) -> Any:
 
 
 def complete(theta: Mapping, inputs: Inputs) -> dict:
-    """Couplings with the default of every parameter that is not given."""
+    """Couplings with the default of every parameter that is not given, nor fixed by the model."""
     return {name: p.default for name, p in inputs.parameters.items()} | dict(theta)

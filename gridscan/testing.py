@@ -4,22 +4,32 @@ from gridscan.testing import check_flux
 def test_my_source(): check_flux(MySource(...).species())
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from types import ModuleType
 
 import numpy as np
 import xarray as xr
 
-from gridscan.physics.cross_sections import KERNELS, propagator
+from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.fluxes.species import Species
 from gridscan.physics.kinematics import max_recoil
-from gridscan.physics.models import sm
-from gridscan.physics.models.parameters import tree_level
+from gridscan.physics.models import electrons, sm
+from gridscan.physics.models.parameters import Nucleons, PerNucleon, weak_couplings
 from gridscan.physics.nuclides import Nuclide, target
+from gridscan.physics.nuclides import electrons as electrons_of
 from gridscan.physics.quadrature import panels, refine
 from gridscan.schema import FLAVOURS
 
-CHARGES = tree_level(0.23857)
+NUCLEONS = Nucleons(
+    2.16,
+    4.67,
+    scalar=PerNucleon(p_u=0.0208, p_d=0.0411, n_u=0.0189, n_d=0.0451),
+    tensor=PerNucleon(p_u=0.784, p_d=-0.204, n_u=-0.204, n_d=0.784),
+)
+"""arXiv:1506.04142 (scalar), arXiv:1808.07597 (tensor)."""
+
+COUPLINGS = weak_couplings(0.23857, gni_norm=2, nucleons=NUCLEONS)
 
 
 def example_target() -> xr.Dataset:
@@ -69,47 +79,71 @@ def check_flux(species: Sequence[Species]) -> None:
 
 
 def cross_section(
-    coefficients: xr.DataArray, target: xr.Dataset, recoil, energy: float, mediator_mev: float
+    coefficients: xr.DataArray,
+    target: xr.Dataset,
+    recoil,
+    energy: float,
+    mediator_mev: float,
+    kind: str = "nucleus",
+    antineutrino: bool = False,
 ) -> xr.DataArray:
-    """dσ/dT of a neutrino on nuclei, cm²/MeV, without form factor: Σ_k c_k × kernel k."""
+    """dσ/dT on one kind of target, cm²/MeV, without form factor: Σ_k c_k × kernel k."""
     mass = target["mass"]
     return sum(
         coefficients.sel(kernel=name, drop=True)
-        * kernel.function(antineutrino=False)(recoil, energy, mass)
-        * propagator(recoil, mass, mediator_mev) ** kernel.propagators
+        * kernel.function(antineutrino)(recoil, energy, mass)
+        * kernel.exchange(recoil, mass, mediator_mev)
         for name, kernel in KERNELS.items()
-        if name in coefficients["kernel"] and kernel.target == "nucleus"
+        if name in coefficients["kernel"] and kernel.target == kind
     )
 
 
 def check_model(structure: ModuleType) -> None:
-    """Standard model at the defaults; labelled and broadcasting; cross sections never negative."""
+    """Standard model at the defaults, or without exchange for models that never are; labelled and
+    broadcasting, alike for all nuclides on electrons; cross sections finite, never negative.
+    """
     nuclides = example_target()
-    default = {name: p.default for name, p in structure.PARAMETERS.items()}
-    standard = structure.coefficients(default, nuclides, CHARGES)
-    expected = sm.coefficients({}, nuclides, CHARGES)
+    known = structure.PARAMETERS
+    default = {name: p.default for name, p in known.items()}
+    standard = structure.coefficients(default, nuclides, COUPLINGS)
+    expected = sm.coefficients({}, nuclides, COUPLINGS)
     assert list(standard["kernel"].values) == list(structure.KERNELS)
-    assert set(structure.KERNELS) <= set(KERNELS)
+    assert set(sm.KERNELS) <= set(structure.KERNELS) <= set(KERNELS)
+    assert standard.dims == expected.dims == ("kernel", "flavour", "nuclide")
     assert list(standard["flavour"].values) == list(FLAVOURS)
-    heavy = standard.sel(kernel=expected["kernel"]).transpose(*expected.dims)
-    xr.testing.assert_allclose(heavy, expected)
-    new = [k for k in structure.KERNELS if k not in sm.KERNELS and KERNELS[k].target == "nucleus"]
-    assert np.all(standard.sel(kernel=new) == 0), "new kernels at the standard model"
-    recoil = xr.DataArray(np.linspace(0, 0.98, 50), dims="recoil") * max_recoil(
-        30.0, float(nuclides["mass"].max())
-    )
-    for name, parameter in structure.PARAMETERS.items():
+    xr.testing.assert_allclose(standard.sel(kernel=expected["kernel"]), expected)
+    if all(parameter.standard for parameter in known.values()):
+        new = [kernel for kernel in structure.KERNELS if kernel not in sm.KERNELS]
+        assert np.all(standard.sel(kernel=new) == 0), "new kernels at the standard model"
+    for name, parameter in known.items():
         assert parameter.symbol, f"{name} has no symbol"
         assert parameter.long_name, f"{name} has no meaning"
-        if parameter.in_template:
-            continue
-        values = xr.DataArray([-1.0, 0.3, 2.0], dims="point")
-        together = structure.coefficients(default | {name: values}, nuclides, CHARGES)
-        for i, value in enumerate(values.values):
-            alone = structure.coefficients(default | {name: value}, nuclides, CHARGES)
-            xr.testing.assert_allclose(together.isel(point=i), alone)
-            for mediator_mev in (1.0, 30.0, 1e3):
-                assert np.all(cross_section(alone, nuclides, recoil, 30.0, mediator_mev) >= 0)
+        parameter.check(parameter.default)
+        if not parameter.in_template:
+            _check_parameter(structure, default, name)
+
+
+def _check_parameter(structure: ModuleType, default: Mapping[str, float], name: str) -> None:
+    """Many values at once are each alone; cross sections are physical for neutrinos and anti-."""
+    nuclides, known = example_target(), structure.PARAMETERS[name]
+    start = known.minimum if np.isfinite(known.minimum) else -1.0
+    stop = min(known.maximum, 1e3 * abs(start))
+    values = xr.DataArray([start, 0.7 * start + 0.3 * stop, stop], dims="point")
+    others = {"m_zprime_gev": 200.0} if "m_zprime_gev" in default else {}
+    theta = {**default, **others}
+    together = structure.coefficients(theta | {name: values}, nuclides, COUPLINGS)
+    recoils = xr.DataArray(np.linspace(0, 0.98, 50), dims="recoil")
+    for i, value in enumerate(values.values.tolist()):
+        alone = structure.coefficients(theta | {name: value}, nuclides, COUPLINGS)
+        assert np.isfinite(alone).all()
+        xr.testing.assert_allclose(together.isel(point=i), alone)
+        on_electrons = alone.sel(kernel=list(electrons.KERNELS))
+        assert (on_electrons == on_electrons.isel(nuclide=0)).all()
+        for kind, cells in (("nucleus", nuclides), ("electron", electrons_of(nuclides))):
+            recoil = recoils * max_recoil(30.0, float(cells["mass"].max()))
+            for mediator_mev, anti in product((1.0, 30.0, 1e3), (False, True)):
+                found = cross_section(alone, cells, recoil, 30.0, mediator_mev, kind, anti)
+                assert np.all(found >= 0)
 
 
 def check_statistic(deviance: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:

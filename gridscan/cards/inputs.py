@@ -2,13 +2,24 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from gridscan.cards.base import Card
+from gridscan.cards.base import Card, suggest
 from gridscan.physics.fluxes import Flux
 from gridscan.physics.form_factors import FormFactor
 from gridscan.physics.models import STRUCTURES
-from gridscan.physics.models.parameters import EpsNorm, Parameter, WeakCharges, tree_level
+from gridscan.physics.models.parameters import (
+    ELECTRONS_AT_TREE_LEVEL,
+    QUARKS_AT_TREE_LEVEL,
+    ElectronCorrections,
+    EpsNorm,
+    GniNorm,
+    Nucleons,
+    Parameter,
+    QuarkCorrections,
+    WeakCouplings,
+    weak_couplings,
+)
 from gridscan.physics.nuclides import Nuclide
 
 
@@ -51,9 +62,10 @@ class Material(Described):
 
 
 class Model(Described):
-    """A model: a structure of couplings."""
+    """A model: a structure of couplings, of which a card may fix some."""
 
     structure: str
+    fixed: dict[str, float] = {}
 
     @field_validator("structure")
     @classmethod
@@ -62,20 +74,69 @@ class Model(Described):
             raise ValueError(f"found {structure!r}; allowed: {', '.join(STRUCTURES)}")
         return structure
 
+    @model_validator(mode="after")
+    def _fixes_what_it_has(self):
+        every = STRUCTURES[self.structure].PARAMETERS
+        for name, value in self.fixed.items():
+            if name not in every:
+                raise ValueError(f"fixed: unknown parameter {name!r}; {suggest(name, every)}")
+            try:
+                every[name].check(value)
+            except ValueError as error:
+                raise ValueError(f"fixed.{name}: {error}") from None
+        return self
+
     @property
     def parameters(self) -> dict[str, Parameter]:
-        return dict(STRUCTURES[self.structure].PARAMETERS)
+        """Parameters of the structure that the card leaves free."""
+        every = STRUCTURES[self.structure].PARAMETERS
+        return {name: p for name, p in every.items() if name not in self.fixed}
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Optional entries of conventions that the structure cannot do without."""
+        return getattr(STRUCTURES[self.structure], "NEEDS", ())
+
+    @property
+    def mediator_mev(self) -> float | None:
+        """Mass of the light mediator, if there is one: fixed, or where nothing else is said."""
+        for name, parameter in STRUCTURES[self.structure].PARAMETERS.items():
+            if parameter.in_template:
+                return self.fixed.get(name, parameter.default)
+        return None
+
+
+STANDARD_MODEL = Model(title="Standard model", structure="sm")
 
 
 class Conventions(Described):
-    """Choices that differ between papers: one card per paper."""
+    """Choices that differ between papers: one card per paper.
+
+    radiative, radiative_electron: corrections of the neutral current, default: tree level.
+    eps_norm: n in ε = g_ν g_q/(n G_F m²) of a light vector. gni_norm: n of scalar and tensor
+    couplings. lr_rotates_charged_current: whether left–right symmetry mixes the charged current
+    of ν_e and e into the neutral one. nucleons: matrix elements for scalar and tensor couplings.
+    """
 
     sin2_theta_w: Annotated[float, Field(gt=0, lt=1)]
     form_factor: Annotated[FormFactor, Field(discriminator="kind")]
     kinematics: Literal["leading", "full"] = "leading"
-    eps_norm: EpsNorm = "sqrt2"
     nuclear_masses: Literal["measured", "mass-number"] = "measured"
+    radiative: QuarkCorrections = QUARKS_AT_TREE_LEVEL
+    radiative_electron: ElectronCorrections = ELECTRONS_AT_TREE_LEVEL
+    eps_norm: EpsNorm = "sqrt2"
+    gni_norm: GniNorm = 1
+    lr_rotates_charged_current: bool = True
+    nucleons: Nucleons | None = None
 
     @property
-    def weak_charges(self) -> WeakCharges:
-        return tree_level(self.sin2_theta_w, self.eps_norm)
+    def weak_couplings(self) -> WeakCouplings:
+        return weak_couplings(
+            self.sin2_theta_w,
+            self.radiative,
+            self.radiative_electron,
+            eps_norm=self.eps_norm,
+            gni_norm=self.gni_norm,
+            lr_rotates_charged_current=self.lr_rotates_charged_current,
+            nucleons=self.nucleons,
+        )

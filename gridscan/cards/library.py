@@ -33,7 +33,6 @@ KINDS: dict[str, type[Card]] = {
 }
 
 SIGNATURES = {
-    "extends": "experiments",
     "axes": "scans",
     "source": "experiments",
     "flux": "sources",
@@ -42,8 +41,9 @@ SIGNATURES = {
     "nuclides": "materials",
     "structure": "models",
     "sin2_theta_w": "conventions",
+    "extends": "experiments",
 }
-"""A key that only one kind of card has."""
+"""A key that only one kind of card has. With none of them, what extends a card is an experiment."""
 
 
 def shipped_root() -> str:

@@ -105,7 +105,7 @@ def csi_rate(species: str, **couplings: float) -> float:
         card.response.physics(),
         card.edges,
     )
-    every = nsi.coefficients(complete(couplings, inputs), nuclides, conventions.weak_charges)
+    every = nsi.coefficients(complete(couplings, inputs), nuclides, conventions.weak_couplings)
     return float(xr.dot(every.sel(flavour=template["flavour"]), template, dim=template.dims))
 
 
