@@ -108,8 +108,10 @@ def _labelled(name: str, value: Any, known: Parameter) -> Any:
     array = np.asarray(value)
     if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
         raise CardError(f"{name}: found {value!r}; allowed: finite numbers")
-    if array.size and float(array.min()) < known.minimum:
-        raise CardError(f"{name}: found {array.min():g}; allowed: from {known.minimum:g}")
+    try:
+        known.check(array if array.size else known.default)
+    except ValueError as error:
+        raise CardError(f"{name}: {error}") from None
     if isinstance(value, xr.DataArray) or array.ndim == 0:
         return value
     if array.ndim > 1:

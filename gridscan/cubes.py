@@ -76,17 +76,21 @@ class Cube:
     def standard_model(self, *, without: str = "") -> dict[str, float] | None:
         """The standard-model point on the axes (but for one); None where the scan has none.
 
-        That is: outside the scanned range, with an axis that sets no coupling, or with couplings
-        fixed to anything else.
+        That is: outside the scanned range, with an axis that sets no coupling, with couplings
+        fixed to anything else, or for a model that does not contain the standard model.
         """
         study = json.loads(self._dataset.attrs.get("study", "null"))
         if study is None:
             return None
         from gridscan.physics.models import STRUCTURES
 
-        parameters = STRUCTURES[study["inputs"]["model"]["structure"]].PARAMETERS
-        for name, value in study["scan"]["fixed"].items():
-            if name in parameters and value != parameters[name].default:
+        model = study["inputs"]["model"]
+        parameters = STRUCTURES[model["structure"]].PARAMETERS
+        if not all(parameter.standard for parameter in parameters.values()):
+            return None
+        for name, value in (model.get("fixed", {}) | study["scan"]["fixed"]).items():
+            known = parameters.get(name)
+            if known and not known.in_template and value != known.default:
                 return None
         point: dict[str, float] = {}
         for name, axis in study["scan"]["axes"].items():

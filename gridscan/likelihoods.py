@@ -9,11 +9,11 @@ import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment
-from gridscan.cards.inputs import Conventions
+from gridscan.cards.inputs import STANDARD_MODEL, Conventions
 from gridscan.cards.study import Inputs
 from gridscan.expansions import Expansion
 from gridscan.nuisances import Nuisances, joint_nuisances, label
-from gridscan.signals import Signal, complete
+from gridscan.signals import Signal
 from gridscan.statistics import gaussian, poisson
 from gridscan.statistics import shapes as bending
 from gridscan.statistics.shapes import ShapeNuisances, quadratic
@@ -187,9 +187,9 @@ def _unfold(columns: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> np.ndarray:
-    """The standard model's signal: every coupling at its default, under the true conventions."""
-    true = inputs.model_copy(update={"conventions": truth or inputs.conventions})
-    return Signal.of(true, experiment).counts(complete({}, true)).values.ravel()
+    """The standard model's signal, whatever the model, under the true conventions."""
+    true = {"model": STANDARD_MODEL, "conventions": truth or inputs.conventions}
+    return Signal.of(inputs.model_copy(update=true), experiment).counts({}).values.ravel()
 
 
 def _bends(inputs: Inputs, nuisances: Nuisances, mediator: Any) -> Iterator[Bend]:

@@ -46,6 +46,12 @@ class Inputs(Card):
 
     @model_validator(mode="after")
     def _references_resolve(self):
+        for key in self.model.needs:
+            if getattr(self.conventions, key) is None:
+                raise ValueError(
+                    f"conventions.{key}: missing; the model's structure "
+                    f"{self.model.structure!r} needs it"
+                )
         for name, card in self.experiments.items():
             for key, cards in (("source", self.sources), ("material", self.materials)):
                 if getattr(card, key) not in cards:
@@ -80,6 +86,8 @@ class Inputs(Card):
 
     def unknown(self, name: str) -> CardError:
         """The error for a name that is neither a parameter nor a path."""
+        if name in self.model.fixed:
+            return CardError(f"{name} is fixed by the model, at {self.model.fixed[name]:g}")
         paths = [f"{card}.…" for card in self._cards()]
         return CardError(f"unknown parameter {name!r}; {suggest(name, [*self.parameters, *paths])}")
 
@@ -219,8 +227,10 @@ class Study(Card):
             return
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{where}: found {value!r}; allowed: a number")
-        if value < parameter.minimum:
-            raise ValueError(f"{where}: found {value:g}; allowed: from {parameter.minimum:g}")
+        try:
+            parameter.check(value)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
 
     def _check_axis(self, where: str, name: str, targets: tuple[str, ...]) -> None:
         """All that an axis sets, together, at both of its ends."""
