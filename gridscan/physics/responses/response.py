@@ -78,14 +78,31 @@ class Response:
                 return mean - level
             return mean - level - widths * self.resolution.width(mean, self.energy_kevee(recoil))
 
-        around = [0.0] if self.resolution is None else NEAR_AN_EDGE
-        places = [(x, n) for x in refine(edges, self.efficiency.kinks()) for n in around]
-        places += [(x, 0.0) for x in self.acceptance.kinks()]
-        return [
-            root
-            for level, widths in places
-            for root in _roots(lambda t, x=level, n=widths: beyond(t, x, n), grid)
-        ]
+        def crossings(levels, around=(0.0,)):
+            return [
+                root
+                for level in levels
+                for widths in around
+                for root in _roots(lambda t, x=level, n=widths: beyond(t, x, n), grid)
+            ]
+
+        levels, accepted = refine(edges, self.efficiency.kinks()), self.acceptance.kinks()
+        if self.resolution is None:
+            return crossings([*levels, *accepted])
+        return [*self._a_width_apart(crossings(levels, NEAR_AN_EDGE)), *crossings(accepted)]
+
+    def _a_width_apart(self, recoils: list[float]) -> list[float]:
+        """Of recoils where nothing is sharp, enough to resolve the resolution."""
+        if self.resolution is None or not recoils:
+            return recoils
+        recoil = np.sort(recoils)
+        mean = self.mean(recoil)
+        width = self.resolution.width(mean, self.energy_kevee(recoil))
+        kept = [0]
+        for i in range(1, len(recoil)):
+            if abs(mean[i] - mean[kept[-1]]) >= width[i]:
+                kept.append(i)
+        return recoil[kept].tolist()
 
     def energy_matrix(self, recoil: xr.DataArray, edges: np.ndarray) -> xr.DataArray:
         """Probability to count a recoil in each bin: dims (recoil, observable)."""
