@@ -43,18 +43,16 @@ class Cube:
 
     def delta(self) -> xr.DataArray:
         """χ² above its minimum over the whole cube: dims as chi2."""
-        delta = self.chi2 - self.chi2.min()
-        return delta.rename("delta_chi2").assign_attrs(
-            long_name="chi-square above its minimum", units="1", symbol=r"\Delta\chi^2"
-        )
+        return _above_minimum(self.chi2)
 
     def profile(self, *names: str) -> xr.DataArray:
-        """Δχ² over the named axes, minimised over all others: dims `names`."""
+        """Δχ² over the named axes, minimised over all others: dims `names`.
+
+        The least of the lowest is the lowest of all: one pass over the cube, and no copy of it.
+        """
         kept = [self._axis(name) for name in names]
-        delta = self.delta()
-        attrs = delta.attrs
         rest = [d for d in self.axes if d not in kept]
-        return delta.min(rest).transpose(*kept).assign_attrs(attrs)
+        return _above_minimum(self.chi2.min(rest).transpose(*kept))
 
     def at(self, **values: float) -> xr.Dataset:
         """The cube at the grid points nearest to values of some axes.
@@ -322,6 +320,13 @@ class Cube:
 def _targets(axis: dict[str, Any], name: str) -> list[str]:
     """What an axis of a scan card sets or multiplies."""
     return [*axis["sets"], *axis.get("multiplies", [])] or [name]
+
+
+def _above_minimum(chi2: xr.DataArray) -> xr.DataArray:
+    delta = chi2 - chi2.min()
+    return delta.rename("delta_chi2").assign_attrs(
+        long_name="chi-square above its minimum", units="1", symbol=r"\Delta\chi^2"
+    )
 
 
 def _check_independent(studies: list[dict[str, Any]]) -> None:

@@ -39,6 +39,51 @@ def test_a_profile_is_the_minimum_over_the_others():
     assert cube.gridscan.profile("y", "x").dims == ("y", "x")
 
 
+def test_the_profile_is_the_minimum_of_delta_to_the_last_bit():
+    numbers = np.random.default_rng(0).uniform(60, 1e4, (12, 10, 8))
+    numbers[3, 4, 5] = np.inf
+    cube = xr.Dataset({"chi2": (("x", "y", "z"), numbers)}, {"x": np.arange(12.0)})
+    for whole in (cube, cube.chunk(x=5, y=4)):
+        for kept in (("x",), ("z", "x"), ("x", "y", "z"), ()):
+            profile = whole.gridscan.profile(*kept)
+            delta = cube.gridscan.delta()
+            slow = delta.min([d for d in delta.dims if d not in kept]).transpose(*kept)
+            xr.testing.assert_identical(profile.compute().drop_attrs(), slow.drop_attrs())
+            assert profile.attrs == delta.attrs
+
+
+def test_a_profile_reads_every_chunk_once(small, tmp_path, monkeypatch):
+    from zarr.storage import LocalStore
+
+    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 1)
+    path = scans.run(small, tmp_path)
+    read, get = [], LocalStore.get
+
+    def counting(self, key, *args, **kwargs):
+        read.append(key)
+        return get(self, key, *args, **kwargs)
+
+    monkeypatch.setattr(LocalStore, "get", counting)
+    for cube in (storage.read(path), storage.read(path).chunk(eps_ee_u=6, eps_ee_d=6)):
+        read.clear()
+        cube.gridscan.intervals("eps_ee_u")
+        chunks = [key for key in read if key.startswith("chi2/c/")]
+        assert len(chunks) == len(set(chunks)) == 16
+
+
+def test_a_profile_of_a_lazy_scan_computes_every_block_once(small, monkeypatch):
+    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 1)
+    computed, whole = [], scans.evaluate
+
+    def counting(study, axes):
+        computed.append(tuple(values[0] for values in axes.values()))
+        return whole(study, axes)
+
+    monkeypatch.setattr(scans, "evaluate", counting)
+    scans.lazy(small).gridscan.intervals("eps_ee_u")
+    assert len(computed) == len(set(computed)) == 16
+
+
 def test_intervals_of_a_parabola_are_exact():
     found = paraboloid().gridscan.intervals("x", cl=0.9)
     half = 0.1 * np.sqrt(threshold(0.9, 1))
