@@ -7,13 +7,13 @@ an axis sets something else (a heavy mass, a mixing angle), the terms are the mo
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import combinations_with_replacement
 
 import numpy as np
 import xarray as xr
 
-from gridscan.signals import FOLDED, Signal
+from gridscan.signals import FOLDED, Charges, Signal
 
 
 @dataclass(frozen=True)
@@ -66,32 +66,49 @@ class Expansion:
 def polynomial(signal: Signal, theta: Mapping, axes: Mapping[str, np.ndarray]) -> np.ndarray:
     """Counts as polynomials of degree two in the values of the axes: (masses, monomials, bins).
 
-    Their rows belong to the columns of `monomials`. The coefficients are exact: they follow
-    from the model's own at (axes + 1)(axes + 2)/2 points or so.
+    Their rows belong to the columns of `monomials`. What the model has to say about it is asked
+    once: exposures, backgrounds and nuisances move without it.
     """
-    names = list(axes)
-    pairs = list(combinations_with_replacement(range(len(names)), 2))
-    unit = np.eye(len(names))
-    both = [unit[i] + unit[j] for i, j in pairs if i != j]
-    samples = np.vstack([np.zeros(len(names)), unit, -unit, *both])
-    values = samples * [_scale(axes[name]) for name in names]
-    placed = _placed(signal, theta, dict(zip(names, values.T, strict=True)))
-    found = signal.counts(placed)
-    if "sample" not in found.dims:
-        # no axis sets a coupling
-        found = found.expand_dims(sample=len(samples))
-    found = found.transpose("sample", ..., *signal.bins)
-    masses = found.sizes[signal.mass_dim] if signal.mass_dim else 1
-    counts = found.values.reshape(len(samples), masses, -1)
+    units = tuple((name, _scale(values)) for name, values in axes.items())
+    couplings = tuple(
+        (name, str(value.dims[0]) if isinstance(value, xr.DataArray) else float(value))
+        for name, value in theta.items()
+        if not signal.inputs.parameters[name].in_template
+    )
+    return _of_model(signal.charges, couplings, units) @ folded(signal)
 
-    zero, plus, minus, mixed = np.split(counts, np.cumsum([1, len(names), len(names)]))
+
+@lru_cache(maxsize=64)
+def _of_model(
+    charges: Charges,
+    couplings: tuple[tuple[str, float | str], ...],
+    units: tuple[tuple[str, float], ...],
+) -> np.ndarray:
+    """Coefficients of a template as polynomials in the axes: (monomials, columns of `folded`).
+
+    couplings: values by name, or the axis that sets them; units: the scale of each axis. Exact:
+    they follow from the model's own at (axes + 1)(axes + 2)/2 points or so.
+    """
+    pairs = list(combinations_with_replacement(range(len(units)), 2))
+    unit = np.eye(len(units))
+    both = [unit[i] + unit[j] for i, j in pairs if i != j]
+    samples = np.vstack([np.zeros(len(units)), unit, -unit, *both])
+    values = dict(zip(dict(units), (samples * [scale for _, scale in units]).T, strict=True))
+    placed = {
+        name: xr.DataArray(values[value], dims="sample") if isinstance(value, str) else value
+        for name, value in couplings
+    }
+    found = _columns(charges.coefficients(placed), len(samples))
+
+    zero, plus, minus, mixed = np.split(found, np.cumsum([1, len(units), len(units)]))
     linear, square = (plus - minus) / 2, (plus + minus) / 2 - zero
     cross = iter(mixed)
     products = [
         square[i] if i == j else next(cross) - plus[i] - plus[j] + zero[0] for i, j in pairs
     ]
-    rows = np.concatenate([zero, linear, np.reshape(products, (-1, *zero.shape[1:]))])
-    return rows.swapaxes(0, 1)
+    rows = np.concatenate([zero, linear, np.reshape(products, (-1, found.shape[1]))])
+    rows.flags.writeable = False
+    return rows
 
 
 def monomials(axes: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -118,11 +135,22 @@ def design(signal: Signal, theta: Mapping, axes: Mapping[str, np.ndarray]) -> np
     """
     values = np.meshgrid(*axes.values(), indexing="ij")
     flat = {name: v.ravel() for name, v in zip(axes, values, strict=True)}
-    found = signal.coefficients(_placed(signal, theta, flat))
-    if "sample" not in found.dims:
-        found = found.expand_dims(sample=math.prod(len(v) for v in axes.values()))
-    columns = found.transpose("sample", *FOLDED).values
-    return columns.reshape(len(columns), -1)
+    placed = {
+        name: xr.DataArray(flat[str(value.dims[0])], dims="sample")
+        if isinstance(value, xr.DataArray)
+        else value
+        for name, value in theta.items()
+        if not signal.inputs.parameters[name].in_template
+    }
+    return _columns(signal.coefficients(placed), math.prod(len(v) for v in axes.values()))
+
+
+def _columns(coefficients: xr.DataArray, samples: int) -> np.ndarray:
+    """Coefficients at samples of the couplings: (samples, columns of `folded`)."""
+    if "sample" not in coefficients.dims:
+        # no axis sets a coupling
+        coefficients = coefficients.expand_dims(sample=samples)
+    return coefficients.transpose("sample", *FOLDED).values.reshape(samples, -1)
 
 
 def folded(signal: Signal) -> np.ndarray:
@@ -132,14 +160,3 @@ def folded(signal: Signal) -> np.ndarray:
     shape = template.shape[len(lead) : len(lead) + len(FOLDED)]
     masses = template.shape[0] if lead else 1
     return template.values.reshape(masses, math.prod(shape), -1)
-
-
-def _placed(signal: Signal, theta: Mapping, samples: Mapping[str, np.ndarray]) -> dict:
-    """Couplings with every labelled one replaced by its values at samples of the axes."""
-    return {
-        name: xr.DataArray(samples[str(value.dims[0])], dims="sample")
-        if isinstance(value, xr.DataArray)
-        else value
-        for name, value in theta.items()
-        if not signal.inputs.parameters[name].in_template
-    }

@@ -90,6 +90,8 @@ class Likelihood:
         templates = np.sum(parts, axis=0)
         shapes = self._shapes(expansion, templates) if self.bends else None
         scan = self._scan(templates[0], compiled)
+        # all masses at once where points are few and calls would take most of the time
+        each = [templates] if scan is poisson.scan else templates
         found = [
             scan(
                 rows,
@@ -99,7 +101,7 @@ class Likelihood:
                 self.first_bins,
                 self.variance,
             )
-            for m, template in enumerate(templates)
+            for m, template in enumerate(each)
         ]
         deviance, pulls = (np.concatenate(parts) for parts in zip(*found, strict=True))
         counts = np.concatenate(rows @ np.add.reduceat(templates, self.first_bins, axis=2))

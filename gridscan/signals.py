@@ -1,7 +1,7 @@
 """Expected signals: templates of an experiment contracted with the coefficients of a model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.fluxes import Flux
 from gridscan.physics.form_factors import FormFactor
 from gridscan.physics.models import STRUCTURES
+from gridscan.physics.models.parameters import WeakCouplings
 from gridscan.physics.nuclides import Nuclide, target
 from gridscan.physics.responses import Response
 from gridscan.physics.templates import templates
@@ -54,6 +55,27 @@ def _unit_template(
 
     inputs = (flux, nuclides, nuclear_masses, form_factor, kinematics, response, bins, kernels)
     return cache.kept("gridscan", (*inputs, mediator_mev), integrated), unit
+
+
+@dataclass(frozen=True)
+class Charges:
+    """A model on a target: couplings in, coefficients of a template out. Equal by content."""
+
+    structure: str
+    weak: WeakCouplings
+    fixed: tuple[tuple[str, float], ...]
+    cells: tuple[tuple[str, tuple], ...]
+    """Nuclides of the target: every column by name."""
+    flavours: tuple[str, ...]
+    kernels: tuple[str, ...]
+    target: xr.Dataset = field(compare=False, repr=False)
+
+    def coefficients(self, theta: Mapping) -> xr.DataArray:
+        """Coefficients at couplings `theta`: dims (*FOLDED, *theta dims)."""
+        every = STRUCTURES[self.structure].coefficients(
+            dict(self.fixed) | dict(theta), self.target, self.weak
+        )
+        return every.sel(flavour=list(self.flavours), kernel=list(self.kernels))
 
 
 @dataclass(frozen=True)
@@ -120,12 +142,23 @@ class Signal:
         """Binned dimensions, the observable first."""
         return [str(d) for d in self.template.dims if d not in (*FOLDED, self.mass_dim)]
 
+    @property
+    def charges(self) -> Charges:
+        """The model on this target."""
+        columns = {str(name): self.target[name].values for name in self.target.variables}
+        return Charges(
+            self.inputs.model.structure,
+            self.inputs.conventions.weak_couplings,
+            tuple(self.inputs.model.fixed.items()),
+            tuple((name, tuple(column.tolist())) for name, column in columns.items()),
+            tuple(self.template["flavour"].values.tolist()),
+            tuple(self.template["kernel"].values.tolist()),
+            self.target,
+        )
+
     def coefficients(self, theta: Mapping) -> xr.DataArray:
         """Coefficients of the template at couplings `theta`: dims (*FOLDED, *theta dims)."""
-        structure = STRUCTURES[self.inputs.model.structure]
-        weak, fixed = self.inputs.conventions.weak_couplings, self.inputs.model.fixed
-        every = structure.coefficients(fixed | dict(theta), self.target, weak)
-        return every.sel(flavour=self.template["flavour"], kernel=self.template["kernel"])
+        return self.charges.coefficients(theta)
 
     def counts(self, theta: Mapping) -> xr.DataArray:
         """Expected signal: dims (*theta dims, *bins)."""

@@ -10,6 +10,8 @@ linear step (a few where the way is cut short). No step takes a bin
 more than most of its way to zero: μ stays positive.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.special import xlogy
 
@@ -78,19 +80,28 @@ def scan(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Profile many points whose signals are rows @ template, batch by batch.
 
-    rows: (points, terms); template: (terms, bins); first_bins: first bin of each experiment;
+    rows: (points, terms); template: (terms, bins), or (masses, terms, bins) for the points at
+    each of several masses, one mass after the other; first_bins: first bin of each experiment;
     variance: (bins,), finite for bins that are Gaussian, infinite for Poisson ones.
     Returns the deviance by experiment (points, experiments) and pulls (points, K).
     """
     variance = np.full(len(observed), np.inf) if variance is None else variance
-    by_experiment = np.empty((len(rows), len(first_bins)))
-    pulls = np.empty((len(rows), len(nuisances.names)))
-    for start in range(0, len(rows), POINTS_PER_BATCH):
-        batch = slice(start, start + POINTS_PER_BATCH)
-        expected, pulls[batch] = profile(rows[batch] @ template, observed, nuisances, variance)
+    by_experiment, pulls = [], []
+    for signal in _batches(rows, np.reshape(template, (-1, *template.shape[-2:]))):
+        expected, alpha = profile(signal, observed, nuisances, variance)
         per_bin = mixed_deviance(observed, expected, variance)
-        by_experiment[batch] = np.add.reduceat(per_bin, first_bins, axis=1)
-    return by_experiment, pulls
+        by_experiment.append(np.add.reduceat(per_bin, first_bins, axis=1))
+        pulls.append(alpha)
+    return np.concatenate(by_experiment), np.concatenate(pulls)
+
+
+def _batches(rows: np.ndarray, templates: np.ndarray) -> Iterator[np.ndarray]:
+    """Signals of a batch of points: some points of one mass, or all those of a few."""
+    masses = max(1, POINTS_PER_BATCH // len(rows))
+    for first in range(0, len(templates), masses):
+        for start in range(0, len(rows), POINTS_PER_BATCH):
+            signals = rows[start : start + POINTS_PER_BATCH] @ templates[first : first + masses]
+            yield signals.reshape(-1, signals.shape[-1])
 
 
 def profile(
