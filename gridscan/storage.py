@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -75,17 +76,26 @@ def create(
 
 def write(path: str | Path, region: Mapping[str, slice], block: xr.Dataset) -> None:
     """Write one whole block into its chunks, the last variable marking it complete."""
-    group = zarr.open_group(str(path), mode="r+")
-    for name in sorted(_arrays(group), key=lambda name: name == LAST):
-        array = zarr.open_array(group.store_path / name, mode="r+")
-        array = array.with_config({"write_empty_chunks": True})
+    for name, array in _arrays(path).items():
         dims = _dims(array)
         where = tuple(region.get(d, slice(None)) for d in dims)
         array[where] = block[name].transpose(*dims).values
 
 
-def _arrays(group: zarr.Group) -> list[str]:
-    return [name for name, array in group.arrays() if name not in _dims(array)]
+def _arrays(path: str | Path) -> dict[str, zarr.Array]:
+    """The variables of a store, the one that marks a block complete last; opened once."""
+    root = (Path(path) / "zarr.json").stat()
+    return _opened(str(path), root.st_ino, root.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _opened(path: str, inode: int, written: int) -> dict[str, zarr.Array]:
+    """The variables of the store whose root file this is: another one may take its place."""
+    found = {n: a for n, a in zarr.open_group(path, mode="r+").arrays() if n not in _dims(a)}
+    return {
+        name: found[name].with_config({"write_empty_chunks": True})
+        for name in sorted(found, key=lambda name: name == LAST)
+    }
 
 
 def _dims(array: zarr.Array) -> tuple[str, ...]:
@@ -94,7 +104,7 @@ def _dims(array: zarr.Array) -> tuple[str, ...]:
 
 def complete_blocks(path: str | Path) -> set[Index]:
     """Indices of the blocks that are in the store, whole in every variable."""
-    shape = zarr.open_array(str(path), path=LAST, mode="r").cdata_shape
+    shape = _arrays(path)[LAST].cdata_shape
     leads = _leads(path)
     return {
         index
@@ -105,8 +115,7 @@ def complete_blocks(path: str | Path) -> set[Index]:
 
 def _leads(path: str | Path) -> dict[str, int]:
     """Every variable with its number of dimensions before the axes of the grid."""
-    group = zarr.open_group(str(path), mode="r")
-    arrays = {name: zarr.open_array(group.store_path / name, mode="r") for name in _arrays(group)}
+    arrays = _arrays(path)
     return {name: array.ndim - arrays[LAST].ndim for name, array in arrays.items()}
 
 
@@ -128,7 +137,7 @@ def remove_block(path: str | Path, index: Index) -> None:
 
 def block_shape(path: str | Path) -> tuple[int, ...]:
     """Shape of the store's blocks: the one truth about how a cube was cut."""
-    return tuple(zarr.open_array(str(path), path=LAST, mode="r").chunks)
+    return tuple(_arrays(path)[LAST].chunks)
 
 
 def attributes(path: str | Path) -> dict[str, Any]:
@@ -162,7 +171,7 @@ def read_chi2(path: str | Path) -> xr.Dataset:
     cube = read(path)
     if LAST not in cube:
         raise StoreError(f"{path}: not a cube of gridscan (it has no {LAST})")
-    total = int(np.prod(zarr.open_array(str(path), path=LAST, mode="r").cdata_shape))
+    total = int(np.prod(_arrays(path)[LAST].cdata_shape))
     done = len(complete_blocks(path))
     if done < total:
         raise StoreError(f"{path}: incomplete, {done} of {total} blocks; run its card again")
