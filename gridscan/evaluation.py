@@ -3,18 +3,19 @@
 Here, too, is what a cube is made of: its variables, coordinates and attributes.
 """
 
-import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
 from itertools import product
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from gridscan.cards.base import Card
 from gridscan.cards.inputs import Conventions
 from gridscan.cards.study import Inputs, Study
 from gridscan.grids import Grid
@@ -36,19 +37,29 @@ def likelihood(
 
     masses: those of a light mediator along `mass_axis`; a single one without.
     """
-    return _likelihood(inputs.canonical(), truth.canonical(), mass_axis, masses)
+    return _likelihood(_Told.of(inputs), _Told.of(truth), mass_axis, masses)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A card that stands for its content: equal where its canonical text is."""
+
+    text: str
+    card: Any = field(compare=False, repr=False)
+
+    @classmethod
+    def of(cls, card: Card) -> "_Told":
+        return cls(card.canonical(), card)
 
 
 @lru_cache(maxsize=16)
-def _likelihood(inputs: str, truth: str, mass_axis: str, masses: tuple[float, ...]) -> Likelihood:
+def _likelihood(
+    inputs: _Told, truth: _Told, mass_axis: str, masses: tuple[float, ...]
+) -> Likelihood:
     mediator: Any = None
     if masses:
         mediator = xr.DataArray(np.array(masses), dims=mass_axis) if mass_axis else masses[0]
-    return Likelihood.of(
-        Inputs.from_mapping(json.loads(inputs), "inputs"),
-        Conventions.from_mapping(json.loads(truth), "conventions"),
-        mediator,
-    )
+    return Likelihood.of(inputs.card, truth.card, mediator)
 
 
 def grid_of(study: Study) -> Grid:
@@ -69,7 +80,8 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
     for name, values in couplings.items():
         theta |= dict.fromkeys(targets[name], xr.DataArray(values, dims=name))
 
-    truth = study.fixed_inputs().conventions
+    base = study.fixed_inputs()
+    units = study.units(base, of_cards)
     large = math.prod(study.shape) >= COMPILED_POINTS
     heavy = [name for name, p in parameters.items() if p.in_template]
     along = next((n for n in couplings if heavy and heavy[0] in targets[n]), "")
@@ -85,15 +97,27 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
                 if target in parameters:
                     moved[target] = value
                 else:
-                    entries[target] = study.entry(name, target, value)
-        inputs = study.fixed_inputs().replaced(entries)
-        joint = likelihood(inputs, truth, along, masses)
-        point = joint.chi2(complete(moved, inputs), couplings, large)
-        return point.expand_dims({name: [value] for name, value in settings.items()})
+                    entries[target] = value * units[target]
+        inputs = base.replaced(entries)
+        joint = likelihood(inputs, base.conventions, along, masses)
+        return joint.chi2(complete(moved, inputs), couplings, large)
 
     combinations = product(*(axes[name].tolist() for name in of_cards))
     pieces = [at(dict(zip(of_cards, values, strict=True))) for values in combinations]
-    return cast(xr.Dataset, xr.combine_by_coords(pieces)).transpose(..., *axes)
+    return _tiled(pieces, {name: axes[name] for name in of_cards}).transpose(..., *axes)
+
+
+def _tiled(pieces: Sequence[xr.Dataset], axes: Mapping[str, np.ndarray]) -> xr.Dataset:
+    """Datasets alike at every point of a grid, in its order, as one that has its axes too."""
+    lengths = [len(values) for values in axes.values()]
+    data = {
+        name: (
+            (*axes, *first.dims),
+            np.reshape([piece[name].values for piece in pieces], (*lengths, *first.shape)),
+        )
+        for name, first in pieces[0].items()
+    }
+    return xr.Dataset(data, {**axes, **pieces[0].coords})
 
 
 def variables(study: Study) -> dict[str, tuple[str, ...]]:
@@ -127,13 +151,14 @@ def coordinates(study: Study) -> xr.Dataset:
 
 def study_likelihood(study: Study) -> Likelihood:
     """The likelihood at the first value of every axis that sets a number in a card."""
+    inputs = study.fixed_inputs()
+    units = study.units(inputs, study.scan.axes)
     first = {
-        target: study.entry(name, target, float(study.scan.axes[name].points()[0]))
+        target: float(study.scan.axes[name].points()[0]) * units[target]
         for name, targets in study.scan.targets.items()
         for target in targets
-        if target not in study.inputs.parameters
+        if target in units
     }
-    inputs = study.fixed_inputs()
     return likelihood(inputs.replaced(first), inputs.conventions)
 
 

@@ -11,7 +11,7 @@ from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.inputs import STANDARD_MODEL, Conventions
 from gridscan.cards.study import Inputs
-from gridscan.expansions import Expansion
+from gridscan.expansions import Expansion, polynomial
 from gridscan.nuisances import Nuisances, joint_nuisances, label
 from gridscan.signals import Signal
 from gridscan.statistics import gaussian, poisson
@@ -191,7 +191,7 @@ def _unfold(columns: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> np.ndarray:
     """The standard model's signal, whatever the model, under the true conventions."""
     true = {"model": STANDARD_MODEL, "conventions": truth or inputs.conventions}
-    return Signal.of(inputs.model_copy(update=true), experiment).counts({}).values.ravel()
+    return polynomial(Signal.of(inputs.model_copy(update=true), experiment), {}, {})[0, 0]
 
 
 def _bends(inputs: Inputs, nuisances: Nuisances, mediator: Any) -> Iterator[Bend]:

@@ -119,8 +119,10 @@ class Signal:
             kernels,
             masses,
         )
-        rates = template.sel(kernel=[k for k in kernels if k not in INTERFERENCE])
-        if not (np.isfinite(template).all() and (rates >= 0).all()):
+        rates = template.values
+        positive = ~np.isin(template["kernel"].values, INTERFERENCE)
+        rated = np.compress(positive, rates, template.dims.index("kernel"))
+        if not (np.isfinite(rates).all() and (rated >= 0).all()):
             raise CardError(
                 f"{experiment}: its rates are not finite and positive; "
                 f"look at its response and at conventions.form_factor ({conventions.form_factor})"

@@ -316,6 +316,53 @@ def test_a_number_of_a_card_is_an_axis_like_any_other():
     np.testing.assert_allclose(ratio, 10 / 14.6)
 
 
+def test_an_entry_that_the_card_leaves_out_may_be_an_axis():
+    """A Poisson card made Gaussian by `fixed`: the variance per count is scanned."""
+    width = {"sets": [f"{CSI}.variance_per_count"], "values": [1.0, 1.5, 4.0]}
+    coupling = {"values": [-0.2, 0.3]}
+    kind = {f"{CSI}.statistic": "gaussian", f"{CSI}.observed": [5.0] * 88}
+    study = study_of({"width": width, "eps_ee_u": coupling}, fixed=kind)
+    axes = {name: axis.points() for name, axis in study.scan.axes.items()}
+    found = evaluation.evaluate(study, axes)["chi2"]
+    for value in width["values"]:
+        fixed = kind | {f"{CSI}.variance_per_count": value}
+        alone = study_of({"eps_ee_u": coupling}, fixed=fixed)
+        plain = evaluation.evaluate(alone, {"eps_ee_u": axes["eps_ee_u"]})["chi2"]
+        np.testing.assert_allclose(found.sel(width=value), plain, rtol=1e-12)
+    with pytest.raises(CardError, match="variance_per_count"):
+        study_of({"width": width, "eps_ee_u": coupling})
+
+
+def test_exposures_and_nuisances_move_without_asking_the_model_again(monkeypatch):
+    """The coefficients of one combination of card values are those of all."""
+    asked, coefficients = [], nsi.coefficients
+
+    def counting(*args):
+        asked.append(args)
+        return coefficients(*args)
+
+    monkeypatch.setattr(nsi, "coefficients", counting)
+    axes = {
+        "pot": {"sets": [f"{CSI}.protons_on_target"], "values": [1e23, 2e23, 3e23]},
+        "sigma": {"sets": [f"{CSI}.nuisances.signal.sigma"], "values": [0.05, 0.1]},
+        "eps_ee_u": {"start": -0.217, "stop": 0.3, "num": 5},
+    }
+    for observed in ({}, {f"{CSI}.observed": "standard-model"}):
+        study = study_of(axes, fixed=observed)
+        evaluate = evaluation.evaluate(study, {n: a.points() for n, a in study.scan.axes.items()})
+        assert evaluate["chi2"].shape == (3, 2, 5)
+        for pot, sigma in ((1e23, 0.1), (3e23, 0.05)):
+            fixed = {f"{CSI}.protons_on_target": pot, f"{CSI}.nuisances.signal.sigma": sigma}
+            alone = study_of({"eps_ee_u": axes["eps_ee_u"]}, fixed=observed | fixed)
+            values = {"eps_ee_u": evaluate["eps_ee_u"].values}
+            xr.testing.assert_allclose(
+                evaluate["chi2"].sel(pot=pot, sigma=sigma, drop=True),
+                evaluation.evaluate(alone, values)["chi2"],
+                rtol=1e-12,
+            )
+    assert len(asked) <= 2, "once for the scan, once for the forecast"
+
+
 def test_an_axis_moves_all_that_it_sets():
     together = study_of({"eps": {"sets": ["eps_ee_u", "eps_ee_d"], "values": [-0.1, 0.1]}})
     diagonal = study_of({f"eps_ee_{q}": {"values": [-0.1, 0.1]} for q in "ud"})

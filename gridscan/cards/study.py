@@ -6,7 +6,7 @@ It travels as JSON, inside a cube and to the workers: nobody needs the catalog i
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from pydantic import model_validator
@@ -137,6 +137,14 @@ class Inputs(Card):
         own = set(Experiment.model_fields) - REFERENCES
         return f"{experiment}.{path}" if path.split(".")[0] in own else path
 
+    def leaves_out(self, path: str) -> bool:
+        """Whether the path is an optional entry that the card does not give."""
+        try:
+            holder, key = self._entry(self.model_dump(mode="json"), path)
+        except CardError:
+            return False
+        return holder[key] is None
+
     def number(self, path: str) -> float:
         """The number at a path. Raises CardError where there is none."""
         holder, key = self._entry(self.model_dump(mode="json"), path)
@@ -248,19 +256,39 @@ class Study(Card):
                 inputs = self.fixed_inputs()
                 for target in entries:
                     inputs.number(target)
-                inputs.replaced({target: self.entry(name, target, value) for target in entries})
+                units = self.units(inputs, [name])
+                inputs.replaced({target: value * units[target] for target in entries})
             except CardError as error:
                 raise ValueError(f"{where}: {error}") from None
 
     def fixed_inputs(self) -> Inputs:
-        """The inputs with the entries that `fixed` changes."""
-        known = self.inputs.parameters
-        return self.inputs.replaced({k: v for k, v in self.scan.fixed.items() if k not in known})
+        """The inputs with the entries that `fixed` changes.
 
-    def entry(self, axis: str, target: str, value: float) -> float:
-        """What an axis at `value` makes of the number in a card at the path `target`."""
-        multiplied = target in self.scan.axes[axis].multiplies
-        return value * self.fixed_inputs().number(target) if multiplied else value
+        What a card leaves out and an axis sets ("variance_per_count" of a card made Gaussian) is
+        at the axis' first value: without it the cards may not be valid.
+        """
+        known, targets = self.inputs.parameters, self.scan.targets
+        left_out = {
+            target: float(self.scan.axes[name].points()[0])
+            for name in self.scan.axes
+            for target in targets[name]
+            if target not in known and self.inputs.leaves_out(target)
+        }
+        fixed = {k: v for k, v in self.scan.fixed.items() if k not in known}
+        return self.inputs.replaced(fixed | left_out)
+
+    def units(self, base: Inputs, axes: Iterable[str]) -> dict[str, float]:
+        """By what the values of an axis are multiplied for each entry of a card that it moves.
+
+        Its number in `base`, the fixed inputs, where the axis multiplies it; else one.
+        """
+        return {
+            target: base.number(target) if target in axis.multiplies else 1.0
+            for name in axes
+            for axis, targets in [(self.scan.axes[name], self.scan.targets[name])]
+            for target in targets
+            if target not in self.inputs.parameters
+        }
 
     @property
     def key(self) -> str:
