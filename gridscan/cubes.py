@@ -75,7 +75,7 @@ class Cube:
         """The standard-model point on the axes (but for one); None where the scan has none.
 
         That is: outside the scanned range, with an axis that sets no coupling, with couplings
-        fixed to anything else, or for a model that does not contain the standard model.
+        fixed to anything else, or for a model with parameters that have no standard-model value.
         """
         study = json.loads(self._dataset.attrs.get("study", "null"))
         if study is None:

@@ -99,8 +99,8 @@ def cross_section(
 
 
 def check_model(structure: ModuleType) -> None:
-    """Standard model at the defaults, or without exchange for models that never are; labelled and
-    broadcasting, alike for all nuclides on electrons; cross sections finite, never negative.
+    """Standard model at the defaults, of kernels that it has at least; labelled and broadcasting,
+    alike for all nuclides on electrons; cross sections finite, never negative.
     """
     nuclides = example_target()
     known = structure.PARAMETERS

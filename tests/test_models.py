@@ -276,9 +276,13 @@ def test_forecasts_observe_the_standard_model_whatever_the_model():
         np.testing.assert_array_equal(one, other)
 
 
-def test_lma_dark_has_no_standard_model_point():
-    axes = {"x": {"start": -1.0, "stop": 3.0, "num": 5}}
-    study = study_of(axes, model="lma-dark", fixed={"m_zprime_mev": 30.0})
+@pytest.mark.parametrize(
+    ("model", "axis", "fixed"),
+    [("lma-dark", "x", {"m_zprime_mev": 30.0}), ("e6", "cos_beta", {"m_zprime_gev": 300.0})],
+)
+def test_what_is_never_the_standard_model_has_no_point_of_it(model, axis, fixed):
+    axes = {axis: {"start": -1.0, "stop": 1.0, "num": 5}}
+    study = study_of(axes, model=model, fixed=fixed)
     grid = {name: axis.points() for name, axis in study.scan.axes.items()}
     cube = evaluation.evaluate(study, grid).assign_attrs(evaluation.attributes(study))
     assert cube.gridscan.standard_model() is None

@@ -30,6 +30,7 @@ PARAMETERS: Mapping[str, Parameter] = heavy_zprime.MASS | {
         minimum=-1.0,
         maximum=1.0,
         polynomial=False,
+        standard=False,
     )
 }
 

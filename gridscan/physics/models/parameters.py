@@ -24,8 +24,7 @@ class Parameter(Name):
 
     minimum, maximum: the values that make sense. in_template: it changes the shape of recoil
     spectra, hence the template, not the coefficients. polynomial: counts are a polynomial of
-    degree two, or less, in it and the others. standard: at its default, with all others at
-    theirs, the model is the standard model.
+    degree two, or less, in it and the others. standard: it has a standard-model value.
     """
 
     default: float = 0.0
