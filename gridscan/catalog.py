@@ -140,6 +140,8 @@ class Catalog:
     models: Cards
     conventions: Cards
     scans: Cards
+    figures: Cards
+    limits: Cards
 
     def __init__(self, library: Library, cubes: str | Path):
         self.library = library

@@ -35,7 +35,10 @@ MAY_IMPORT = {
     "cubes": {"schema", "physics", "plots", "regions", "limits"},
     "catalog": {"storage", "cards"},
     "api": {"schema", "physics", "statistics", "storage", "cards", "signals", "scans", "catalog"},
-    "cli": {"storage", "cards", "scans", "upkeep", "plots", "limits", "catalog", "api"},
+    "figures": {"schema", "storage", "cards", "scans", "plots", "regions", "api"},
+    "cli": {
+        *("storage", "cards", "scans", "upkeep", "plots", "limits", "catalog", "api", "figures"),
+    },
     "__main__": {"cli"},
     # what a new model, flux or form factor has to satisfy
     "testing": {"schema", "physics"},

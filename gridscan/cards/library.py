@@ -18,8 +18,10 @@ from pydantic import ValidationError
 
 from gridscan.cards.base import Card, CardError, explain, parse_toml, suggest
 from gridscan.cards.experiments import Experiment
+from gridscan.cards.figures import Figure
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.materials import composed
+from gridscan.cards.limits import Limit
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Inputs, Study
 
@@ -30,9 +32,13 @@ KINDS: dict[str, type[Card]] = {
     "models": Model,
     "conventions": Conventions,
     "scans": Scan,
+    "figures": Figure,
+    "limits": Limit,
 }
 
 SIGNATURES = {
+    "panels": "figures",
+    "shapes": "limits",
     "axes": "scans",
     "source": "experiments",
     "flux": "sources",

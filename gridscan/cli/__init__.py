@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from gridscan.cli import catalog, cubes, scans
+from gridscan.cli import catalog, cubes, figures, scans
 
 app = typer.Typer(
     help="Labelled, lazy, parallel grid scans for coherent neutrino scattering.",
@@ -32,6 +32,7 @@ for command in (
     cubes.limits,
     cubes.contours,
     cubes.plot,
+    figures.figures,
 ):
     app.command()(command)
 

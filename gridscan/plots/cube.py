@@ -1,48 +1,14 @@
-"""Pictures of cubes. The only module that imports matplotlib.
-
-Takes labelled arrays whose coordinates carry `symbol` and `units`; knows nothing of cubes.
-"""
+"""The quick look at a cube: Δχ² along one axis, or regions in a plane of two."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-STYLE: Any = {
-    "font.family": "serif",
-    "mathtext.fontset": "cm",
-    "font.size": 11,
-    "axes.labelsize": 14,
-    "xtick.direction": "in",
-    "ytick.direction": "in",
-    "xtick.top": True,
-    "ytick.right": True,
-    "legend.framealpha": 0.85,
-    "legend.edgecolor": "none",
-    "savefig.dpi": 200,
-}
-COLOURS = ("#1f4e8c", "#3f7fbf", "#8fb8de", "#c9dcef")
-"""From the tightest region outwards."""
-
-
-def label(coordinate: xr.DataArray) -> str:
-    """Axis label in physics notation, with its unit."""
-    symbol = coordinate.attrs.get("symbol")
-    text = f"${symbol}$" if symbol else str(coordinate.attrs.get("long_name", coordinate.name))
-    units = coordinate.attrs.get("units", "1")
-    return text if units in ("", "1") else f"{text} [{units}]"
-
-
-def new_axes() -> Axes:
-    """Axes on a figure of their own, which needs no display."""
-    with mpl.rc_context(STYLE):
-        return Figure(figsize=(5.6, 5.0), layout="constrained").add_subplot()
+from gridscan.plots.style import COLOURS, STYLE, label
 
 
 def curve(delta: xr.DataArray, levels: Mapping[str, float], ax: Axes) -> Axes:
@@ -93,17 +59,3 @@ def regions(
         ax.set_yscale(delta[y].attrs.get("scale", "linear"))
         ax.set(xlabel=label(delta[x]), ylabel=label(delta[y]))
     return ax
-
-
-def title(ax: Axes, text: str) -> None:
-    with mpl.rc_context(STYLE):
-        ax.set_title(fill(text, 56), fontsize=11)
-
-
-def save(ax: Axes, path: str | Path) -> Path:
-    """Write the figure of `ax`; the format follows from the file's ending."""
-    with mpl.rc_context(STYLE):
-        figure = ax.get_figure(root=True)
-        assert figure is not None
-        figure.savefig(path)
-    return Path(path)

@@ -1,0 +1,166 @@
+"""The card of a figure: panels, each with layers that name scans and say how to draw them."""
+
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Lt, MinLen
+from pydantic import Field, model_validator
+
+from gridscan.cards.base import Card
+from gridscan.cards.inputs import Described
+from gridscan.cards.scans import Setting
+
+Level = Annotated[float, Gt(0), Lt(1)]
+Levels = Annotated[tuple[Level, ...], MinLen(1)]
+Text = Annotated[str, MinLen(1)]
+Above = Literal["minimum", "standard-model"]
+Colour = Literal["blue", "orange", "green", "purple", "red", "sky", "black"]
+
+
+class Layer(Card):
+    """One scan, drawn. `changes` are entries of its card by path; `at` are values of other axes,
+    those not named are minimised over. `experiment`: the χ² of this one alone.
+    """
+
+    scan: Text
+    label: Text
+    changes: dict[str, Setting] = {}
+    at: dict[str, float] = {}
+    experiment: str = ""
+    style: Literal["filled", "solid", "dashed", "dotted", "dash-dotted"] = "solid"
+    colour: Colour | None = None
+    best_fit: bool = False
+
+
+class Frame(Card):
+    """What panels have in common: a heading, the visible range, published limits."""
+
+    title: str = ""
+    x: tuple[float, float] | None = None
+    y: tuple[float, float] | None = None
+    limits: tuple[Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _ranges_increase(self):
+        for key in ("x", "y"):
+            found = getattr(self, key)
+            if found and not found[0] < found[1]:
+                raise ValueError(f"{key}: found {list(found)}; allowed: [low, high]")
+        return self
+
+
+class Curves(Frame):
+    """Δχ² along one axis, with horizontal lines at confidence levels.
+
+    axes: one panel for each. A coupling that is no axis of a scan takes the place of one, with
+    its range; "eps_ee_u = eps_ee_d" moves two together, as the axis eps_ee.
+    """
+
+    kind: Literal["curves"]
+    axes: tuple[Text, ...] = ()
+    layers: Annotated[tuple[Layer, ...], MinLen(1)]
+    above: Above = "minimum"
+    cl: Levels = (0.9,)
+    dof: Annotated[int, Ge(1)] = 1
+
+    @property
+    def views(self) -> tuple[tuple[str, ...], ...]:
+        """Axes of each panel that is drawn; () stands for the first of the scan's own."""
+        return tuple((axis,) for axis in self.axes) or ((),)
+
+
+class Plane(Frame):
+    """Two axes, x and y, for each panel that is drawn; named as those of curves."""
+
+    axes: tuple[tuple[Text, Text], ...] = ()
+    layers: Annotated[tuple[Layer, ...], MinLen(1)]
+    cl: Levels = (0.9,)
+    dof: Annotated[int, Ge(1)] = 2
+
+    @property
+    def views(self) -> tuple[tuple[str, ...], ...]:
+        """Axes of each panel that is drawn; () stands for the first two of the scan's own."""
+        return self.axes or ((),)
+
+
+class Regions(Plane):
+    """Allowed regions: Δχ² below the confidence levels."""
+
+    kind: Literal["regions"]
+    above: Above = "minimum"
+    standard_model: bool = True
+
+
+class Exclusion(Plane):
+    """Excluded regions: Δχ² above one confidence level.
+
+    above: "each-x" takes the minimum along y at each x for zero. A scan of y alone holds for
+    every x; x_symbol names x where no layer scans it.
+    """
+
+    kind: Literal["exclusion"]
+    above: Above | Literal["each-x"] = "standard-model"
+    x_symbol: str = ""
+    cl: tuple[Level] = (0.9,)
+
+
+class Hypothesis(Card):
+    """Expected signal at one point of a model."""
+
+    label: Text
+    model: Text
+    couplings: dict[str, float] = {}
+
+
+class Spectrum(Frame):
+    """Expected counts of an experiment along its observable, summed over other bins: backgrounds
+    and the standard model's signal, one on the other, and signals of other hypotheses as lines.
+    """
+
+    kind: Literal["spectrum"]
+    experiment: Text
+    signals: tuple[Hypothesis, ...] = ()
+    scale: Literal["linear", "log"] = "linear"
+
+
+class Table(Card):
+    """Allowed intervals: a row for each of `axes`, a column for each layer and level."""
+
+    kind: Literal["table"]
+    title: str = ""
+    axes: Annotated[tuple[Text, ...], MinLen(1)]
+    layers: Annotated[tuple[Layer, ...], MinLen(1)]
+    cl: Levels = (0.9,)
+    dof: Annotated[int, Ge(1)] = 1
+
+    @property
+    def views(self) -> tuple[tuple[str, ...], ...]:
+        return tuple((axis,) for axis in self.axes)
+
+
+Panel = Annotated[Curves | Regions | Exclusion | Spectrum | Table, Field(discriminator="kind")]
+Drawn = Curves | Regions | Exclusion
+Scanned = Drawn | Table
+
+
+class Figure(Described):
+    """A figure or a table of a publication, made from scans."""
+
+    caption: str = ""
+    columns: Annotated[int, Ge(1)] | None = None
+    panels: Annotated[tuple[Panel, ...], MinLen(1)]
+
+    @model_validator(mode="after")
+    def _pictures_or_tables(self):
+        tables = {panel.kind == "table" for panel in self.panels}
+        if len(tables) > 1:
+            raise ValueError("panels: a figure has tables or pictures, not both")
+        return self
+
+    @property
+    def is_table(self) -> bool:
+        return self.panels[0].kind == "table"
+
+    @property
+    def scanned(self) -> list[Any]:
+        """Panels that need scans."""
+        return [panel for panel in self.panels if not isinstance(panel, Spectrum)]

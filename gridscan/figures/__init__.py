@@ -1,0 +1,91 @@
+"""Figures by name: cards → cubes → pictures, tables, one page."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gridscan import scans
+from gridscan.cards.base import CardError, suggest
+from gridscan.cards.figures import Figure, Spectrum
+from gridscan.cards.library import Library
+from gridscan.cards.study import Study
+from gridscan.figures import draw, gallery, tables
+from gridscan.figures.layers import Drawing, drawings
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A figure card with all that it refers to, checked."""
+
+    name: str
+    card: Figure
+    views: list[tuple[Any, tuple[str, ...], list[Drawing]]]
+
+    @property
+    def studies(self) -> dict[str, Study]:
+        """Every study behind the figure once, by its key."""
+        return {s.key: s for _, _, drawn in self.views for d in drawn for s in d.studies}
+
+
+def prepare(name: str, library: Library) -> Prepared:
+    """A figure card, its layers and limits validated. Raises CardError."""
+    card, where = library.load("figures", name), library.files["figures"].get(name, name)
+    views: list[tuple[Any, tuple[str, ...], list[Drawing]]] = []
+    for number, panel in enumerate(card.panels):
+        place = f"{where}: panels.{number}"
+        if isinstance(panel, Spectrum):
+            draw.check_spectrum(panel, library, place)
+            views.append((panel, (), []))
+            continue
+        for view in panel.views:
+            drawn = drawings(panel, view, library, place)
+            draw.check_limits(panel, drawn, view, library, place)
+            views.append((panel, view, drawn))
+    return Prepared(name, card, views)
+
+
+def chosen(library: Library, names: Sequence[str] = (), only: str = "") -> list[str]:
+    """Names of figure cards, all by default; `only` keeps those that start with it."""
+    known = library.files["figures"]
+    for name in names:
+        if name not in known:
+            raise CardError(f"unknown figure {name!r}; {suggest(name, known)}")
+    found = [name for name in sorted(names or known) if name.startswith(only)]
+    if not found:
+        raise CardError(f"no figure starts with {only!r}; {suggest(only, known)}")
+    return found
+
+
+def build(
+    names: Sequence[str],
+    library: Library,
+    out: Path,
+    cubes: Path,
+    progress: Callable[[str, int, int], None] = lambda title, done, total: None,
+    **how: Any,
+) -> Iterator[tuple[str, Path]]:
+    """Draw figures into a folder, computing what their cubes lack; last, the page.
+
+    All cards are checked before anything is computed. Yields each name with its file. how:
+    `client` or `threads`, as of gridscan.run.
+    """
+    ready = [prepare(name, library) for name in names]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CardError(f"{out}: cannot hold figures ({error.strerror})") from None
+    for figure in ready:
+        for study in figure.studies.values():
+            told = partial(progress, f"{figure.name}: {study.scan.title}")
+            scans.run(study, cubes, progress=told, **how)
+        yield figure.name, _made(figure, library, out, cubes)
+    yield "gallery", gallery.write_page(out, library)
+
+
+def _made(figure: Prepared, library: Library, out: Path, cubes: Path) -> Path:
+    if figure.card.is_table:
+        found = list(tables.rows(figure.views, cubes))
+        return tables.write(found, out / f"{figure.name}.csv", figure.card.title)
+    return draw.picture(figure.card, figure.views, library, cubes, out / f"{figure.name}.png")

@@ -1,0 +1,217 @@
+"""Panels of a figure, drawn from complete cubes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from gridscan import api, plots
+from gridscan.cards.base import CardError, suggest
+from gridscan.cards.figures import Curves, Drawn, Exclusion, Figure, Regions, Spectrum, Table
+from gridscan.cards.library import Library
+from gridscan.cards.limits import Band, Limit, Line
+from gridscan.figures.layers import Drawing, cube, delta
+from gridscan.plots import layers as brush
+from gridscan.regions import threshold
+from gridscan.schema import UNITS
+
+SIGMAS = {0.6827: 1, 0.9545: 2, 0.9973: 3}
+LIMIT_COLOURS = ("black", "red", "green", "purple")
+LIMIT_LINES = ("dashed", "dotted", "dash-dotted")
+
+
+def level_name(cl: float) -> str:
+    """1σ, 2σ, 3σ, else in percent."""
+    for value, number in SIGMAS.items():
+        if abs(cl - value) < 1e-4:
+            return rf"${number}\sigma$"
+    return f"{100 * cl:.4g} %"
+
+
+def picture(
+    figure: Figure,
+    views: list[tuple[Any, tuple[str, ...], list[Drawing]]],
+    library: Library,
+    cubes: Path,
+    path: Path,
+) -> Path:
+    """Draw every panel (card, axes, layers) of a figure and write it."""
+    page, axes = plots.page(len(views), figure.columns)
+    handles: list[Any] = []
+    for ax, (panel, view, drawn) in zip(axes, views, strict=True):
+        if isinstance(panel, Spectrum):
+            handles += _spectrum(ax, panel, library)
+        else:
+            handles += list(_panel(ax, panel, view, drawn, cubes))
+        handles += list(_limits(ax, panel, drawn, view, library))
+        plots.frame(ax, panel.title, panel.x, panel.y)
+    plots.legend(page, handles, _heading(figure))
+    return plots.save(page, path)
+
+
+def _heading(figure: Figure) -> str:
+    """Confidence level and degrees of freedom, where all planes of a figure have one in common."""
+    planes = [p for p in figure.panels if isinstance(p, Regions | Exclusion)]
+    said = {(p.cl[0], p.dof) for p in planes if len(p.cl) == 1}
+    if len(said) != 1 or any(len(p.cl) > 1 for p in planes):
+        return ""
+    ((cl, dof),) = said
+    return f"{level_name(cl)} CL, {dof} d.o.f."
+
+
+def _panel(
+    ax: Any, panel: Drawn, view: tuple[str, ...], drawn: list[Drawing], cubes: Path
+) -> Iterator[Any]:
+    looks = [
+        brush.style(d.layer.label, n, d.layer.style, d.layer.colour) for n, d in enumerate(drawn)
+    ]
+    loaded = [cube(d, cubes) for d in drawn]
+    deltas = [delta(d, ds, cubes) for d, ds in zip(drawn, loaded, strict=True)]
+    _axes(ax, panel, view, deltas)
+    thresholds = [threshold(cl, panel.dof) for cl in sorted(panel.cl)]
+    names = [level_name(cl) for cl in sorted(panel.cl)]
+    for found, look in zip(deltas, looks, strict=True):
+        if isinstance(panel, Curves):
+            yield brush.line(ax, found, look)
+        elif isinstance(panel, Regions):
+            yield brush.region(ax, found, thresholds, look)
+        else:
+            yield brush.excluded(ax, found, thresholds[0], look)
+    if isinstance(panel, Curves):
+        brush.levels(ax, dict(zip(names, thresholds, strict=True)))
+    if isinstance(panel, Regions):
+        if len(names) > 1:
+            yield from brush.shades(names)
+        yield from _points(ax, panel, drawn, loaded, looks)
+
+
+def _axes(ax: Any, panel: Drawn, view: tuple[str, ...], deltas: list[xr.DataArray]) -> None:
+    """Labels, scales and ranges: from the cubes, where they scan the axis, else from its name."""
+    whole = next((d for d in deltas if d.ndim == 2), deltas[0])
+    coordinates = [whole[name] for name in whole.dims[::-1]]
+    if isinstance(panel, Curves):
+        brush.axes_of(ax, coordinates[0])
+        levels = [threshold(cl, panel.dof) for cl in panel.cl]
+        low = min(0.0, *(float(d.min()) for d in deltas))
+        plots.frame(ax, "", None, panel.y or (1.2 * low, 3 * max(levels)))
+        ax.set_ylabel(r"$\Delta\chi^2$", fontsize=14)
+    else:
+        if whole.ndim == 1:
+            coordinates.insert(0, _unscanned(panel, view))
+        brush.axes_of(ax, *coordinates)
+    plots.frame(ax, "", panel.x, panel.y if not isinstance(panel, Curves) else None)
+
+
+def _unscanned(panel: Drawn, view: tuple[str, ...]) -> xr.DataArray:
+    """A coordinate for a horizontal axis that no layer of an exclusion panel scans."""
+    if not view or not isinstance(panel, Exclusion) or panel.x is None:
+        raise CardError("exclusion: no layer scans the horizontal axis; give axes and x")
+    attrs = {
+        "units": UNITS.get(view[0].rpartition("_")[2], "1"),
+        "symbol": panel.x_symbol,
+        "long_name": view[0],
+        "scale": "log",
+    }
+    return xr.DataArray(np.array(panel.x), dims=view[0], name=view[0], attrs=attrs)
+
+
+def _points(
+    ax: Any,
+    panel: Regions,
+    drawn: list[Drawing],
+    loaded: list[xr.Dataset],
+    looks: list[brush.Style],
+) -> list[Any]:
+    stars = []
+    for one, ds, look in zip(drawn, loaded, looks, strict=True):
+        if one.layer.best_fit:
+            best = ds.gridscan.best_fit()
+            x, y = (float(best[axis]) for axis in one.axes)
+            stars.append((x, y, look.colour))
+    sm = loaded[0].gridscan.standard_model() if panel.standard_model else None
+    cross = [sm[axis] for axis in drawn[0].axes] if sm else None
+    return brush.points(ax, stars, cross)
+
+
+def _limits(
+    ax: Any, panel: Any, drawn: list[Drawing], view: tuple[str, ...], library: Library
+) -> Iterator[Any]:
+    """What others published, over the axes of a panel."""
+    if isinstance(panel, Spectrum):
+        return
+    axes = panel_axes(drawn, view)
+    for number, name in enumerate(panel.limits):
+        card: Limit = library.load("limits", name)
+        colour = LIMIT_COLOURS[number % len(LIMIT_COLOURS)]
+        look = brush.style(card.label, 0, LIMIT_LINES[number % len(LIMIT_LINES)], colour)
+        x, y = (*axes, "")[:2]
+        for shape in card.shapes:
+            if isinstance(shape, Line):
+                yield brush.straight(ax, shape.coefficients, shape.equals, x, y, look)
+            elif isinstance(shape, Band):
+                edges = [(edge.coefficients, edge.equals) for edge in shape.edges]
+                yield brush.between(ax, edges, x, y, look)
+            else:
+                points = shape.points
+                yield brush.tabulated(ax, points[x], points[y], shape.excludes, look)
+
+
+def panel_axes(drawn: list[Drawing], view: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of a panel's axes: those of the layer that shows most of them."""
+    widest = max((d.axes for d in drawn), key=len)
+    return widest if len(widest) >= len(view) else (view[0], *widest)
+
+
+def check_limits(
+    panel: Any, drawn: list[Drawing], view: tuple[str, ...], library: Library, where: str
+) -> None:
+    """Raises CardError for a limit that there is not, or that is of other axes."""
+    for name in () if isinstance(panel, Table) else panel.limits:
+        if name not in library.files["limits"]:
+            known = library.files["limits"]
+            raise CardError(f"{where}.limits: unknown limit {name!r}; {suggest(name, known)}")
+        axes = panel_axes(drawn, view)
+        if others := sorted(library.load("limits", name).axes - set(axes)):
+            raise CardError(
+                f"{where}.limits: {name!r} is of {', '.join(others)}; allowed: {', '.join(axes)}"
+            )
+
+
+def _spectrum(ax: Any, panel: Spectrum, library: Library) -> list[Any]:
+    """Backgrounds and signal along the observable, summed over the other bins."""
+    inputs = library.inputs([panel.experiment], "sm")
+    card = inputs.experiments[panel.experiment]
+    signal = api.counts_of(inputs, panel.experiment, {})
+    along = card.response.observable
+
+    def summed(counts: xr.DataArray) -> xr.DataArray:
+        return counts.sum([d for d in counts.dims if d != along])
+
+    stack = {
+        f"background: {name.replace('_', ' ')}": summed(
+            signal.copy(data=card.background(name).reshape(signal.shape))
+        )
+        for name in card.backgrounds
+    }
+    below = sum(stack.values(), start=xr.zeros_like(summed(signal)))
+    stack["standard model"] = summed(signal)
+    lines = {}
+    for one in panel.signals:
+        inputs = library.inputs([panel.experiment], one.model)
+        lines[one.label] = summed(api.counts_of(inputs, panel.experiment, one.couplings)) + below
+    return brush.spectrum(ax, stack, lines, panel.scale)
+
+
+def check_spectrum(panel: Spectrum, library: Library, where: str) -> None:
+    """Raises CardError for an experiment, model or coupling that there is not."""
+    try:
+        for model in ("sm", *(one.model for one in panel.signals)):
+            known = library.inputs([panel.experiment], model).parameters
+            for one in panel.signals:
+                for name in one.couplings if one.model == model else ():
+                    if name not in known:
+                        raise CardError(f"unknown parameter {name!r}; {suggest(name, known)}")
+    except CardError as error:
+        raise CardError(f"{where}: {error}") from None

@@ -1,0 +1,167 @@
+"""Layers of a figure: the studies behind them, and the Δχ² that their cubes give."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from gridscan import scans, storage
+from gridscan.cards.base import CardError, suggest
+from gridscan.cards.figures import Layer, Scanned
+from gridscan.cards.library import Library
+from gridscan.cards.scans import Scan
+from gridscan.cards.study import Study
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One layer in one panel: its study, the axes it shows, what counts as Δχ² = 0."""
+
+    layer: Layer
+    study: Study
+    axes: tuple[str, ...]
+    above: str
+    reference: Study | None
+
+    @property
+    def studies(self) -> list[Study]:
+        return [self.study, *([self.reference] if self.reference else [])]
+
+
+def drawings(panel: Scanned, view: tuple[str, ...], library: Library, where: str) -> list[Drawing]:
+    """The layers of a panel, each with its study. Raises CardError, naming the layer."""
+    found = []
+    for number, layer in enumerate(panel.layers):
+        try:
+            found.append(_drawing(panel, view, layer, library))
+        except CardError as error:
+            raise CardError(f"{where}.layers.{number}: {error}") from None
+    return found
+
+
+def _drawing(panel: Scanned, view: tuple[str, ...], layer: Layer, library: Library) -> Drawing:
+    if layer.scan not in library.files["scans"]:
+        raise CardError(
+            f"scan: unknown scan {layer.scan!r}; {suggest(layer.scan, library.files['scans'])}"
+        )
+    scan = library.load("scans", layer.scan).changed(layer.changes)
+    needed = 2 if panel.kind in ("regions", "exclusion") else 1
+    if panel.kind == "exclusion" and len(scan.axes) == 1:
+        view, needed = view[1:], 1
+    scan, names = _showing(scan, view, library)
+    names = names or tuple(scan.axes)[:needed]
+    if len(names) < needed:
+        raise CardError(f"scan {layer.scan!r} has one axis; a panel of {panel.kind} needs two")
+    study = library.study(scan)
+    for name in layer.at:
+        if name not in scan.axes or name in names:
+            others = [axis for axis in scan.axes if axis not in names]
+            raise CardError(f"at: unknown axis {name!r}; {suggest(name, others)}")
+    _check_alone(layer, study)
+    above = getattr(panel, "above", "minimum")
+    reference = _standard_model(scan, study, library) if above == "standard-model" else None
+    return Drawing(layer, study, names, above, reference)
+
+
+def _showing(scan: Scan, view: Sequence[str], library: Library) -> tuple[Scan, tuple[str, ...]]:
+    """The scan with the axes of a view, and their names.
+
+    What is no axis of the scan takes the place, and the range, of an axis that the view does not
+    show. "a = b" is one axis that sets both.
+    """
+    spare = [name for name in scan.axes if name not in view]
+    parameters = library.load("models", scan.model).parameters
+    renamed, names = {}, []
+    for shown in view:
+        targets = [target.strip() for target in shown.split("=")]
+        name = targets[0] if len(targets) == 1 else targets[0].rpartition("_")[0]
+        names.append(name)
+        if shown in scan.axes:
+            continue
+        if unknown := [t for t in targets if t not in parameters]:
+            known = [*scan.axes, *parameters]
+            raise CardError(f"axes: unknown axis {unknown[0]!r}; {suggest(unknown[0], known)}")
+        if not spare:
+            raise CardError(f"axes: {shown!r} finds no axis of scan {scan.title!r} to replace")
+        entry: dict[str, Any] = {"sets": [], "symbol": "", "long_name": "", "units": ""}
+        if len(targets) > 1:
+            meanings = [parameters[target] for target in targets]
+            entry["sets"] = targets
+            entry["symbol"] = " = ".join(p.symbol for p in meanings)
+            entry["long_name"] = " = ".join(p.long_name for p in meanings)
+        renamed[spare.pop(0)] = (name, entry)
+    if not renamed:
+        return scan, tuple(names)
+    content = scan.model_dump(mode="json", exclude_defaults=True)["axes"]
+    axes = {}
+    for old, axis in content.items():
+        new, entry = renamed.get(old, (old, {}))
+        axes[new] = {key: value for key, value in (axis | entry).items() if value}
+    return scan.changed({"axes": axes}), tuple(names)
+
+
+def _check_alone(layer: Layer, study: Study) -> None:
+    """One experiment's χ² stands alone if it shares no nuisance with the others."""
+    name, cards = layer.experiment, study.inputs.experiments
+    if not name:
+        return
+    if name not in cards:
+        raise CardError(f"experiment: unknown experiment {name!r}; {suggest(name, cards)}")
+    if len(cards) > 1 and (shared := [k for k, n in cards[name].nuisances.items() if n.shared]):
+        raise CardError(
+            f"experiment: {name!r} shares the nuisance {', '.join(shared)}: scan it alone"
+        )
+
+
+def _standard_model(scan: Scan, study: Study, library: Library) -> Study:
+    """The same experiments without new couplings, along the axes that set numbers in cards."""
+    known = study.inputs.parameters
+    content = scan.model_dump(mode="json", exclude_defaults=True)
+    kept = {n: content["axes"][n] for n, t in scan.targets.items() if not set(t) & set(known)}
+    first = next(iter(study.inputs.experiments))
+    itself = study.inputs.experiments[first].mass_kg
+    # a scan has an axis: a mass at its own value changes nothing
+    nothing = {"mass_kg": {"sets": [f"{first}.mass_kg"], "values": [itself]}}
+    content |= {
+        "title": f"{scan.title}: standard model",
+        "model": "sm",
+        "axes": kept or nothing,
+        "fixed": {k: v for k, v in scan.fixed.items() if k not in known},
+    }
+    return library.study(Scan.from_mapping(content, "standard model"))
+
+
+def cube(drawing: Drawing, out: Path) -> xr.Dataset:
+    """The complete cube of a layer, at the values that it fixes. Raises CardError, StoreError."""
+    path = scans.store_path(drawing.study, out)
+    ds = storage.read_chi2(path)
+    layer = drawing.layer
+    if layer.experiment:
+        ds = _of(path, layer.experiment)
+    try:
+        return ds.gridscan.at(**layer.at)
+    except ValueError as error:
+        raise CardError(f"layer {layer.label!r}: at: {error}") from None
+
+
+def _of(path: Path, experiment: str) -> xr.Dataset:
+    return storage.read(path).gridscan.of(experiment)[["chi2"]].load()
+
+
+def delta(drawing: Drawing, ds: xr.Dataset, out: Path) -> xr.DataArray:
+    """Δχ² over the axes of a panel, in their order reversed (y, x); others minimised over."""
+    kept = drawing.axes[::-1]
+    chi2 = ds["chi2"].min([d for d in ds["chi2"].dims if d not in kept]).transpose(*kept)
+    zero = ds["chi2"].min()
+    if drawing.above == "each-x":
+        zero = chi2.min(drawing.axes[-1])
+    if drawing.reference is not None:
+        path, name = scans.store_path(drawing.reference, out), drawing.layer.experiment
+        sm = (_of(path, name) if name else storage.read_chi2(path))["chi2"]
+        zero = sm.min([d for d in sm.dims if d not in chi2.dims])
+    found = (chi2 - zero).transpose(*kept)
+    for axis in kept:
+        found[axis].attrs.update(ds[axis].attrs)
+    return found.rename("delta_chi2")

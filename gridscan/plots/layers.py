@@ -1,0 +1,257 @@
+"""What panels are drawn with: labelled arrays in, handles of the legend out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from gridscan.plots.style import LINES, PALETTE, STYLE, label
+
+GREYS = ("#bdbdbd", "#dedede", "#969696", "#eeeeee")
+WIDTH = 1.8
+MESH = 600
+"""Points along each side of the mesh on which a band is filled."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a layer looks, and what the legend calls it."""
+
+    label: str
+    colour: str
+    line: str = "solid"
+
+    @property
+    def filled(self) -> bool:
+        return self.line == "filled"
+
+    @property
+    def rgb(self) -> str:
+        return PALETTE[self.colour]
+
+    def handle(self) -> Any:
+        if self.filled:
+            face = tinted(self.rgb, 0.45)
+            return Patch(facecolor=face, edgecolor=self.rgb, lw=1.2, label=self.label)
+        return Line2D([], [], color=self.rgb, ls=LINES[self.line], lw=WIDTH, label=self.label)
+
+
+def style(text: str, number: int, line: str, colour: str | None) -> Style:
+    """A layer's style; without a colour of its own, the next of the palette."""
+    return Style(text, colour or list(PALETTE)[number % len(PALETTE)], line)
+
+
+def tinted(colour: str, strength: float) -> tuple[float, float, float]:
+    """A colour on white paper: opaque, so that overlapping pictures print alike."""
+    red, green, blue = (1 - strength * (1 - part) for part in to_rgb(colour))
+    return red, green, blue
+
+
+def axes_of(ax: Axes, x: xr.DataArray, y: xr.DataArray | None = None) -> None:
+    """Labels, scales and range of a panel, from its coordinates."""
+    with mpl.rc_context(STYLE):
+        for which, coordinate in (("x", x), ("y", y)):
+            if coordinate is not None:
+                ax.set(**{f"{which}label": label(coordinate)})
+                ax.set(**{f"{which}scale": coordinate.attrs.get("scale", "linear")})
+                ax.set(**{f"{which}lim": (float(coordinate.min()), float(coordinate.max()))})
+
+
+def line(ax: Axes, delta: xr.DataArray, look: Style) -> Any:
+    """Δχ² along the only axis."""
+    (name,) = delta.dims
+    handle = look.handle() if not look.filled else Style(look.label, look.colour).handle()
+    ax.plot(delta[name], delta, color=look.rgb, ls=handle.get_linestyle(), lw=WIDTH)
+    return handle
+
+
+def levels(ax: Axes, thresholds: Mapping[str, float]) -> None:
+    """Horizontal lines at confidence levels, named at the right edge."""
+    with mpl.rc_context(STYLE):
+        for text, level in thresholds.items():
+            ax.axhline(level, color="0.45", lw=0.9, ls=(0, (4, 3)), zorder=0.5)
+            ax.text(
+                *(0.985, level),
+                text,
+                transform=ax.get_yaxis_transform(),
+                ha="right",
+                va="bottom",
+                fontsize=9,
+                color="0.3",
+            )
+
+
+def region(ax: Axes, delta: xr.DataArray, thresholds: Sequence[float], look: Style) -> Any:
+    """Where Δχ² is below the thresholds (increasing): filled, darker inside, or as lines."""
+    y, x = delta.dims
+    if look.filled:
+        tints = np.linspace(0.75, 0.2, len(thresholds)) if len(thresholds) > 1 else [0.45]
+        fills = [tinted(look.rgb, strength) for strength in tints]
+        bounds = [-np.inf, *thresholds]
+        ax.contourf(delta[x], delta[y], delta, levels=bounds, colors=fills, zorder=1)
+    ax.contour(
+        *(delta[x], delta[y], delta),
+        levels=list(thresholds),
+        colors=look.rgb,
+        linewidths=1.0 if look.filled else np.linspace(WIDTH, 1.0, len(thresholds)),
+        linestyles=[LINES[look.line]],
+        zorder=2,
+    )
+    return look.handle()
+
+
+def shades(texts: Sequence[str]) -> list[Any]:
+    """What several confidence levels of filled regions look like."""
+    tints = np.linspace(0.75, 0.2, len(texts))
+    return [
+        Patch(facecolor=tinted("#404040", strength), edgecolor="#404040", lw=0.8, label=text)
+        for strength, text in zip(tints, texts, strict=True)
+    ]
+
+
+def excluded(ax: Axes, delta: xr.DataArray, threshold: float, look: Style) -> Any:
+    """Where Δχ² is above the threshold. An array of y alone holds for every x."""
+    if delta.ndim == 1:
+        (y,) = delta.dims
+        ends = xr.DataArray(list(ax.get_xlim()), dims="x_edge", name="x_edge")
+        delta = delta.expand_dims(x_edge=ends.values, axis=1)
+        delta = delta.assign_coords(x_edge=ends.values)
+    y, x = delta.dims
+    if look.filled:
+        fill = [tinted(look.rgb, 0.3)]
+        ax.contourf(delta[x], delta[y], delta, levels=[threshold, np.inf], colors=fill, zorder=1)
+    lines = [LINES[look.line]]
+    ax.contour(
+        *(delta[x], delta[y], delta),
+        levels=[threshold],
+        colors=look.rgb,
+        linewidths=1.2 if look.filled else WIDTH,
+        linestyles=lines,
+        zorder=2,
+    )
+    return look.handle()
+
+
+def points(
+    ax: Axes, best_fit: Sequence[tuple[float, float, str]], standard_model: Sequence[float] | None
+) -> list[Any]:
+    """Best fits (x, y, colour of the layer) as stars, the standard model as a cross."""
+    handles: list[Any] = []
+    for x, y, colour in best_fit:
+        rgb = PALETTE[colour]
+        handles += ax.plot(
+            *(x, y, "*"), color=rgb, mec="w", mew=0.7, ms=13, ls="none", label="best fit", zorder=5
+        )
+    if standard_model is not None:
+        handles += ax.plot(
+            *standard_model,
+            "P",
+            color="k",
+            mec="w",
+            mew=0.7,
+            ms=9,
+            ls="none",
+            label="standard model",
+            zorder=5,
+        )
+    return handles
+
+
+def straight(
+    ax: Axes, coefficients: Mapping[str, float], equals: float, x: str, y: str, look: Style
+) -> Any:
+    """The line Σ coefficient × axis = equals."""
+    grid, height = _mesh(ax, 200, 200)
+    value = _linear(coefficients, equals, x, y, grid, height)
+    ax.contour(
+        *(grid, height, value),
+        levels=[0.0],
+        colors=look.rgb,
+        linestyles=[LINES[look.line]],
+        linewidths=1.4,
+        zorder=3,
+    )
+    return look.handle()
+
+
+def between(
+    ax: Axes, edges: Sequence[tuple[Mapping[str, float], float]], x: str, y: str, look: Style
+) -> Any:
+    """What lies between two lines (coefficients, equals): where they have opposite signs."""
+    grid, height = _mesh(ax, MESH, MESH)
+    one, other = (_linear(c, e, x, y, grid, height) for c, e in edges)
+    fill = [tinted(look.rgb, 0.25)]
+    ax.contourf(grid, height, one * other, levels=[-np.inf, 0.0], colors=fill, zorder=0.8)
+    return Patch(facecolor=fill[0], edgecolor="none", label=look.label)
+
+
+def tabulated(ax: Axes, x: Sequence[float], y: Sequence[float], excludes: str, look: Style) -> Any:
+    """A published curve; the excluded side, if any, is shaded."""
+    ax.plot(x, y, color=look.rgb, ls=LINES[look.line], lw=1.4, zorder=3)
+    low, high = ax.get_ylim()
+    fill = tinted(look.rgb, 0.25)
+    if excludes == "inside":
+        ax.fill(x, y, color=fill, zorder=0.8)
+    elif excludes != "nothing":
+        ax.fill_between(x, y, high if excludes == "above" else low, color=fill, zorder=0.8)
+        ax.set_ylim(low, high)
+    return look.handle()
+
+
+def _mesh(ax: Axes, across: int, up: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points over the visible range of a panel, in equal steps of its scales."""
+    sides = []
+    for scale, (low, high), number in (
+        (ax.get_xscale(), ax.get_xlim(), across),
+        (ax.get_yscale(), ax.get_ylim(), up),
+    ):
+        space = np.geomspace if scale == "log" else np.linspace
+        sides.append(space(low, high, number))
+    grid, height = np.meshgrid(*sides)
+    return grid, height
+
+
+def _linear(
+    coefficients: Mapping[str, float], equals: float, x: str, y: str, grid: Any, height: Any
+) -> Any:
+    return coefficients.get(x, 0.0) * grid + coefficients.get(y, 0.0) * height - equals
+
+
+def spectrum(
+    ax: Axes, stack: Mapping[str, xr.DataArray], lines: Mapping[str, xr.DataArray], scale: str
+) -> list[Any]:
+    """Counts per bin: parts of `stack` one on the other, lines above the same backgrounds.
+
+    Arrays have one dimension, with coordinates NAME_low and NAME_high of the bins' edges. The
+    last part of the stack is the signal; the lines are total counts.
+    """
+    first = next(iter(stack.values()))
+    (name,) = first.dims
+    edges = np.append(first[f"{name}_low"].values, first[f"{name}_high"].values[-1])
+    base = np.zeros(len(first))
+    handles: list[Any] = []
+    *below, _ = stack
+    for number, (text, counts) in enumerate(stack.items()):
+        colour: Any = GREYS[number % len(GREYS)] if text in below else tinted(PALETTE["blue"], 0.6)
+        top = base + counts.values
+        ax.stairs(top, edges, baseline=base, fill=True, color=colour)
+        ax.stairs(top, edges, color="k", lw=0.5)
+        handles.insert(0, Patch(facecolor=colour, edgecolor="k", lw=0.5, label=text))
+        base = top
+    highest = base.max()
+    for number, (text, counts) in enumerate(lines.items()):
+        look = style(text, number + 1, "solid", None)
+        ax.stairs(counts.values, edges, color=look.rgb, lw=WIDTH)
+        handles.append(look.handle())
+        highest = max(highest, float(counts.max()))
+    with mpl.rc_context(STYLE):
+        ax.set(xlabel=label(first[name]), ylabel="counts per bin", yscale=scale)
+        ax.set(xlim=(edges[0], edges[-1]), ylim=(0.5 if scale == "log" else 0, 1.1 * highest))
+    return handles

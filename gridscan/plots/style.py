@@ -1,0 +1,134 @@
+"""Fonts, colours, pages of panels, legends, saving."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import matplotlib as mpl
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+STYLE: Any = {
+    "font.family": "serif",
+    "mathtext.fontset": "cm",
+    "font.size": 11,
+    "axes.labelsize": 14,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "xtick.minor.visible": True,
+    "ytick.minor.visible": True,
+    "legend.framealpha": 0.85,
+    "legend.edgecolor": "none",
+    "savefig.dpi": 200,
+}
+COLOURS = ("#1f4e8c", "#3f7fbf", "#8fb8de", "#c9dcef")
+"""From the tightest region outwards."""
+
+PALETTE: Mapping[str, str] = {
+    "blue": "#0072B2",
+    "orange": "#D55E00",
+    "green": "#009E73",
+    "purple": "#8C4A91",
+    "red": "#A50026",
+    "sky": "#56B4E9",
+    "black": "#000000",
+}
+"""Colours that differ in brightness too (after M. Okabe and K. Ito): also for colour-blind eyes."""
+
+LINES: Mapping[str, Any] = {
+    "solid": "-",
+    "filled": "-",
+    "dashed": (0, (5, 2)),
+    "dotted": (0, (1.2, 1.4)),
+    "dash-dotted": (0, (6, 1.8, 1.2, 1.8)),
+}
+
+PANEL_INCHES = {1: (5.4, 4.6), 2: (4.3, 3.9), 3: (3.7, 3.4)}
+"""Width and height of a panel, by the number of columns."""
+
+
+def label(coordinate: xr.DataArray) -> str:
+    """Axis label in physics notation, with its unit."""
+    symbol = coordinate.attrs.get("symbol")
+    text = f"${symbol}$" if symbol else str(coordinate.attrs.get("long_name", coordinate.name))
+    units = coordinate.attrs.get("units", "1")
+    return text if units in ("", "1") else f"{text} [{units}]"
+
+
+def new_axes() -> Axes:
+    """Axes on a figure of their own, which needs no display."""
+    with mpl.rc_context(STYLE):
+        return Figure(figsize=(5.6, 5.0), layout="constrained").add_subplot()
+
+
+def page(panels: int, columns: int | None = None) -> tuple[Figure, list[Axes]]:
+    """A figure with panels in rows; without `columns`, up to three in a row, four as two by two."""
+    columns = min(columns or (2 if panels == 4 else 3), panels)
+    rows = -(-panels // columns)
+    width, height = PANEL_INCHES[min(columns, 3)]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(columns * width, rows * height + 0.5), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for unused in axes[panels:]:
+            unused.set_axis_off()
+    return figure, list(axes[:panels])
+
+
+def frame(ax: Axes, heading: str, x: Sequence[float] | None, y: Sequence[float] | None) -> None:
+    """Heading and visible range of a panel."""
+    with mpl.rc_context(STYLE):
+        if heading:
+            ax.set_title(heading, fontsize=12)
+        if x:
+            ax.set_xlim(*x)
+        if y:
+            ax.set_ylim(*y)
+
+
+def legend(figure: Figure, handles: Sequence[Any], heading: str) -> None:
+    """One legend for all panels, above them: it covers no data."""
+    unique = list({handle.get_label(): handle for handle in handles}.values())
+    longest = max((len(handle.get_label()) for handle in unique), default=0)
+    with mpl.rc_context(STYLE):
+        room = figure.get_size_inches()[0] / (0.085 * (longest + 7))
+        columns = max(1, min(len(unique), int(room)))
+        figure.legend(
+            handles=unique,
+            title=heading or None,
+            loc="outside upper center",
+            ncols=columns,
+            fontsize=11,
+            title_fontsize=11,
+            frameon=False,
+            columnspacing=1.6,
+        )
+
+
+def title(ax: Axes, text: str) -> None:
+    with mpl.rc_context(STYLE):
+        ax.set_title(fill(text, 56), fontsize=11)
+
+
+def save(drawn: Axes | Figure, path: str | Path) -> Path:
+    """Write a figure, or the one of an Axes, under its name complete or not at all.
+
+    The format follows from the file's ending.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
+    figure = drawn if isinstance(drawn, Figure) else drawn.get_figure(root=True)
+    assert figure is not None
+    try:
+        with mpl.rc_context(STYLE):
+            figure.savefig(partial)
+        partial.replace(path)
+    finally:
+        with suppress(FileNotFoundError):
+            partial.unlink()
+    return path
