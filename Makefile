@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin/
 
-.PHONY: scan test bench clean
+.PHONY: scan figures test bench clean
 .DEFAULT_GOAL := scan
 
 $(VENV)/installed: pyproject.toml
@@ -13,6 +13,9 @@ $(VENV)/installed: pyproject.toml
 
 scan: $(VENV)/installed  ## the main job: real COHERENT counts → cube, picture, best fit, intervals
 	$(RUN)gridscan run csi-2021-ee-ud --plot csi-2021-ee-ud.png
+
+figures: $(VENV)/installed  ## every figure and table: cubes, pictures, gallery/README.md
+	$(RUN)gridscan figures
 
 test: $(VENV)/installed  ## style, types, tests
 	$(RUN)ruff format --check .

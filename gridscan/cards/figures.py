@@ -23,7 +23,7 @@ class Layer(Card):
 
     scan: Text
     label: Text
-    changes: dict[str, Setting] = {}
+    changes: dict[str, int | Setting] = {}
     at: dict[str, float] = {}
     experiment: str = ""
     style: Literal["filled", "solid", "dashed", "dotted", "dash-dotted"] = "solid"

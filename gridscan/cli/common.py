@@ -1,6 +1,7 @@
 """What the commands share: options, errors, printing."""
 
 import json
+import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -115,3 +116,28 @@ def picture(cube: "xr.Dataset", path: Path, x: str | None = None, y: str | None 
 
     with mistakes():
         plots.save(cube.gridscan.plot(x, y), path)
+
+
+@contextmanager
+def progress(quiet: bool):
+    """A progress bar on standard error; a function to tell it (done, total)."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("blocks"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(
+        *columns, console=Console(stderr=True), disable=quiet or not sys.stderr.isatty()
+    ) as bar:
+        task = bar.add_task("scan", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

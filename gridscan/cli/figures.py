@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gridscan.cli.common import AsJson, folder, print_json
-from gridscan.cli.scans import _progress
+from gridscan.cli.common import AsJson, folder, print_json, progress
 
 
 def figures(
@@ -30,7 +29,7 @@ def figures(
     library = Library()
     chosen = making.chosen(library, names or (), only)
     written = {}
-    with _progress(quiet=as_json) as report:
+    with progress(quiet=as_json) as report:
         for name, path in making.build(
             chosen,
             library,

@@ -1,6 +1,5 @@
 """Commands on scans: plan, run, status, verify, check."""
 
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +17,7 @@ from gridscan.cli.common import (
     interval_list,
     picture,
     print_json,
+    progress,
     study_of,
     union,
 )
@@ -75,7 +75,7 @@ def run(
         check_picture(plot)
     with (
         _client(workers, scheduler) as client,
-        _progress(quiet=as_json) as report,
+        progress(quiet=as_json) as report,
     ):
         path = scans.run(study, folder(out), client, threads, report)
     cube = storage.read_chi2(path)
@@ -118,31 +118,6 @@ def _client(workers: int | None, scheduler: str | None):
         Client(cluster) as client,
     ):
         yield client
-
-
-@contextmanager
-def _progress(quiet: bool):
-    """A progress bar on standard error; a function to tell it (done, total)."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("blocks"),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
-    with Progress(
-        *columns, console=Console(stderr=True), disable=quiet or not sys.stderr.isatty()
-    ) as bar:
-        task = bar.add_task("scan", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _summary(cube: "xr.Dataset") -> dict[str, Any]:
@@ -214,6 +189,15 @@ def verify(
 
 
 def check(card: CardName, experiments: Experiments = None, changes: Settings = None) -> None:
-    """Validate a scan card and everything that it refers to. Writes nothing."""
+    """Validate a scan or a figure, and everything that it refers to. Writes nothing."""
+    from gridscan import figures
+    from gridscan.cards.library import Library
+
+    library = Library()
+    if card in library.files["figures"] and not (experiments or changes):
+        ready = figures.prepare(card, library)
+        print(f"{card}: good figure ({len(ready.views)} panels, {len(ready.studies)} cubes)")
+        if card not in library.files["scans"]:
+            return
     study = study_of(card, experiments, changes)
     print(f"{card}: good ({' × '.join(map(str, study.shape))} points, sha256 {study.key[:16]}…)")

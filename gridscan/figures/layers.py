@@ -164,4 +164,4 @@ def delta(drawing: Drawing, ds: xr.Dataset, out: Path) -> xr.DataArray:
     found = (chi2 - zero).transpose(*kept)
     for axis in kept:
         found[axis].attrs.update(ds[axis].attrs)
-    return found.rename("delta_chi2")
+    return found.rename("delta_chi2").assign_attrs(symbol=r"\Delta\chi^2", long_name="delta chi2")

@@ -55,9 +55,9 @@ PANEL_INCHES = {1: (5.4, 4.6), 2: (4.3, 3.9), 3: (3.7, 3.4)}
 
 def label(coordinate: xr.DataArray) -> str:
     """Axis label in physics notation, with its unit."""
-    symbol = coordinate.attrs.get("symbol")
-    text = f"${symbol}$" if symbol else str(coordinate.attrs.get("long_name", coordinate.name))
-    units = coordinate.attrs.get("units", "1")
+    symbol, units = coordinate.attrs.get("symbol"), coordinate.attrs.get("units", "1")
+    named = symbol and symbol != units
+    text = f"${symbol}$" if named else str(coordinate.attrs.get("long_name", coordinate.name))
     return text if units in ("", "1") else f"{text} [{units}]"
 
 

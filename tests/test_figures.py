@@ -1,0 +1,265 @@
+"""Figures by name: mistakes are one line, every kind of panel is drawn, the page has them all."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gridscan import figures, scans, storage
+from gridscan.cards.base import CardError
+from gridscan.cards.library import Library
+from gridscan.figures import draw, layers
+
+CSI = "coherent-csi-2021"
+SHIPPED = Library()
+
+PLANE = f"""
+title = "a plane"
+model = "nsi"
+experiments = ["{CSI}"]
+conventions = "2402.16953"
+[axes]
+eps_ee_u = {{ start = -0.5, stop = 0.7, num = 7 }}
+eps_ee_d = {{ start = -0.5, stop = 0.7, num = 5 }}
+"""
+LINE = f"""
+title = "a line"
+model = "nsi"
+experiments = ["{CSI}"]
+conventions = "2402.16953"
+[axes]
+eps_ee_u = {{ start = -0.5, stop = 0.7, num = 13 }}
+"""
+LIMIT = """
+title = "a published line, a band and a curve"
+label = "published"
+[[shapes]]
+kind = "line"
+coefficients = { eps_ee_u = 1.0, eps_ee_d = 1.0 }
+equals = 0.1
+[[shapes]]
+kind = "band"
+edges = [{ coefficients = { eps_ee_u = 1.0 }, equals = 0.1 },
+         { coefficients = { eps_ee_u = 1.0 }, equals = 0.2 }]
+[[shapes]]
+kind = "curve"
+points = { eps_ee_u = [0.0, 0.1, 0.2], eps_ee_d = [0.0, 0.1, 0.0] }
+excludes = "inside"
+"""
+LAYER = '{ scan = "plane", label = "data" }'
+LINES = '{ scan = "line", label = "data" }'
+PANELS = {
+    "curves": f'kind = "curves"\naxes = ["eps_ee_d", "eps_ee_u"]\nlayers = [{LAYER}]',
+    "standard-model": f'kind = "curves"\nlayers = [{LAYER}]\nabove = "standard-model"',
+    "regions": (
+        'kind = "regions"\naxes = [["eps_ee_u", "eps_mumu_u"]]\ncl = [0.6827, 0.9]\n'
+        'layers = [{ scan = "plane", label = "data", style = "filled", best_fit = true }]'
+    ),
+    "limits": f'kind = "regions"\nlimits = ["published"]\nlayers = [{LAYER}]',
+    "exclusion": f'kind = "exclusion"\nlayers = [{LAYER}]\nabove = "each-x"',
+    "horizontal": (
+        'kind = "exclusion"\naxes = [["m_zprime_gev", "eps_ee_u"]]\nx = [10.0, 100.0]\n'
+        'layers = [{ scan = "line", label = "data", style = "filled" }]'
+    ),
+    "spectrum": (
+        f'kind = "spectrum"\nexperiment = "{CSI}"\n'
+        'signals = [{ label = "new", model = "nsi", couplings = { eps_ee_u = 0.5 } }]'
+    ),
+    "table": f'kind = "table"\naxes = ["eps_ee_u", "eps_ee_u = eps_ee_d"]\nlayers = [{LINES}]',
+}
+
+
+@pytest.fixture
+def catalog(tmp_path) -> Path:
+    """A root with two small scans and a limit; figures are added to it."""
+    root = tmp_path / "mine"
+    for kind, name, text in (
+        ("scans", "plane", PLANE),
+        ("scans", "line", LINE),
+        ("limits", "published", LIMIT),
+    ):
+        (root / kind).mkdir(parents=True, exist_ok=True)
+        (root / kind / f"{name}.toml").write_text(text)
+    (root / "figures").mkdir()
+    return root
+
+
+def add(catalog: Path, name: str, panel: str) -> Library:
+    text = f'title = "figure {name}"\nreferences = ["arXiv:2402.16953"]\n[[panels]]\n{panel}\n'
+    (catalog / "figures" / f"{name}.toml").write_text(text)
+    return Library([catalog])
+
+
+def test_every_kind_of_panel_is_drawn_and_the_page_lists_all(catalog, tmp_path):
+    for name, panel in PANELS.items():
+        library = add(catalog, name, panel)
+    out, cubes = tmp_path / "gallery", tmp_path / "cubes"
+    made = dict(figures.build(list(PANELS), library, out, cubes, threads=1))
+    page = made.pop("gallery").read_text()
+    for name, path in made.items():
+        ending = ".csv" if name == "table" else ".png"
+        assert path == out / f"{name}{ending}"
+        assert path.stat().st_size > 0
+        assert f"## {name}\n\n**figure {name}**" in page
+    assert "[plane](" in page
+    assert "[arXiv:2402.16953](https://arxiv.org/abs/2402.16953)" in page
+    assert r"| $\varepsilon_{ee}^{u} = \varepsilon_{ee}^{d}$ | [" in page
+    assert not [file for file in out.iterdir() if file.name.startswith(".")], "unfinished files"
+
+    stamps = {store: store.stat().st_mtime_ns for store in cubes.glob("*/chi2")}
+    dict(figures.build(["regions"], library, out, cubes, threads=1))
+    assert {store: store.stat().st_mtime_ns for store in cubes.glob("*/chi2")} == stamps
+    assert (out / "README.md").read_text() == page, "the page keeps what is in the folder"
+
+
+@pytest.mark.parametrize(
+    ("panel", "message"),
+    [
+        ('kind = "curve"\nlayers = []', "panels.0.kind: found 'curve'; allowed: 'curves'"),
+        ('kind = "curves"\nlayers = []', "panels.0.layers: found []; allowed: at least one entry"),
+        (
+            'kind = "curves"\nlayers = [{ scan = "plan", label = "a" }]',
+            "panels.0.layers.0: scan: unknown scan 'plan'; did you mean 'plane'?",
+        ),
+        (
+            'kind = "curves"\nlayers = [{ scan = "plane", lable = "a" }]',
+            "panels.0.layers.0.lable: unknown key 'lable'; did you mean 'label'?",
+        ),
+        (
+            'kind = "curves"\naxes = ["eps_ee_q"]\nlayers = [{ scan = "plane", label = "a" }]',
+            "panels.0.layers.0: axes: unknown axis 'eps_ee_q'; did you mean 'eps_ee_u'?",
+        ),
+        (
+            'kind = "regions"\nlayers = [{ scan = "line", label = "a" }]',
+            "scan 'line' has one axis; a panel of regions needs two",
+        ),
+        (
+            'kind = "regions"\naxes = [["eps_ee_u", "eps_ee_d"]]\n'
+            'layers = [{ scan = "line", label = "a" }]',
+            "axes: 'eps_ee_d' finds no axis of scan 'a line' to replace",
+        ),
+        (
+            'kind = "curves"\nlayers = [{ scan = "plane", label = "a", at = { eps_ee = 0.0 } }]',
+            "at: unknown axis 'eps_ee'; did you mean 'eps_ee_d'?",
+        ),
+        (
+            'kind = "curves"\n'
+            'layers = [{ scan = "plane", label = "a", experiment = "coherent-csi" }]',
+            f"experiment: unknown experiment 'coherent-csi'; did you mean '{CSI}'?",
+        ),
+        (
+            'kind = "curves"\n'
+            'layers = [{ scan = "plane", label = "a", changes = { experiments = ["nothing"] } }]',
+            "panels.0.layers.0: scan: unknown experiment 'nothing'",
+        ),
+        (
+            f'kind = "regions"\nlimits = ["publish"]\nlayers = [{LAYER}]',
+            "panels.0.limits: unknown limit 'publish'; did you mean 'published'?",
+        ),
+        (
+            f'kind = "curves"\nlimits = ["published"]\nlayers = [{LAYER}]',
+            "panels.0.limits: 'published' is of eps_ee_d; allowed: eps_ee_u",
+        ),
+        (f'kind = "curves"\nx = [1.0, 0.0]\nlayers = [{LAYER}]', "x: found [1.0, 0.0]; allowed:"),
+        (f'kind = "curves"\ncl = [90.0]\nlayers = [{LAYER}]', "cl.0: found 90.0; allowed: less"),
+        ('kind = "spectrum"\nexperiment = "nothing"', "panels.0: unknown experiment 'nothing'"),
+        (
+            f'kind = "spectrum"\nexperiment = "{CSI}"\n'
+            'signals = [{ label = "new", model = "nsi", couplings = { eps_ee = 0.5 } }]',
+            "unknown parameter 'eps_ee'",
+        ),
+        (f"{PANELS['table']}\n[[panels]]\n{PANELS['curves']}", "tables or pictures, not both"),
+    ],
+)
+def test_a_bad_figure_is_refused_in_one_line(panel, message, catalog, tmp_path):
+    library = add(catalog, "bad", panel)
+    with pytest.raises(CardError) as error:
+        dict(figures.build(["bad"], library, tmp_path / "gallery", tmp_path / "cubes"))
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "bad.toml" in str(error.value)
+    assert not (tmp_path / "gallery").exists()
+    assert not (tmp_path / "cubes").exists()
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ('kind = "lines"', "shapes.0.kind: found 'lines'; allowed: 'line', 'band', 'curve'"),
+        ('kind = "line"\ncoefficients = {}\nequals = 0.0', "shapes.0.coefficients: found {}"),
+        (
+            'kind = "curve"\npoints = { a = [1.0, 2.0], b = [1.0] }',
+            "points: found {'a': 2, 'b': 1}; allowed: columns of one length",
+        ),
+    ],
+)
+def test_a_bad_limit_is_refused_in_one_line(shape, message, catalog):
+    (catalog / "limits" / "bad.toml").write_text(
+        f'title = "bad"\nlabel = "bad"\n[[shapes]]\n{shape}\n'
+    )
+    with pytest.raises(CardError) as error:
+        Library([catalog]).load("limits", "bad")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_names_that_are_no_figures_are_refused():
+    with pytest.raises(CardError, match="unknown figure 'p9-fig1'"):
+        figures.chosen(SHIPPED, ["p9-fig1"])
+    with pytest.raises(CardError, match="no figure starts with 'p9'"):
+        figures.chosen(SHIPPED, only="p9")
+
+
+def delta_of(catalog: Path, panel: str, out: Path):
+    library = add(catalog, "one", panel)
+    ((_, _, (drawing,)),) = figures.prepare("one", library).views
+    for study in drawing.studies:
+        scans.run(study, out, threads=1)
+    return layers.delta(drawing, layers.cube(drawing, out), out), drawing
+
+
+def test_axes_that_a_scan_has_not_take_the_range_of_those_that_it_has(catalog, tmp_path):
+    panel = f'kind = "regions"\naxes = [["eps_mumu_u", "eps_emu_u"]]\nlayers = [{LAYER}]'
+    delta, drawing = delta_of(catalog, panel, tmp_path)
+    assert delta.dims == ("eps_emu_u", "eps_mumu_u")
+    assert delta["eps_mumu_u"].attrs["symbol"] == r"\varepsilon_{\mu\mu}^{u}"
+    np.testing.assert_array_equal(delta["eps_mumu_u"], np.linspace(-0.5, 0.7, 7))
+    assert list(drawing.study.scan.axes) == ["eps_mumu_u", "eps_emu_u"]
+
+
+def test_above_the_standard_model_is_zero_there(catalog, tmp_path):
+    panel = (
+        'kind = "curves"\nabove = "standard-model"\n'
+        'layers = [{ scan = "line", label = "a", changes = { "axes.eps_ee_u.num" = 61 } }]'
+    )
+    delta, _ = delta_of(catalog, panel, tmp_path)
+    assert abs(float(delta.sel(eps_ee_u=0.0, method="nearest"))) < 1e-9
+    assert float(delta.min()) < 0, "the best fit lies below the standard model"
+
+
+def test_a_slice_is_not_a_profile(catalog, tmp_path):
+    layer = '{ scan = "plane", label = "a", at = { eps_ee_d = 0.1 } }'
+    sliced, drawing = delta_of(catalog, f'kind = "curves"\nlayers = [{layer}]', tmp_path)
+    cube = storage.read_chi2(scans.store_path(drawing.study, tmp_path))
+    line = cube["chi2"].sel(eps_ee_d=0.1, method="nearest")
+    np.testing.assert_allclose(sliced, line - line.min())
+
+
+def test_each_x_has_its_own_minimum(catalog, tmp_path):
+    panel = f'kind = "exclusion"\nabove = "each-x"\nlayers = [{LAYER}]'
+    delta, _ = delta_of(catalog, panel, tmp_path)
+    np.testing.assert_array_equal(delta.min("eps_ee_d"), 0.0)
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED.files["figures"]))
+def test_shipped_figures_refer_to_valid_scans(name):
+    ready = figures.prepare(name, SHIPPED)
+    assert ready.card.references
+    assert ready.card.caption
+    assert all(len(study.shape) <= 3 for study in ready.studies.values())
+
+
+def test_levels_are_named_as_physicists_do():
+    assert draw.level_name(0.6827) == r"$1\sigma$"
+    assert draw.level_name(0.9) == "90 %"
+    assert draw.level_name(0.9973) == r"$3\sigma$"
