@@ -31,10 +31,22 @@ class Layer(Card):
     best_fit: bool = False
 
 
+class Shown(Card):
+    """How an axis appears: in units of `per`, under another symbol."""
+
+    per: Annotated[float, Gt(0)] = 1.0
+    symbol: str = ""
+    units: str = ""
+
+
 class Frame(Card):
-    """What panels have in common: a heading, the visible range, published limits."""
+    """What panels have in common: a heading, the visible range, published limits.
+
+    x, y are in the units that are `shown`, limits in those of the scan.
+    """
 
     title: str = ""
+    shown: dict[str, Shown] = {}
     x: tuple[float, float] | None = None
     y: tuple[float, float] | None = None
     limits: tuple[Text, ...] = ()
@@ -94,12 +106,11 @@ class Exclusion(Plane):
     """Excluded regions: Δχ² above one confidence level.
 
     above: "each-x" takes the minimum along y at each x for zero. A scan of y alone holds for
-    every x; x_symbol names x where no layer scans it.
+    every x, whose name gives its unit.
     """
 
     kind: Literal["exclusion"]
     above: Above | Literal["each-x"] = "standard-model"
-    x_symbol: str = ""
     cl: tuple[Level] = (0.9,)
 
 

@@ -11,7 +11,7 @@ from gridscan import api, plots
 from gridscan.cards.base import CardError, suggest
 from gridscan.cards.figures import Curves, Drawn, Exclusion, Figure, Regions, Spectrum, Table
 from gridscan.cards.library import Library
-from gridscan.cards.limits import Band, Limit, Line
+from gridscan.cards.limits import Band, Curve, Limit
 from gridscan.figures.layers import Drawing, cube, delta
 from gridscan.plots import layers as brush
 from gridscan.regions import threshold
@@ -68,7 +68,7 @@ def _panel(
         brush.style(d.layer.label, n, d.layer.style, d.layer.colour) for n, d in enumerate(drawn)
     ]
     loaded = [cube(d, cubes) for d in drawn]
-    deltas = [delta(d, ds, cubes) for d, ds in zip(drawn, loaded, strict=True)]
+    deltas = [shown(delta(d, ds, cubes), panel) for d, ds in zip(drawn, loaded, strict=True)]
     _axes(ax, panel, view, deltas)
     thresholds = [threshold(cl, panel.dof) for cl in sorted(panel.cl)]
     names = [level_name(cl) for cl in sorted(panel.cl)]
@@ -85,6 +85,22 @@ def _panel(
         if len(names) > 1:
             yield from brush.shades(names)
         yield from _points(ax, panel, drawn, loaded, looks)
+
+
+def shown(found: xr.DataArray, panel: Drawn) -> xr.DataArray:
+    """The same with its axes in the units, and under the symbols, that a panel shows."""
+    for name, how in panel.shown.items():
+        if name in found.dims:
+            axis = found[name]
+            said = {key: text for key in ("symbol", "units") if (text := getattr(how, key))}
+            found = found.assign_coords({name: axis / how.per})
+            found[name].attrs.update(axis.attrs | said)
+    return found
+
+
+def per(panel: Drawn, name: str) -> float:
+    """What one unit of an axis, as shown, is in the unit of the scan."""
+    return panel.shown[name].per if name in panel.shown else 1.0
 
 
 def _axes(ax: Any, panel: Drawn, view: tuple[str, ...], deltas: list[xr.DataArray]) -> None:
@@ -110,7 +126,7 @@ def _unscanned(panel: Drawn, view: tuple[str, ...]) -> xr.DataArray:
         raise CardError("exclusion: no layer scans the horizontal axis; give axes and x")
     attrs = {
         "units": UNITS.get(view[0].rpartition("_")[2], "1"),
-        "symbol": panel.x_symbol,
+        "symbol": panel.shown[view[0]].symbol if view[0] in panel.shown else "",
         "long_name": view[0],
         "scale": "log",
     }
@@ -128,10 +144,10 @@ def _points(
     for one, ds, look in zip(drawn, loaded, looks, strict=True):
         if one.layer.best_fit:
             best = ds.gridscan.best_fit()
-            x, y = (float(best[axis]) for axis in one.axes)
+            x, y = (float(best[axis]) / per(panel, axis) for axis in one.axes)
             stars.append((x, y, look.colour))
     sm = loaded[0].gridscan.standard_model() if panel.standard_model else None
-    cross = [sm[axis] for axis in drawn[0].axes] if sm else None
+    cross = [sm[axis] / per(panel, axis) for axis in drawn[0].axes] if sm else None
     return brush.points(ax, stars, cross)
 
 
@@ -148,14 +164,18 @@ def _limits(
         look = brush.style(card.label, 0, LIMIT_LINES[number % len(LIMIT_LINES)], colour)
         x, y = (*axes, "")[:2]
         for shape in card.shapes:
-            if isinstance(shape, Line):
-                yield brush.straight(ax, shape.coefficients, shape.equals, x, y, look)
-            elif isinstance(shape, Band):
-                edges = [(edge.coefficients, edge.equals) for edge in shape.edges]
+            if isinstance(shape, Curve):
+                across, up = (np.array(shape.points[axis]) / per(panel, axis) for axis in (x, y))
+                yield brush.tabulated(ax, across, up, shape.excludes, look)
+                continue
+            edges = [
+                ({axis: c * per(panel, axis) for axis, c in edge.coefficients.items()}, edge.equals)
+                for edge in (shape.edges if isinstance(shape, Band) else (shape,))
+            ]
+            if isinstance(shape, Band):
                 yield brush.between(ax, edges, x, y, look)
             else:
-                points = shape.points
-                yield brush.tabulated(ax, points[x], points[y], shape.excludes, look)
+                yield brush.straight(ax, *edges[0], x, y, look)
 
 
 def panel_axes(drawn: list[Drawing], view: tuple[str, ...]) -> tuple[str, ...]:

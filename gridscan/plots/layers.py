@@ -192,7 +192,7 @@ def between(
     return Patch(facecolor=fill[0], edgecolor="none", label=look.label)
 
 
-def tabulated(ax: Axes, x: Sequence[float], y: Sequence[float], excludes: str, look: Style) -> Any:
+def tabulated(ax: Axes, x: np.ndarray, y: np.ndarray, excludes: str, look: Style) -> Any:
     """A published curve; the excluded side, if any, is shaded."""
     ax.plot(x, y, color=look.rgb, ls=LINES[look.line], lw=1.4, zorder=3)
     low, high = ax.get_ylim()
