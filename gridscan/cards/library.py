@@ -20,8 +20,8 @@ from gridscan.cards.base import Card, CardError, explain, parse_toml, suggest
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.figures import Figure
 from gridscan.cards.inputs import Conventions, Material, Model, Source
-from gridscan.cards.materials import composed
 from gridscan.cards.limits import Limit
+from gridscan.cards.materials import composed
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Inputs, Study
 
