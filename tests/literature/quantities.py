@@ -14,8 +14,9 @@ from gridscan.constants import ATOMIC_MASS_UNIT_MEV
 from gridscan.evaluation import evaluate
 from gridscan.likelihoods import Likelihood
 from gridscan.physics import cross_sections
+from gridscan.physics.fluxes.pion_dar import ENDPOINT_MEV
 from gridscan.physics.form_factors import Helm, KleinNystrand, SymmetrisedFermi
-from gridscan.physics.kinematics import momentum_transfer
+from gridscan.physics.kinematics import max_recoil, momentum_transfer
 from gridscan.physics.models import nsi
 from gridscan.physics.models.parameters import tree_level
 from gridscan.physics.nuclides import target
@@ -109,6 +110,68 @@ def csi_rate(species: str, **couplings: float) -> float:
     return float(xr.dot(every.sel(flavour=template["flavour"]), template, dim=template.dims))
 
 
+def standard_model(experiment: str, **changes) -> float:
+    """All events of the standard model, in the experiment's own conventions but for changes."""
+    inputs = Library().inputs([experiment], "sm")
+    return float(counts_of(inputs.replaced(changes), experiment, {}).sum())
+
+
+HELM, SYMMETRISED = (
+    {"conventions.form_factor": {"kind": kind}} for kind in ("helm", "symmetrised-fermi")
+)
+LAR = "coherent-lar-2020"
+EVER = {f"{LAR}.bins.time_us": [-1.0, 100.0], f"{LAR}.observed": "standard-model",
+        f"{LAR}.variance": None, f"{LAR}.variance_per_count": 1.0,
+        f"{LAR}.backgrounds": {}, f"{LAR}.nuisances": {}}  # fmt: skip
+"""Changes to liquid argon 2020 that count at all times, in one bin."""
+
+
+@cache
+def lar_fit(component: str, free: bool) -> float:
+    """Fitted events of a component of liquid argon 2020 at the standard model's shape."""
+    name, expected = LAR, {"signal": None, "delayed_brn": 33.0}[component]
+    inputs = Library().inputs([name], "nsi")
+    if free:
+        inputs = inputs.replaced({f"{name}.nuisances.{component}.sigma": "free"})
+    point = Likelihood.of(inputs).chi2(complete({}, inputs), {})
+    pull = float(point["pulls"].sel(nuisance=f"{name}.{component}"))
+    return (1 + pull) * (expected or float(point["counts"].sum()))
+
+
+@cache
+def along(experiments: tuple[str, ...], couplings: tuple[str, ...], start: float, stop: float):
+    """χ² along a line on which couplings are equal, in the experiments' conventions."""
+    values = np.linspace(start, stop, 1201)
+    conventions = Library().inputs(experiments, "nsi").conventions
+    name = next(k for k in Library().files["conventions"]
+                if Library().load("conventions", k) == conventions)  # fmt: skip
+    card = {"title": "line", "model": "nsi", "experiments": list(experiments), "conventions": name,
+            "axes": {"eps": {"values": values.tolist(), "sets": list(couplings)}}}  # fmt: skip
+    return evaluate(Library().study(Scan.from_mapping(card, "line")), {"eps": values})
+
+
+def p3_edge(flavours: str, edge: int) -> float:
+    couplings = (f"eps_{flavours}_u", f"eps_{flavours}_d")
+    cube = along(("coherent-csi-p3",), couplings, -0.3, 0.4)
+    return float(cube.gridscan.intervals("eps", cl=0.9).values.ravel()[edge])
+
+
+def second_minimum(experiments: tuple[str, ...], flavours: str) -> tuple[float, float]:
+    """Where an up-quark coupling has its second minimum, and Δχ² there."""
+    cube = along(experiments, (f"eps_{flavours}_u",), 0.0, 0.6)
+    beyond = cube["chi2"].where(cube["eps"] > 0.25, drop=True)
+    return float(beyond.idxmin("eps")), float(beyond.min() - cube["chi2"].min())
+
+
+NAI, CRYO = "coherent-nai", "coherent-cryo-csi"
+
+
+def cryo_threshold_kevnr() -> float:
+    """Recoil at the threshold of 4 photoelectrons."""
+    response = Library().load("experiments", CRYO).response
+    return response.efficiency.steps.at[0] / 1e3 / float(response.physics().mean(1e-6))
+
+
 QUANTITIES = {
     "csi2021_total_kn": lambda: csi_total("2402.16953"),
     "csi2021_total_helm": lambda: csi_total("2402.16953-helm"),
@@ -127,4 +190,32 @@ QUANTITIES = {
     "csi_total": lambda: sum(csi_rate(name) for name in ("nu_e", "nu_mu_bar", "nu_mu")),
     "csi_nu_e_up": lambda: csi_rate("nu_e", eps_ee_u=0.1),
     "csi_nu_e_down": lambda: csi_rate("nu_e", eps_ee_d=0.1),
+    "csi2017_residual": lambda: (
+        float(np.sum(Library().load("experiments", "coherent-csi-2017").observed))
+        - Library().load("experiments", "coherent-csi-2017").backgrounds["ssb"].expected
+    ),
+    "csi2017_sm_collaboration": lambda: standard_model("coherent-csi-2017"),
+    "csi2017_sm_kn": lambda: standard_model("coherent-csi-2017"),
+    "csi2017_sm_helm": lambda: standard_model("coherent-csi-2017", **HELM),
+    "csi2017_sm_sf": lambda: standard_model("coherent-csi-2017", **SYMMETRISED),
+    "csi2017_total": lambda: standard_model("coherent-csi-2017-total"),
+    "lar2020_sm_collaboration": lambda: standard_model(LAR),
+    "lar2020_sm_kn": lambda: standard_model(LAR, **EVER),
+    "lar2020_sm_helm": lambda: standard_model(LAR, **EVER, **HELM),
+    "lar2020_fit": lambda: lar_fit("signal", free=True),
+    "lar2020_delayed_brn": lambda: lar_fit("delayed_brn", free=False),
+    **{f"p3_ee_{i + 1}": lambda i=i: p3_edge("ee", i) for i in range(4)},
+    **{f"p3_mumu_{i + 1}": lambda i=i: p3_edge("mumu", i) for i in range(4)},
+    **{f"p3_etau_{i + 1}": lambda i=i: p3_edge("etau", i) for i in range(2)},
+    "p3_chi2": lambda: float(along(("coherent-csi-p3",), ("eps_ee_u",), -0.1, 0.1)["chi2"][600]),
+    "p2_nai_events": lambda: standard_model(NAI),
+    "p2_cryo_events": lambda: standard_model(CRYO),
+    "p2_cryo_threshold": cryo_threshold_kevnr,
+    "p2_iodine_recoil": lambda: (
+        1e3 * float(max_recoil(ENDPOINT_MEV, 126.9045 * ATOMIC_MASS_UNIT_MEV))
+    ),
+    "p2_nai_second": lambda: second_minimum((NAI,), "ee")[0],
+    "p2_cryo_second": lambda: second_minimum((CRYO,), "ee")[0],
+    "p2_both_mumu": lambda: second_minimum((NAI, CRYO), "mumu")[1],
+    "p2_both_ee": lambda: second_minimum((NAI, CRYO), "ee")[1],
 }

@@ -1,0 +1,76 @@
+"""The shipped SNS experiments: their data are the releases', their pieces fit together."""
+
+import numpy as np
+import pytest
+
+from gridscan.api import counts
+from gridscan.likelihoods import Likelihood
+from gridscan.signals import complete
+
+RELEASED = {
+    "coherent-csi-2017": {"observed": 547, "ssb": 405, "brn": 5.42},
+    "coherent-lar-2020": {"observed": 3752, "brn": 497, "delayed_brn": 33, "steady_state": 3152},
+}
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_data_sum_to_those_of_the_release(library, name):
+    card = library.load("experiments", name)
+    sums = {key: values.sum() for key, values in card.components.items()}
+    assert sums | {"observed": card.counts.sum()} == pytest.approx(RELEASED[name], rel=1e-3)
+
+
+def test_liquid_argon_has_the_spectra_of_its_release():
+    found = counts("coherent-lar-2020", conventions="2402.16953-helm")
+    shares = found / found.sum()
+    energy = shares.sum(("f90", "time")).values[:4]
+    np.testing.assert_allclose(energy, [0.6148, 0.2888, 0.0773, 0.0185], atol=0.02)
+    time = shares.sum(("kevee", "f90")).values
+    released = [0.0866, 0.3108, 0.1461, 0.1160, 0.0927, 0.0741, 0.0593, 0.0471, 0.0374, 0.0299]
+    np.testing.assert_allclose(time, released, atol=0.01)
+    f90 = shares.sum(("kevee", "time")).values
+    released = [0.1011, 0.1476, 0.1941, 0.2201, 0.1949, 0.1090, 0.0307, 0.0025]
+    np.testing.assert_allclose(f90, released, atol=0.01)
+
+
+def test_errors_of_liquid_argon_are_those_of_its_projections(library):
+    """The release prints 37.3714 for 5 keVee: √(observed + steady state / 5)."""
+    card = library.load("experiments", "coherent-lar-2020")
+    observed = card.counts.reshape(card.shape).sum(axis=(1, 2))
+    steady = card.components["steady_state"].reshape(card.shape).sum(axis=(1, 2))
+    printed = np.array([37.3714, 28.3327, 22.0427, 18.6213])
+    np.testing.assert_allclose(np.sqrt(observed + steady / 5)[:4], printed, rtol=1e-3)
+    expected = sum(card.components.values()) + card.components["steady_state"] / 5
+    variance = card.variances(card.counts)
+    assert (variance - expected).sum() == pytest.approx(128, abs=0.1), "the release's CEvNS"
+
+
+def test_shapes_of_liquid_argon_keep_their_normalisation(library):
+    inputs = library.inputs(["coherent-lar-2020"], "sm")
+    card = inputs.experiments["coherent-lar-2020"]
+    for key in ("brn_energy", "brn_mean", "brn_width"):
+        for node in range(3):
+            bent = inputs.at_node("coherent-lar-2020", card.nuisances[key], node)
+            total = bent.experiments["coherent-lar-2020"].components["brn"].sum()
+            assert total == pytest.approx(497, abs=0.01)
+    fractions = np.reshape(card.response.f90, (12, 8))
+    np.testing.assert_allclose(fractions.sum(axis=1), 1, atol=1e-5)
+
+
+def test_prompt_and_delayed_are_the_inferred_ones(library):
+    found = counts("coherent-csi-p3").values.ravel()
+    np.testing.assert_allclose(found, [78.1, 121.3], atol=0.01)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "coherent-nai", "coherent-cryo-csi", "coherent-ge-p1", "coherent-lar-p1",
+        "coherent-nai-p1", "coherent-csi-p3-future",
+    ],
+)  # fmt: skip
+def test_forecasts_observe_the_standard_model(library, name):
+    inputs = library.inputs([name], "nsi")
+    point = Likelihood.of(inputs).chi2(complete({}, inputs), {})
+    assert float(point["chi2"]) == pytest.approx(0, abs=1e-8)
+    assert float(point["counts"].squeeze()) > 10
