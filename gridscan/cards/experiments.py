@@ -3,20 +3,13 @@
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from annotated_types import Ge, Gt, Le, MinLen
-from pydantic import Field, model_validator
+from annotated_types import Ge, Gt, MinLen
+from pydantic import model_validator
 
 from gridscan.cards.base import Card, suggest
 from gridscan.cards.inputs import Described
-from gridscan.physics.responses import (
-    ConstantEfficiency,
-    Efficiency,
-    PoissonResolution,
-    Quenching,
-    Resolution,
-    Response,
-    TimeEfficiency,
-)
+from gridscan.cards.responses import ResponseCard
+from gridscan.physics.responses import PoissonResolution
 from gridscan.schema import BINS, OBSERVABLES
 
 SIGNAL = "signal"
@@ -27,52 +20,6 @@ EXPOSURE = ("baseline_m", "protons_on_target", "flux_per_cm2_s", "days")
 Count = Annotated[float, Ge(0)]
 Counts = tuple[Count, ...] | tuple[tuple[Count, ...], ...]
 """Counts per bin: flat, or nested with rows along the first dimension of the bins."""
-
-Fractions = tuple[Annotated[float, Ge(0), Le(1)], ...]
-
-
-class ResponseCard(Card):
-    """How recoils become events: the observable and the steps that lead to it.
-
-    `acceptance` is the efficiency as a function of the mean observable, before the resolution;
-    `efficiency` that of the reconstructed one. `f90` lists the fractions of nuclear recoils in the
-    F90 bins, a row for each bin of the observable (nested, or flat as a column of a table).
-    """
-
-    observable: Literal["pe", "kevee", "kevnr"]
-    quenching: Annotated[Quenching, Field(discriminator="kind")] | None = None
-    light_yield_pe_per_kevee: Annotated[float, Gt(0)] | None = None
-    resolution: Annotated[Resolution, Field(discriminator="kind")] | None = None
-    acceptance: Annotated[Efficiency, Field(discriminator="kind")] = ConstantEfficiency()
-    efficiency: Annotated[Efficiency, Field(discriminator="kind")] = ConstantEfficiency()
-    time_efficiency: Annotated[TimeEfficiency, Field(discriminator="kind")] = ConstantEfficiency()
-    f90: Fractions | tuple[Fractions, ...] | None = None
-
-    @model_validator(mode="after")
-    def _steps_match_the_observable(self):
-        if self.observable == "kevnr" and self.quenching is not None:
-            raise ValueError("observable 'kevnr' takes no quenching")
-        counts_light = self.observable == "pe"
-        if counts_light != (self.light_yield_pe_per_kevee is not None):
-            verb = "needs" if counts_light else "takes no"
-            raise ValueError(f"observable {self.observable!r} {verb} light_yield_pe_per_kevee")
-        if isinstance(self.resolution, PoissonResolution) and self.observable != "pe":
-            raise ValueError(
-                f"resolution 'poisson' counts pe; found observable {self.observable!r}"
-            )
-        return self
-
-    def physics(self) -> Response:
-        return Response(
-            self.observable,
-            self.quenching,
-            self.light_yield_pe_per_kevee or 1.0,
-            self.resolution,
-            self.efficiency,
-            self.time_efficiency,
-            self.acceptance,
-            None if self.f90 is None else tuple(np.ravel(self.f90).tolist()),
-        )
 
 
 class Background(Card):
