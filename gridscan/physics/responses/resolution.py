@@ -68,8 +68,10 @@ class GaussianResolution:
 class PoissonResolution:
     """Whole photoelectrons, Poisson distributed around their mean (arXiv:1804.09459).
 
-    n photoelectrons lie in the interval [n, n + 1) of the observable, and an efficiency is that of
-    its centre, n + ½: the release's rule for bins of one photoelectron.
+    n photoelectrons lie in the interval [n, n + 1) of the observable. An efficiency is that of its
+    centre, n + ½: the release evaluates it at the centres of bins of one photoelectron. That n
+    opens its bin is inferred: closing it, CsI 2017 would have 13 % fewer events than published
+    counts of the same inputs.
     """
 
     __pydantic_config__: ClassVar = STRICT
