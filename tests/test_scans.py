@@ -194,7 +194,7 @@ def test_threads_and_processes_write_the_same_cube(small, cube, tmp_path):
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         other = storage.read(scans.run(small, tmp_path / "elsewhere", client))
