@@ -102,6 +102,8 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
         joint = likelihood(inputs, base.conventions, along, masses)
         return joint.chi2(complete(moved, inputs), couplings, large)
 
+    if not of_cards:
+        return at({}).transpose(..., *axes)
     combinations = product(*(axes[name].tolist() for name in of_cards))
     pieces = [at(dict(zip(of_cards, values, strict=True))) for values in combinations]
     return _tiled(pieces, {name: axes[name] for name in of_cards}).transpose(..., *axes)

@@ -10,7 +10,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import islice
@@ -255,6 +256,28 @@ def _on_threads(store: str, blocks: list[Index], threads: int | None, report: Re
             num_workers=threads or os.cpu_count(),
             optimize_graph=False,
         )
+
+
+@contextmanager
+def local_client(workers: int) -> Iterator[Any]:
+    """A client of so many worker processes on this machine, each of one thread.
+
+    Memory that they free stays with them for the next block: dask's own setting makes the
+    allocator fetch every large array anew from the system, page by page, which takes as long as
+    the arithmetic of a Gaussian scan. Workers of other clusters do without it where
+    MALLOC_TRIM_THRESHOLD_ is absent from `distributed.nanny.pre-spawn-environ`.
+    """
+    import dask
+    from distributed import Client, LocalCluster
+
+    environ = dask.config.get("distributed.nanny.pre-spawn-environ")
+    with dask.config.set(
+        {"distributed.nanny.pre-spawn-environ": environ | {"MALLOC_TRIM_THRESHOLD_": None}}
+    ):
+        # any free port: another run may hold the usual one
+        cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
+    with cluster, Client(cluster) as client:
+        yield client
 
 
 def _on_cluster(store: str, blocks: list[Index], client: Any, report: Report) -> None:

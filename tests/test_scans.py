@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 
 import numpy as np
 import pytest
@@ -191,13 +192,12 @@ def test_a_slice_of_the_lazy_scan_computes_only_its_blocks(small, monkeypatch):
 
 
 def test_threads_and_processes_write_the_same_cube(small, cube, tmp_path):
-    from distributed import Client, LocalCluster
-
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
-        Client(cluster) as client,
-    ):
+    with scans.local_client(2) as client:
+        environments = client.run(lambda: dict(os.environ))
         other = storage.read(scans.run(small, tmp_path / "elsewhere", client))
+    for environment in environments.values():
+        assert environment["OMP_NUM_THREADS"] == "1"
+        assert "MALLOC_TRIM_THRESHOLD_" not in environment
     xr.testing.assert_identical(cube.load().drop_attrs(), other.load().drop_attrs())
 
 

@@ -99,11 +99,11 @@ def _client(workers: int | None, scheduler: str | None):
     if workers is None and scheduler is None:
         yield None
         return
-    from distributed import Client, LocalCluster
-
-    from gridscan.cards.base import CardError
-
     if scheduler is not None:
+        from distributed import Client
+
+        from gridscan.cards.base import CardError
+
         try:
             client = Client(scheduler, timeout="10s")
         except (OSError, ValueError) as error:
@@ -113,10 +113,10 @@ def _client(workers: int | None, scheduler: str | None):
         with client:
             yield client
         return
-    with (
-        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0") as cluster,
-        Client(cluster) as client,
-    ):
+    from gridscan.scans import local_client
+
+    assert workers is not None
+    with local_client(workers) as client:
         yield client
 
 

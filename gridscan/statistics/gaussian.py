@@ -12,7 +12,7 @@ import numpy as np
 
 from gridscan.statistics.nuisances import RIDGE, LinearNuisances, newton_step
 
-POINTS_PER_SLAB = 8192
+POINTS_PER_SLAB = 2048
 """Points handled at once by a quadratic form: their arrays stay in cache."""
 
 
