@@ -12,7 +12,9 @@ from gridscan.cards.scans import Setting
 Level = Annotated[float, Gt(0), Lt(1)]
 Levels = Annotated[tuple[Level, ...], MinLen(1)]
 Text = Annotated[str, MinLen(1)]
-Above = Literal["minimum", "standard-model"]
+Above = Literal["minimum", "standard-model", "zero"]
+"""What counts as Δχ² = 0: the least of what is drawn, the standard model's χ², or no χ² at all."""
+
 Colour = Literal["blue", "orange", "green", "purple", "red", "sky", "black"]
 
 
@@ -123,8 +125,8 @@ class Hypothesis(Card):
 
 
 class Spectrum(Frame):
-    """Expected counts of an experiment along its observable, summed over other bins: backgrounds
-    and the standard model's signal, one on the other, and signals of other hypotheses as lines.
+    """Expected counts of an experiment along its observable, summed over other bins: backgrounds,
+    the standard model's signal, and those of other hypotheses.
     """
 
     kind: Literal["spectrum"]

@@ -112,7 +112,7 @@ def _axes(ax: Any, panel: Drawn, view: tuple[str, ...], deltas: list[xr.DataArra
         levels = [threshold(cl, panel.dof) for cl in panel.cl]
         low = min(0.0, *(float(d.min()) for d in deltas))
         plots.frame(ax, "", None, panel.y or (1.2 * low, 3 * max(levels)))
-        ax.set_ylabel(r"$\Delta\chi^2$", fontsize=14)
+        ax.set_ylabel(r"$\chi^2$" if panel.above == "zero" else r"$\Delta\chi^2$", fontsize=14)
     else:
         if whole.ndim == 1:
             coordinates.insert(0, _unscanned(panel, view))
@@ -209,19 +209,16 @@ def _spectrum(ax: Any, panel: Spectrum, library: Library) -> list[Any]:
     def summed(counts: xr.DataArray) -> xr.DataArray:
         return counts.sum([d for d in counts.dims if d != along])
 
-    stack = {
-        f"background: {name.replace('_', ' ')}": summed(
-            signal.copy(data=card.background(name).reshape(signal.shape))
-        )
+    backgrounds = {
+        f"background: {name.replace('_', ' ')}": summed(signal.copy(data=counts))
         for name in card.backgrounds
+        for counts in [card.background(name).reshape(signal.shape)]
     }
-    below = sum(stack.values(), start=xr.zeros_like(summed(signal)))
-    stack["standard model"] = summed(signal)
-    lines = {}
+    signals = {"standard model": summed(signal)}
     for one in panel.signals:
         inputs = library.inputs([panel.experiment], one.model)
-        lines[one.label] = summed(api.counts_of(inputs, panel.experiment, one.couplings)) + below
-    return brush.spectrum(ax, stack, lines, panel.scale)
+        signals[one.label] = summed(api.counts_of(inputs, panel.experiment, one.couplings))
+    return brush.spectrum(ax, backgrounds, signals, panel.scale)
 
 
 def check_spectrum(panel: Spectrum, library: Library, where: str) -> None:

@@ -154,7 +154,7 @@ def delta(drawing: Drawing, ds: xr.Dataset, out: Path) -> xr.DataArray:
     """Δχ² over the axes of a panel, in their order reversed (y, x); others minimised over."""
     kept = drawing.axes[::-1]
     chi2 = ds["chi2"].min([d for d in ds["chi2"].dims if d not in kept]).transpose(*kept)
-    zero = ds["chi2"].min()
+    zero = ds["chi2"].min() if drawing.above == "minimum" else xr.zeros_like(chi2.min())
     if drawing.above == "each-x":
         zero = chi2.min(drawing.axes[-1])
     if drawing.reference is not None:

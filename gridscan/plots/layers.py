@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -56,20 +56,22 @@ def tinted(colour: str, strength: float) -> tuple[float, float, float]:
 
 def axes_of(ax: Axes, x: xr.DataArray, y: xr.DataArray | None = None) -> None:
     """Labels, scales and range of a panel, from its coordinates."""
+    sides: list[tuple[Literal["x", "y"], xr.DataArray | None]] = [("x", x), ("y", y)]
     with mpl.rc_context(STYLE):
-        for which, coordinate in (("x", x), ("y", y)):
+        for which, coordinate in sides:
             if coordinate is not None:
                 ax.set(**{f"{which}label": label(coordinate)})
                 ax.set(**{f"{which}scale": coordinate.attrs.get("scale", "linear")})
                 ax.set(**{f"{which}lim": (float(coordinate.min()), float(coordinate.max()))})
+                if coordinate.attrs.get("scale") != "log":
+                    ax.locator_params(axis=which, nbins=6)
 
 
 def line(ax: Axes, delta: xr.DataArray, look: Style) -> Any:
     """Δχ² along the only axis."""
     (name,) = delta.dims
-    handle = look.handle() if not look.filled else Style(look.label, look.colour).handle()
-    ax.plot(delta[name], delta, color=look.rgb, ls=handle.get_linestyle(), lw=WIDTH)
-    return handle
+    ax.plot(delta[name], delta, color=look.rgb, ls=LINES[look.line], lw=WIDTH)
+    return Line2D([], [], color=look.rgb, ls=LINES[look.line], lw=WIDTH, label=look.label)
 
 
 def levels(ax: Axes, thresholds: Mapping[str, float]) -> None:
@@ -225,33 +227,36 @@ def _linear(
 
 
 def spectrum(
-    ax: Axes, stack: Mapping[str, xr.DataArray], lines: Mapping[str, xr.DataArray], scale: str
+    ax: Axes,
+    backgrounds: Mapping[str, xr.DataArray],
+    signals: Mapping[str, xr.DataArray],
+    scale: str,
 ) -> list[Any]:
-    """Counts per bin: parts of `stack` one on the other, lines above the same backgrounds.
+    """Counts per bin: backgrounds one on the other, the first signal filled, others as lines.
 
-    Arrays have one dimension, with coordinates NAME_low and NAME_high of the bins' edges. The
-    last part of the stack is the signal; the lines are total counts.
+    Signals stand on the axis, not on the backgrounds. Arrays have one dimension, with coordinates
+    NAME_low and NAME_high of the bins' edges.
     """
-    first = next(iter(stack.values()))
+    first = next(iter(signals.values()))
     (name,) = first.dims
     edges = np.append(first[f"{name}_low"].values, first[f"{name}_high"].values[-1])
-    base = np.zeros(len(first))
+    base, low = np.zeros(len(first)), 0.5 if scale == "log" else 0.0
     handles: list[Any] = []
-    *below, _ = stack
-    for number, (text, counts) in enumerate(stack.items()):
-        colour: Any = GREYS[number % len(GREYS)] if text in below else tinted(PALETTE["blue"], 0.6)
-        top = base + counts.values
-        ax.stairs(top, edges, baseline=base, fill=True, color=colour)
-        ax.stairs(top, edges, color="k", lw=0.5)
-        handles.insert(0, Patch(facecolor=colour, edgecolor="k", lw=0.5, label=text))
-        base = top
-    highest = base.max()
-    for number, (text, counts) in enumerate(lines.items()):
-        look = style(text, number + 1, "solid", None)
-        ax.stairs(counts.values, edges, color=look.rgb, lw=WIDTH)
-        handles.append(look.handle())
-        highest = max(highest, float(counts.max()))
+    for number, (text, counts) in enumerate(backgrounds.items()):
+        colour = GREYS[number % len(GREYS)]
+        ax.stairs(base + counts.values, edges, baseline=base, fill=True, color=colour)
+        handles.append(Patch(facecolor=colour, edgecolor="0.35", lw=0.8, label=text))
+        base = base + counts.values
+    for number, (text, counts) in enumerate(signals.items()):
+        look = style(text, number, "solid" if number else "filled", None)
+        if look.filled:
+            ax.stairs(counts.values, edges, fill=True, color=tinted(look.rgb, 0.45))
+        ax.stairs(counts.values, edges, baseline=low, color=look.rgb, lw=WIDTH)
+        handles.insert(number, look.handle())
+    if backgrounds:
+        ax.stairs(base, edges, baseline=low, color="0.35", lw=1.0)
+    highest = max(float(base.max()), *(float(counts.max()) for counts in signals.values()))
     with mpl.rc_context(STYLE):
         ax.set(xlabel=label(first[name]), ylabel="counts per bin", yscale=scale)
-        ax.set(xlim=(edges[0], edges[-1]), ylim=(0.5 if scale == "log" else 0, 1.1 * highest))
+        ax.set(xlim=(edges[0], edges[-1]), ylim=(low, (3 if scale == "log" else 1.1) * highest))
     return handles

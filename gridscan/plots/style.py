@@ -1,6 +1,7 @@
 """Fonts, colours, pages of panels, legends, saving."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ STYLE: Any = {
     "ytick.right": True,
     "xtick.minor.visible": True,
     "ytick.minor.visible": True,
+    "xtick.major.pad": 6,
     "legend.framealpha": 0.85,
     "legend.edgecolor": "none",
     "savefig.dpi": 200,
@@ -73,7 +75,7 @@ def page(panels: int, columns: int | None = None) -> tuple[Figure, list[Axes]]:
     rows = -(-panels // columns)
     width, height = PANEL_INCHES[min(columns, 3)]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(columns * width, rows * height + 0.5), layout="constrained")
+        figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for unused in axes[panels:]:
             unused.set_axis_off()
@@ -92,12 +94,17 @@ def frame(ax: Axes, heading: str, x: Sequence[float] | None, y: Sequence[float] 
 
 
 def legend(figure: Figure, handles: Sequence[Any], heading: str) -> None:
-    """One legend for all panels, above them: it covers no data."""
+    """One legend for all panels, above them; the page grows by its height."""
     unique = list({handle.get_label(): handle for handle in handles}.values())
-    longest = max((len(handle.get_label()) for handle in unique), default=0)
+    printed = [len(re.sub(r"\\[a-z]+|[${}\\]", "", handle.get_label())) for handle in unique]
+    width, height = figure.get_size_inches()
+    columns = int(width / (0.55 + 0.085 * max(printed, default=1)))
+    columns = max(1, min(len(unique), columns))
+    rows = -(-len(unique) // columns)
+    # as even as the number of rows allows
+    columns = -(-len(unique) // rows) if rows else 1
+    figure.set_size_inches(width, height + 0.25 * (rows + bool(heading)))
     with mpl.rc_context(STYLE):
-        room = figure.get_size_inches()[0] / (0.085 * (longest + 7))
-        columns = max(1, min(len(unique), int(room)))
         figure.legend(
             handles=unique,
             title=heading or None,
