@@ -251,6 +251,24 @@ def test_each_x_has_its_own_minimum(catalog, tmp_path):
     np.testing.assert_array_equal(delta.min("eps_ee_d"), 0.0)
 
 
+def test_above_zero_is_the_chi_square_itself(catalog, tmp_path):
+    panel = f'kind = "curves"\nabove = "zero"\nlayers = [{LINES}]'
+    delta, drawing = delta_of(catalog, panel, tmp_path)
+    np.testing.assert_array_equal(delta, layers.cube(drawing, tmp_path)["chi2"])
+
+
+def test_an_axis_is_shown_in_other_units(catalog, tmp_path):
+    panel = (
+        f'kind = "curves"\nlayers = [{LINES}]\n'
+        'shown = { eps_ee_u = { per = 0.01, symbol = "p", units = "percent" } }'
+    )
+    delta, _ = delta_of(catalog, panel, tmp_path)
+    card = Library([catalog]).load("figures", "one").panels[0]
+    axis = draw.shown(delta, card)["eps_ee_u"]
+    np.testing.assert_allclose(axis, 100 * delta["eps_ee_u"])
+    assert (axis.attrs["symbol"], axis.attrs["units"]) == ("p", "percent")
+
+
 @pytest.mark.parametrize("name", sorted(SHIPPED.files["figures"]))
 def test_shipped_figures_refer_to_valid_scans(name):
     ready = figures.prepare(name, SHIPPED)
