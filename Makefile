@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin/
 
-.PHONY: scan figures test bench clean
+.PHONY: scan figures test literature bench clean
 .DEFAULT_GOAL := scan
 
 $(VENV)/installed: pyproject.toml
@@ -22,6 +22,9 @@ test: $(VENV)/installed  ## style, types, tests
 	$(RUN)ruff check .
 	$(RUN)mypy
 	$(RUN)pytest
+
+literature: $(VENV)/installed  ## published numbers and ours: tests/literature/README.md
+	$(RUN)python -m tests.literature > tests/literature/README.md
 
 bench: $(VENV)/installed  ## speed and memory, as a table
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(RUN)python benchmarks/figures.py

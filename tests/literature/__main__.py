@@ -1,21 +1,51 @@
-"""The comparison as a page: python -m tests.literature > literature.md"""
+"""The comparison as a page, tests/literature/README.md: `make literature`."""
 
-from tests.literature.quantities import QUANTITIES, rows
-from tests.literature.test_published import holds
+import math
+from collections.abc import Iterator
 
-print("# Published numbers and ours\n")
-print("| paper | quantity | place | published | ours | difference | tolerance | verdict |")
-print("|---|---|---|---|---|---|---|---|")
-causes = []
-for row in rows():
-    ours, published = QUANTITIES[row["id"]](), float(row["published"])
-    tolerance = f"{row['tolerance']}{' (relative)' if row['relative'] == 'yes' else ''}"
-    verdict = "holds" if holds(row, ours) else "**differs**"
-    cells = (row["paper"], row["quantity"], row["place"], row["published"], f"{ours:.7g}",
-             f"{ours - published:+.2g}", tolerance, verdict)  # fmt: skip
-    print("| " + " | ".join(cells) + " |")
-    if row["cause"]:
-        causes.append(f"- {row['quantity']}: {row['cause']}")
-if causes:
-    print("\nWhere they differ, and why:\n")
-    print("\n".join(causes))
+from tests.literature.quantities import QUANTITIES
+from tests.literature.table import holds, rows
+
+COLUMNS = (
+    "paper", "quantity", "place", "published", "ours", "difference", "tolerance", "verdict",
+    "independent",
+)  # fmt: skip
+HEAD = f"""\
+# Published numbers and ours
+
+Written by `make literature`. Independent: no input was inferred from the number. Where a number
+differs, the cause stands below.
+
+| {" | ".join(COLUMNS)} |
+|{"---|" * len(COLUMNS)}"""
+
+
+def number(text: str) -> str:
+    return "no limit" if text == "nan" else text
+
+
+def page() -> Iterator[str]:
+    yield HEAD
+    causes, verdicts = [], []
+    for row in rows():
+        ours = QUANTITIES[row["id"]]()
+        difference = ours - float(row["published"])
+        shown = "–" if math.isnan(difference) else f"{difference:+.2g}"
+        relative = row["relative"] == "yes"
+        tolerance = f"{100 * float(row['tolerance']):g} %" if relative else row["tolerance"]
+        verdicts.append(holds(row, ours))
+        cells = (
+            row["paper"], row["quantity"], row["place"], number(row["published"]),
+            number(f"{ours:.6g}"), shown, tolerance,
+            "holds" if verdicts[-1] else "**differs**", row["independent"],
+        )  # fmt: skip
+        yield f"| {' | '.join(cells)} |"
+        if row["cause"]:
+            causes.append(f"- {row['quantity']}: {row['cause']}")
+    yield f"\n{sum(verdicts)} of {len(verdicts)} hold."
+    if causes:
+        yield "\n## Where they differ, and why\n"
+        yield from causes
+
+
+print("\n".join(page()))

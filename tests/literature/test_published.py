@@ -2,13 +2,8 @@
 
 import pytest
 
-from tests.literature.quantities import QUANTITIES, rows
-
-
-def holds(row: dict[str, str], ours: float) -> bool:
-    published, tolerance = float(row["published"]), float(row["tolerance"])
-    scale = abs(published) if row["relative"] == "yes" else 1.0
-    return abs(ours - published) <= tolerance * scale
+from tests.literature.quantities import QUANTITIES
+from tests.literature.table import holds, rows
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row["id"])

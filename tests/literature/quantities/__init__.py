@@ -1,0 +1,9 @@
+"""How each published number is computed here: one entry per row of published.csv, in its order."""
+
+from tests.literature.quantities import coherent, p1, p2, p3, points
+
+QUANTITIES = {
+    name: compute
+    for module in (coherent, p1, p2, p3, points)
+    for name, compute in module.QUANTITIES.items()
+}

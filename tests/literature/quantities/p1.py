@@ -1,0 +1,31 @@
+"""Miranda, Papoulias, Tórtola, Valle, arXiv:2002.01482: limits on the mass of a Z', Table 3."""
+
+from functools import cache
+
+import xarray as xr
+
+import gridscan
+
+MODELS = {"chi": "e6-chi", "eta": "e6-eta", "psi": "e6-psi", "lr": "left-right"}
+EXPERIMENTS = {
+    "csi": "coherent-csi-2017-total",
+    "lar": "coherent-lar-p1",
+    "conus": "conus-p1",
+    "connie": "connie-p1",
+    "cr51a": "cr51-lxe-a",
+}
+
+
+@cache
+def limits(model: str) -> xr.DataArray:
+    """Lower limits on M_Z' in GeV of each experiment alone, 90 %; NaN where there is none."""
+    changes = {"model": MODELS[model], "experiments": list(EXPERIMENTS.values())}
+    cube = gridscan.scan("p1-table3", changes).load()
+    return cube.gridscan.limits("m_zprime_gev", cl=0.9, by_experiment=True)["lower"]
+
+
+QUANTITIES = {
+    f"p1_{model}_{column}": lambda m=model, e=experiment: float(limits(m).sel(experiment=e))
+    for model in MODELS
+    for column, experiment in EXPERIMENTS.items()
+}
