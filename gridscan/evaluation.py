@@ -18,13 +18,11 @@ import xarray as xr
 from gridscan.cards.base import Card
 from gridscan.cards.inputs import Conventions
 from gridscan.cards.study import Inputs, Study
+from gridscan.combinations import Combination, groups
 from gridscan.grids import Grid
 from gridscan.likelihoods import Likelihood
 from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS
 from gridscan.signals import complete
-
-COMPILED_POINTS = 250_000
-"""Size of a study from which the compiled statistic pays for its first compilation."""
 
 RECORDED = ("gridscan", "numpy", "scipy", "xarray", "zarr", "dask", "pydantic")
 """Packages whose versions a cube records."""
@@ -32,12 +30,17 @@ RECORDED = ("gridscan", "numpy", "scipy", "xarray", "zarr", "dask", "pydantic")
 
 def likelihood(
     inputs: Inputs, truth: Conventions, mass_axis: str = "", masses: tuple[float, ...] = ()
-) -> Likelihood:
-    """The likelihood of inputs, once per process: its templates are integrated once.
+) -> Combination:
+    """The likelihood of inputs, each part once per process: its templates are integrated once.
 
     masses: those of a light mediator along `mass_axis`; a single one without.
     """
-    return _likelihood(_Told.of(inputs), _Told.of(truth), mass_axis, masses)
+    told = _Told.of(truth)
+    parts = [
+        _likelihood(_Told.of(inputs.only(names)), told, mass_axis, masses)
+        for names in groups(inputs)
+    ]
+    return Combination(tuple(inputs.experiments), tuple(parts))
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class _Told:
         return cls(card.canonical(), card)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _likelihood(
     inputs: _Told, truth: _Told, mass_axis: str, masses: tuple[float, ...]
 ) -> Likelihood:
@@ -82,7 +85,7 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
 
     base = study.fixed_inputs()
     units = study.units(base, of_cards)
-    large = math.prod(study.shape) >= COMPILED_POINTS
+    points = math.prod(study.shape)
     heavy = [name for name, p in parameters.items() if p.in_template]
     along = next((n for n in couplings if heavy and heavy[0] in targets[n]), "")
     masses = tuple(couplings[along].tolist()) if along else ()
@@ -100,7 +103,7 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
                     entries[target] = value * units[target]
         inputs = base.replaced(entries)
         joint = likelihood(inputs, base.conventions, along, masses)
-        return joint.chi2(complete(moved, inputs), couplings, large)
+        return joint.chi2(complete(moved, inputs), couplings, points)
 
     if not of_cards:
         return at({}).transpose(..., *axes)
@@ -145,13 +148,13 @@ def coordinates(study: Study) -> xr.Dataset:
         coords[name] = (name, axis.points(), attrs)
     labels = {"experiment": joint.experiments}
     if "pulls" in study.scan.save:
-        labels["nuisance"] = joint.nuisances.names
+        labels["nuisance"] = joint.nuisances
     for name, values in labels.items():
         coords[name] = (name, np.array(values, dtype=object), DIMENSIONS[name].attrs)
     return xr.Dataset(coords=coords)
 
 
-def study_likelihood(study: Study) -> Likelihood:
+def study_likelihood(study: Study) -> Combination:
     """The likelihood at the first value of every axis that sets a number in a card."""
     inputs = study.fixed_inputs()
     units = study.units(inputs, study.scan.axes)

@@ -73,6 +73,11 @@ class Likelihood:
             tuple(_bends(inputs, nuisances, mediator)),
         )
 
+    @property
+    def work(self) -> int:
+        """Cost of one point, up to a factor: bins × nuisances²."""
+        return len(self.observed) * (1 + len(self.nuisances.names)) ** 2
+
     def chi2(
         self, theta: Mapping, axes: Mapping[str, np.ndarray], compiled: bool = False
     ) -> xr.Dataset:

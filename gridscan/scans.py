@@ -91,7 +91,7 @@ def plan(study: Study, out: str | Path = "cubes") -> Plan:
         for dims in variables(study).values()
     )
     terms = math.comb(len(grid.axes) + 2, 2)
-    columns = 2 * (len(joint.experiments) * 2 + len(joint.nuisances.names)) + 2 * terms
+    columns = 2 * (len(joint.experiments) * 2 + len(joint.nuisances)) + 2 * terms
     return Plan(
         title=study.scan.title,
         axes={name: len(values) for name, values in grid.axes.items()},

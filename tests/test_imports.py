@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "signals": {"cards", "physics", "cache"},
     "expansions": {"signals"},
     "likelihoods": {"cards", "statistics", "nuisances", "signals", "expansions"},
-    "evaluation": {"schema", "grids", "cards", "signals", "likelihoods"},
+    "combinations": {"cards", "likelihoods"},
+    "evaluation": {"combinations", "schema", "grids", "cards", "signals", "likelihoods"},
     # the bridge
     "scans": {"schema", "grids", "storage", "cards", "evaluation"},
     "upkeep": {"storage", "cards", "evaluation", "scans"},

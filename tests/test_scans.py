@@ -11,7 +11,7 @@ import xarray as xr
 from iminuit import Minuit
 from scipy.optimize import minimize
 
-from gridscan import evaluation, scans, storage, upkeep
+from gridscan import combinations, evaluation, scans, storage, upkeep
 from gridscan.cards.base import CardError
 from gridscan.expansions import Expansion, design, folded, monomials, polynomial
 from gridscan.likelihoods import Likelihood
@@ -152,8 +152,29 @@ def test_an_axis_that_multiplies_scales_numbers_of_cards():
         study_of({"x": {"values": [1.0, 2.0], "multiplies": ["eps_ee_u"]}})
 
 
+def test_experiments_that_share_no_nuisance_are_profiled_apart():
+    """The sum of the parts equals one likelihood of all, in any order of the experiments."""
+    names = [CSI, "coherent-csi-2017", f"{CSI}-shapes", "coherent-cryo-csi", "coherent-nai"]
+    shared = {f"{name}.nuisances.signal.shared": True for name in (names[0], names[4])}
+    sigma = {f"{names[4]}.nuisances.signal.sigma": 0.12083046}
+    axis = {"values": [-0.3, 0.0, 0.2]}
+    study = study_of({"eps_ee_u": axis, "eps_ee_d": axis}, experiments=names, fixed=shared | sigma)
+    inputs = study.fixed_inputs()
+    assert combinations.groups(inputs) == [(names[0], names[4]), *((n,) for n in names[1:4])]
+    axes = {name: np.array(axis["values"]) for name in study.scan.axes}
+    found = evaluation.evaluate(study, axes)
+    theta = {name: xr.DataArray(values, dims=name) for name, values in axes.items()}
+    slow = Likelihood.of(inputs).chi2(complete(theta, inputs), axes)
+    assert found["experiment"].values.tolist() == names
+    assert {*found["nuisance"].values} == {*slow["nuisance"].values}
+    for name in ("chi2", "chi2_by_experiment", "counts"):
+        np.testing.assert_allclose(found[name], slow[name], rtol=1e-7, atol=1e-6)
+    pulls = found["pulls"].sel(nuisance=slow["nuisance"])
+    np.testing.assert_allclose(pulls, slow["pulls"], atol=1e-5)
+
+
 def test_large_scans_are_compiled_and_agree(small, cube, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation, "COMPILED_POINTS", 1)
+    monkeypatch.setattr(combinations, "COMPILED_WORK", 1)
     fast = storage.read(scans.run(small, tmp_path / "compiled"))
     np.testing.assert_allclose(fast["chi2"], cube["chi2"], rtol=1e-12)
 
@@ -421,7 +442,7 @@ def test_shape_nuisances_are_profiled_through_their_nodes(monkeypatch):
         "timing",
         "efficiency",
     ]
-    monkeypatch.setattr(evaluation, "COMPILED_POINTS", 1)
+    monkeypatch.setattr(combinations, "COMPILED_WORK", 1)
     np.testing.assert_allclose(evaluation.evaluate(study, axes)["chi2"], found["chi2"], rtol=1e-9)
     linear = study_of({n: a.model_dump() for n, a in study.scan.axes.items()})
     plain = evaluation.evaluate(linear, axes)["chi2"]

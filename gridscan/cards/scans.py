@@ -12,7 +12,7 @@ from gridscan.cards.base import Card, CardError
 from gridscan.cards.inputs import Described
 from gridscan.schema import BINS, DIMENSIONS, VARIABLES
 
-Setting = float | str | list[Any] | dict[str, Any]
+Setting = bool | float | str | list[Any] | dict[str, Any]
 """A value for a coupling (a number) or for an entry of a card: whatever stands there."""
 
 

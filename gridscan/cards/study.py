@@ -153,6 +153,17 @@ class Inputs(Card):
             raise CardError(f"{path}: found {json.dumps(value)[:40]}; allowed: a number")
         return float(value)
 
+    def only(self, experiments: Iterable[str]) -> Self:
+        """The inputs of some of the experiments."""
+        cards = {name: self.experiments[name] for name in experiments}
+        return self.model_copy(
+            update={
+                "experiments": cards,
+                "sources": {c.source: self.sources[c.source] for c in cards.values()},
+                "materials": {c.material: self.materials[c.material] for c in cards.values()},
+            }
+        )
+
     def hashes(self) -> dict[str, str]:
         """sha256 of every card, by "kind/name"."""
         named = {"model": self.model, "conventions": self.conventions}
