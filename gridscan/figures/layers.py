@@ -85,7 +85,13 @@ def _showing(scan: Scan, view: Sequence[str], library: Library) -> tuple[Scan, t
             raise CardError(f"axes: unknown axis {unknown[0]!r}; {suggest(unknown[0], known)}")
         if not spare:
             raise CardError(f"axes: {shown!r} finds no axis of scan {scan.title!r} to replace")
-        entry: dict[str, Any] = {"sets": [], "symbol": "", "long_name": "", "units": ""}
+        entry: dict[str, Any] = {
+            "sets": [],
+            "multiplies": [],
+            "symbol": "",
+            "long_name": "",
+            "units": "",
+        }
         if len(targets) > 1:
             meanings = [parameters[target] for target in targets]
             entry["sets"] = targets
