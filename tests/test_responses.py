@@ -118,7 +118,7 @@ def test_templates_equal_adaptive_quadrature(response, one):
             if probability(response, (a + b) / 2, edges[i], edges[i + 1]) > 0
         )
         mine = found.isel({response.observable: i}).item() / (1e14 * ARGON["count"].item())
-        assert mine == pytest.approx(expected, rel=1e-6)
+        assert mine == pytest.approx(expected, rel=1e-6, abs=0)
 
 
 def test_whole_photoelectrons_add_up():
