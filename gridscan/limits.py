@@ -20,7 +20,7 @@ def limits(chi2: xr.DataArray, param: str, anchor: float | None, cl: float, dof:
     where the anchor itself is excluded. Raises ValueError for a bad level.
     """
     level = threshold(cl, dof)
-    delta = (chi2 - chi2.min(param)).sortby(param)
+    delta = (chi2 - chi2.min(param)).sortby(param).compute()
     x = delta[param].values
     scale, back = (np.log, np.exp) if is_log(delta[param]) else (np.asarray, np.asarray)
 

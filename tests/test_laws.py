@@ -102,3 +102,17 @@ def test_threshold_efficiency_exposure_and_systematics_are_axes(entry, values, r
         np.testing.assert_allclose(together.sel({name: value}), alone, rtol=1e-10)
     steps = together.diff(name)
     assert ((steps > 0) if rises else (steps < 0)).all()
+
+
+def test_chi_and_eta_differ_by_one_factor_for_all_nuclei():
+    """Both shift the charges of proton and neutron as (1, 2): γ of χ is that of η by a constant."""
+    masses = {"start": 50.0, "stop": 500.0, "num": 301, "scale": "log"}
+    names = ["coherent-csi-2017-total", "coherent-lar-p1", "conus-p1", "connie-p1"]
+    changes = {"experiments": names, "axes.m_zprime_gev": masses}
+    chi, eta = (
+        gridscan.scan("p1-table3", {"model": model, **changes})
+        .gridscan.limits("m_zprime_gev", by_experiment=True)["lower"]
+        .values
+        for model in ("e6-chi", "e6-eta")
+    )
+    np.testing.assert_allclose(chi / eta, np.sqrt(2.332 / 1.360), rtol=5e-4)
