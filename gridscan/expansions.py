@@ -15,6 +15,9 @@ import xarray as xr
 
 from gridscan.signals import FOLDED, Charges, Signal
 
+KEPT_POINTS = 4096
+"""A grid of at most so many points is kept in memory once a model has spoken about it."""
+
 
 @dataclass(frozen=True)
 class Expansion:
@@ -70,12 +73,7 @@ def polynomial(signal: Signal, theta: Mapping, axes: Mapping[str, np.ndarray]) -
     once: exposures, backgrounds and nuisances move without it.
     """
     units = tuple((name, _scale(values)) for name, values in axes.items())
-    couplings = tuple(
-        (name, str(value.dims[0]) if isinstance(value, xr.DataArray) else float(value))
-        for name, value in theta.items()
-        if not signal.inputs.parameters[name].in_template
-    )
-    return _of_model(signal.charges, couplings, units) @ folded(signal)
+    return _of_model(signal.charges, _moved(signal, theta), units) @ folded(signal)
 
 
 @lru_cache(maxsize=64)
@@ -93,11 +91,8 @@ def _of_model(
     unit = np.eye(len(units))
     both = [unit[i] + unit[j] for i, j in pairs if i != j]
     samples = np.vstack([np.zeros(len(units)), unit, -unit, *both])
-    values = dict(zip(dict(units), (samples * [scale for _, scale in units]).T, strict=True))
-    placed = {
-        name: xr.DataArray(values[value], dims="sample") if isinstance(value, str) else value
-        for name, value in couplings
-    }
+    values = list((samples * [scale for _, scale in units]).T)
+    placed = _placed(couplings, list(dict(units)), values)
     found = _columns(charges.coefficients(placed), len(samples))
 
     zero, plus, minus, mixed = np.split(found, np.cumsum([1, len(units), len(units)]))
@@ -131,18 +126,51 @@ def _scale(values: np.ndarray) -> float:
 def design(signal: Signal, theta: Mapping, axes: Mapping[str, np.ndarray]) -> np.ndarray:
     """Coefficients of the template at every point of the grid: (points, columns).
 
-    For models whose counts are no polynomials in the axes; the columns are those of `folded`.
+    For models whose counts are no polynomials in the axes; the columns are those of `folded`. A
+    small grid asks the model once, as exposures, backgrounds and nuisances move without it.
     """
-    values = np.meshgrid(*axes.values(), indexing="ij")
-    flat = {name: v.ravel() for name, v in zip(axes, values, strict=True)}
-    placed = {
-        name: xr.DataArray(flat[str(value.dims[0])], dims="sample")
-        if isinstance(value, xr.DataArray)
-        else value
+    small = math.prod(len(values) for values in axes.values()) <= KEPT_POINTS
+    of_model = _at_points if small else _at_points.__wrapped__
+    grid = tuple((name, tuple(values.tolist())) for name, values in axes.items())
+    return of_model(signal.charges, _moved(signal, theta), grid)
+
+
+@lru_cache(maxsize=64)
+def _at_points(
+    charges: Charges,
+    couplings: tuple[tuple[str, float | str], ...],
+    axes: tuple[tuple[str, tuple[float, ...]], ...],
+) -> np.ndarray:
+    """Coefficients of a template on a grid: (points, columns of `folded`)."""
+    names, values = [name for name, _ in axes], [values for _, values in axes]
+    flat = [v.ravel() for v in np.meshgrid(*values, indexing="ij")]
+    found = _columns(
+        charges.coefficients(_placed(couplings, names, flat)), math.prod(map(len, values))
+    )
+    found.flags.writeable = False
+    return found
+
+
+def _moved(signal: Signal, theta: Mapping) -> tuple[tuple[str, float | str], ...]:
+    """Values of the couplings by name, or the axis that sets them."""
+    return tuple(
+        (name, str(value.dims[0]) if isinstance(value, xr.DataArray) else float(value))
         for name, value in theta.items()
         if not signal.inputs.parameters[name].in_template
+    )
+
+
+def _placed(
+    couplings: tuple[tuple[str, float | str], ...],
+    names: Sequence[str],
+    samples: Sequence[np.ndarray],
+) -> dict[str, xr.DataArray | float]:
+    """Couplings at samples of the axes, those with a value of their own as they are."""
+    along = dict(zip(names, samples, strict=True))
+    return {
+        name: xr.DataArray(along[value], dims="sample") if isinstance(value, str) else value
+        for name, value in couplings
     }
-    return _columns(signal.coefficients(placed), math.prod(len(v) for v in axes.values()))
 
 
 def _columns(coefficients: xr.DataArray, samples: int) -> np.ndarray:

@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "cubes": {"schema", "physics", "plots", "regions", "limits"},
     "catalog": {"storage", "cards"},
     "api": {"schema", "physics", "statistics", "storage", "cards", "signals", "scans", "catalog"},
-    "figures": {"schema", "storage", "cards", "scans", "plots", "regions", "api"},
+    "figures": {"schema", "storage", "cards", "scans", "plots", "regions", "limits", "api"},
     "cli": {
         *("storage", "cards", "scans", "upkeep", "plots", "limits", "catalog", "api", "figures"),
     },

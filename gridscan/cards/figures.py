@@ -150,9 +150,43 @@ class Table(Card):
         return tuple((axis,) for axis in self.axes)
 
 
-Panel = Annotated[Curves | Regions | Exclusion | Spectrum | Table, Field(discriminator="kind")]
+class Limits(Card):
+    """Limits on one axis: a row for each experiment alone, a column for each layer and level.
+
+    experiments: the rows, by name of the card and label; "all" is all of a scan together.
+    """
+
+    kind: Literal["limits"]
+    title: str = ""
+    param: Text
+    experiments: dict[str, Text] = {}
+    layers: Annotated[tuple[Layer, ...], MinLen(1)]
+    cl: Levels = (0.9,)
+    dof: Annotated[int, Ge(1)] = 1
+
+    @model_validator(mode="after")
+    def _rows_are_experiments(self):
+        labels = [layer.label for layer in self.layers]
+        if len(set(labels)) < len(labels):
+            raise ValueError("layers: two have one label")
+        for number, layer in enumerate(self.layers):
+            if layer.experiment:
+                raise ValueError(
+                    f"layers.{number}.experiment: found {layer.experiment!r}; "
+                    "allowed: none, experiments are rows"
+                )
+        return self
+
+    @property
+    def views(self) -> tuple[tuple[str, ...], ...]:
+        return ((self.param,),)
+
+
+Panel = Annotated[
+    Curves | Regions | Exclusion | Spectrum | Table | Limits, Field(discriminator="kind")
+]
 Drawn = Curves | Regions | Exclusion
-Scanned = Drawn | Table
+Scanned = Drawn | Table | Limits
 
 
 class Figure(Described):
@@ -164,14 +198,14 @@ class Figure(Described):
 
     @model_validator(mode="after")
     def _pictures_or_tables(self):
-        tables = {panel.kind == "table" for panel in self.panels}
-        if len(tables) > 1:
-            raise ValueError("panels: a figure has tables or pictures, not both")
+        kinds = {panel.kind for panel in self.panels}
+        if len(kinds) > 1 and kinds & {"table", "limits"}:
+            raise ValueError("panels: a figure has pictures, or tables of one kind, not both")
         return self
 
     @property
     def is_table(self) -> bool:
-        return self.panels[0].kind == "table"
+        return isinstance(self.panels[0], Table | Limits)
 
     @property
     def scanned(self) -> list[Any]:

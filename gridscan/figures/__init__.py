@@ -8,10 +8,10 @@ from typing import Any
 
 from gridscan import scans
 from gridscan.cards.base import CardError, suggest
-from gridscan.cards.figures import Figure, Spectrum
+from gridscan.cards.figures import Figure, Limits, Spectrum
 from gridscan.cards.library import Library
 from gridscan.cards.study import Study
-from gridscan.figures import draw, gallery, tables
+from gridscan.figures import draw, gallery, limits, tables
 from gridscan.figures.layers import Drawing, drawings
 
 
@@ -41,6 +41,8 @@ def prepare(name: str, library: Library) -> Prepared:
             continue
         for view in panel.views:
             drawn = drawings(panel, view, library, place)
+            if isinstance(panel, Limits):
+                limits.check(panel, drawn, place)
             draw.check_limits(panel, drawn, view, library, place)
             views.append((panel, view, drawn))
     return Prepared(name, card, views)
@@ -86,6 +88,7 @@ def build(
 
 def _made(figure: Prepared, library: Library, out: Path, cubes: Path) -> Path:
     if figure.card.is_table:
-        found = list(tables.rows(figure.views, cubes))
-        return tables.write(found, out / f"{figure.name}.csv", figure.card.title)
+        kind = limits if isinstance(figure.card.panels[0], Limits) else tables
+        found = list(kind.rows(figure.views, cubes))
+        return tables.write(found, kind.COLUMNS, out / f"{figure.name}.csv", figure.card.title)
     return draw.picture(figure.card, figure.views, library, cubes, out / f"{figure.name}.png")

@@ -9,7 +9,7 @@ import xarray as xr
 
 from gridscan import api, plots
 from gridscan.cards.base import CardError, suggest
-from gridscan.cards.figures import Curves, Drawn, Exclusion, Figure, Regions, Spectrum, Table
+from gridscan.cards.figures import Curves, Drawn, Exclusion, Figure, Frame, Regions, Spectrum
 from gridscan.cards.library import Library
 from gridscan.cards.limits import Band, Curve, Limit
 from gridscan.figures.layers import Drawing, cube, delta
@@ -188,7 +188,7 @@ def check_limits(
     panel: Any, drawn: list[Drawing], view: tuple[str, ...], library: Library, where: str
 ) -> None:
     """Raises CardError for a limit that there is not, or that is of other axes."""
-    for name in () if isinstance(panel, Table) else panel.limits:
+    for name in panel.limits if isinstance(panel, Frame) else ():
         if name not in library.files["limits"]:
             known = library.files["limits"]
             raise CardError(f"{where}.limits: unknown limit {name!r}; {suggest(name, known)}")

@@ -59,7 +59,8 @@ def _drawing(panel: Scanned, view: tuple[str, ...], layer: Layer, library: Libra
         if name not in scan.axes or name in names:
             others = [axis for axis in scan.axes if axis not in names]
             raise CardError(f"at: unknown axis {name!r}; {suggest(name, others)}")
-    _check_alone(layer, study)
+    if layer.experiment:
+        check_alone(layer.experiment, study)
     above = getattr(panel, "above", "minimum")
     reference = _standard_model(scan, study, library) if above == "standard-model" else None
     return Drawing(layer, study, names, above, reference)
@@ -108,11 +109,9 @@ def _showing(scan: Scan, view: Sequence[str], library: Library) -> tuple[Scan, t
     return scan.changed({"axes": axes}), tuple(names)
 
 
-def _check_alone(layer: Layer, study: Study) -> None:
+def check_alone(name: str, study: Study) -> None:
     """One experiment's χ² stands alone if it shares no nuisance with the others."""
-    name, cards = layer.experiment, study.inputs.experiments
-    if not name:
-        return
+    cards = study.inputs.experiments
     if name not in cards:
         raise CardError(f"experiment: unknown experiment {name!r}; {suggest(name, cards)}")
     if len(cards) > 1 and (shared := [k for k, n in cards[name].nuisances.items() if n.shared]):
@@ -142,14 +141,21 @@ def _standard_model(scan: Scan, study: Study, library: Library) -> Study:
 def cube(drawing: Drawing, out: Path) -> xr.Dataset:
     """The complete cube of a layer, at the values that it fixes. Raises CardError, StoreError."""
     path = scans.store_path(drawing.study, out)
-    ds = storage.read_chi2(path)
-    layer = drawing.layer
-    if layer.experiment:
-        ds = _of(path, layer.experiment)
+    if name := drawing.layer.experiment:
+        return _at(drawing, _of(path, name))
+    return _at(drawing, storage.read_chi2(path))
+
+
+def whole(drawing: Drawing, out: Path) -> xr.Dataset:
+    """The same with the χ² of each experiment."""
+    return _at(drawing, storage.read(scans.store_path(drawing.study, out)))
+
+
+def _at(drawing: Drawing, ds: xr.Dataset) -> xr.Dataset:
     try:
-        return ds.gridscan.at(**layer.at)
+        return ds.gridscan.at(**drawing.layer.at)
     except ValueError as error:
-        raise CardError(f"layer {layer.label!r}: at: {error}") from None
+        raise CardError(f"layer {drawing.layer.label!r}: at: {error}") from None
 
 
 def _of(path: Path, experiment: str) -> xr.Dataset:

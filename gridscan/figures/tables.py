@@ -1,7 +1,7 @@
 """Tables of intervals: computed from cubes, kept as CSV, shown as Markdown."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,21 +38,28 @@ def rows(
                     }
 
 
-def write(found: list[dict[str, Any]], path: Path, title: str) -> Path:
+def write(
+    found: list[dict[str, Any]], columns: Sequence[str], path: Path, title: str
+) -> Path:
     """CSV with a comment that says what it is; under its name complete or not at all."""
     partial = path.with_name(f".{path.name}.part")
     with partial.open("w", encoding="utf8", newline="") as file:
         file.write(f"# {title}\n")
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(found)
     return partial.replace(path)
 
 
+def saved(path: Path) -> list[dict[str, str]]:
+    """The rows of a saved table."""
+    with path.open(encoding="utf8", newline="") as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
 def markdown(path: Path) -> str:
     """A saved table: a row for each parameter, a column for each layer and level."""
-    with path.open(encoding="utf8", newline="") as file:
-        found = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    found = saved(path)
     text = []
     for title in dict.fromkeys(row["table"] for row in found):
         mine = [row for row in found if row["table"] == title]
