@@ -139,7 +139,8 @@ def coordinates(study: Study) -> xr.Dataset:
     coords: dict[str, Any] = {}
     for name, axis in study.scan.axes.items():
         known = study.inputs.parameters.get(study.scan.targets[name][0])
-        suffix = study.scan.targets[name][0].rpartition("_")[2]
+        # a factor has no unit, whatever it multiplies
+        suffix = "" if axis.multiplies else study.scan.targets[name][0].rpartition("_")[2]
         attrs = {"long_name": name, "units": UNITS.get(suffix, "1")}
         if known and not axis.sets:
             attrs = known.attrs

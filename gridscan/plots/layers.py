@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from gridscan.plots.style import LINES, PALETTE, STYLE, label
+from gridscan.plots.style import LINES, PALETTE, STYLE, label, log_numbers
 
 GREYS = ("#bdbdbd", "#dedede", "#969696", "#eeeeee")
 WIDTH = 1.8
@@ -63,7 +63,9 @@ def axes_of(ax: Axes, x: xr.DataArray, y: xr.DataArray | None = None) -> None:
                 ax.set(**{f"{which}label": label(coordinate)})
                 ax.set(**{f"{which}scale": coordinate.attrs.get("scale", "linear")})
                 ax.set(**{f"{which}lim": (float(coordinate.min()), float(coordinate.max()))})
-                if coordinate.attrs.get("scale") != "log":
+                if coordinate.attrs.get("scale") == "log":
+                    log_numbers(ax, which)
+                else:
                     ax.locator_params(axis=which, nbins=6)
 
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation
 
 STYLE: Any = {
     "font.family": "serif",
@@ -25,6 +26,7 @@ STYLE: Any = {
     "xtick.minor.visible": True,
     "ytick.minor.visible": True,
     "xtick.major.pad": 6,
+    "xtick.minor.pad": 6,
     "legend.framealpha": 0.85,
     "legend.edgecolor": "none",
     "savefig.dpi": 200,
@@ -53,6 +55,27 @@ LINES: Mapping[str, Any] = {
 
 PANEL_INCHES = {1: (5.4, 4.6), 2: (4.3, 3.9), 3: (3.7, 3.4)}
 """Width and height of a panel, by the number of columns."""
+
+
+PLAIN = (1e-2, 1e4)
+"""A logarithmic axis within this range has numbers, not powers of ten."""
+
+
+class LogNumbers(LogFormatterSciNotation):
+    """Tick labels of a logarithmic axis: 60, not 6 × 10¹."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        text: str = super().__call__(x, pos)
+        low, high = sorted(self.axis.get_view_interval())
+        plain = PLAIN[0] * 0.999 <= low and high <= PLAIN[1] * 1.001
+        return f"{x:g}" if text and plain else text
+
+
+def log_numbers(ax: Axes, which: Literal["x", "y"]) -> None:
+    """Tick labels of a logarithmic axis as numbers, where they are not too long."""
+    axis = ax.xaxis if which == "x" else ax.yaxis
+    axis.set_major_formatter(LogNumbers())
+    axis.set_minor_formatter(LogNumbers(minor_thresholds=(2, 0.5)))
 
 
 def label(coordinate: xr.DataArray) -> str:
