@@ -38,9 +38,7 @@ def rows(
                     }
 
 
-def write(
-    found: list[dict[str, Any]], columns: Sequence[str], path: Path, title: str
-) -> Path:
+def write(found: list[dict[str, Any]], columns: Sequence[str], path: Path, title: str) -> Path:
     """CSV with a comment that says what it is; under its name complete or not at all."""
     partial = path.with_name(f".{path.name}.part")
     with partial.open("w", encoding="utf8", newline="") as file:
