@@ -1,9 +1,10 @@
 """The comparison as a page, tests/literature/README.md: `make literature`."""
 
+import inspect
 import math
 from collections.abc import Iterator
 
-from tests.literature.quantities import QUANTITIES
+from tests.literature.quantities import MODULES, QUANTITIES
 from tests.literature.table import holds, rows
 
 COLUMNS = (
@@ -46,6 +47,11 @@ def page() -> Iterator[str]:
     if causes:
         yield "\n## Where they differ, and why\n"
         yield from causes
+    yield "\n## Remarks"
+    for module in MODULES:
+        title, _, remarks = inspect.getdoc(module).partition("\n\n")
+        if remarks:
+            yield f"\n{title}\n\n{remarks}"
 
 
 print("\n".join(page()))

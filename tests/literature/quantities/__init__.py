@@ -2,8 +2,6 @@
 
 from tests.literature.quantities import coherent, p1, p2, p3, points
 
-QUANTITIES = {
-    name: compute
-    for module in (coherent, p1, p2, p3, points)
-    for name, compute in module.QUANTITIES.items()
-}
+MODULES = (coherent, p1, p2, p3, points)
+
+QUANTITIES = {name: compute for module in MODULES for name, compute in module.QUANTITIES.items()}
