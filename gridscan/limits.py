@@ -61,25 +61,42 @@ def table(cubes: Mapping[str, xr.Dataset], param: str, cl: float = 0.9, dof: int
     return every.sel(experiment=labels).assign_coords(model=list(cubes))
 
 
-def rows(found: xr.Dataset) -> list[list[str]]:
-    """A dataset of limits as cells: a header, then one line per point of its dims."""
+def records(found: xr.Dataset) -> list[dict[str, str | float | None]]:
+    """A dataset of limits, one record per point of its dims; None where there is no limit."""
     dims = [str(d) for d in found["lower"].dims]
+    points = (
+        found.isel(dict(zip(dims, where, strict=True)))
+        for where in np.ndindex(*(found.sizes[d] for d in dims))
+    )
+    return [
+        {d: at[d].item() for d in dims}
+        | {b: None if np.isnan(at[b]) else float(at[b]) for b in BOUNDS}
+        for at in points
+    ]
+
+
+def rows(found: xr.Dataset) -> list[list[str]]:
+    """A dataset of limits as cells: a header, then one line per point of its dims.
+
+    Models stand side by side. A bound that nothing has is left out.
+    """
+    dims = [str(d) for d in found["lower"].dims if d != "model"]
+    models = [str(m) for m in found["model"].values] if "model" in found.dims else [""]
     shown = [name for name in BOUNDS if found[name].notnull().any()] or ["lower"]
     units = found["lower"].attrs.get("units", "1")
     unit = "" if units in ("", "1") else f" [{units}]"
-    header = [*dims, *(f"{found.attrs['param']} {name}{unit}" for name in shown)]
-    lines = []
-    for where in np.ndindex(*(found.sizes[d] for d in dims)):
-        at = found.isel(dict(zip(dims, where, strict=True)))
-        labels = [_text(at[d].item()) for d in dims]
-        lines.append([*labels, *(_text(at[name].item()) for name in shown)])
-    return [header, *lines]
+    columns = [f"{m or found.attrs['param']} {name}{unit}" for m in models for name in shown]
+    lines: dict[tuple[str, ...], list[str]] = {}
+    for record in records(found.transpose("model", ..., missing_dims="ignore")):
+        cells = lines.setdefault(tuple(_text(record[d]) for d in dims), [])
+        cells += [_text(record[name]) for name in shown]
+    return [[*dims, *columns], *([*labels, *cells] for labels, cells in lines.items())]
 
 
-def _text(value: float | str) -> str:
+def _text(value: float | str | None) -> str:
     if isinstance(value, str):
         return value
-    return "–" if np.isnan(value) else f"{value:.6g}"
+    return "–" if value is None else f"{value:.6g}"
 
 
 def csv(cells: Sequence[Sequence[str]]) -> str:

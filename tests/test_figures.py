@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from gridscan import figures, scans, storage
+from gridscan import figures, plots, scans, storage
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
 from gridscan.figures import draw, layers
+from gridscan.plots import layers as brush
 
 CSI = "coherent-csi-2021"
 SHIPPED = Library()
@@ -46,6 +48,7 @@ kind = "curve"
 points = { eps_ee_u = [0.0, 0.1, 0.2], eps_ee_d = [0.0, 0.1, 0.0] }
 excludes = "inside"
 """
+PAIR = LINE.replace(f'"{CSI}"', f'"{CSI}", "coherent-nai"')
 LAYER = '{ scan = "plane", label = "data" }'
 LINES = '{ scan = "line", label = "data" }'
 PANELS = {
@@ -65,6 +68,11 @@ PANELS = {
         f'kind = "spectrum"\nexperiment = "{CSI}"\n'
         'signals = [{ label = "new", model = "nsi", couplings = { eps_ee_u = 0.5 } }]'
     ),
+    "mass": (
+        'kind = "limits"\nparam = "eps_ee_u"\ncl = [0.6827, 0.9]\n'
+        f'layers = [{LINES}, {{ scan = "pair", label = "two" }}]\n'
+        f'[panels.experiments]\n{CSI} = "CsI, 2021"\ncoherent-nai = "NaI"\nall = "together"'
+    ),
     "table": f'kind = "table"\naxes = ["eps_ee_u", "eps_ee_u = eps_ee_d"]\nlayers = [{LINES}]',
 }
 
@@ -76,6 +84,7 @@ def catalog(tmp_path) -> Path:
     for kind, name, text in (
         ("scans", "plane", PLANE),
         ("scans", "line", LINE),
+        ("scans", "pair", PAIR),
         ("limits", "published", LIMIT),
     ):
         (root / kind).mkdir(parents=True, exist_ok=True)
@@ -97,13 +106,16 @@ def test_every_kind_of_panel_is_drawn_and_the_page_lists_all(catalog, tmp_path):
     made = dict(figures.build(list(PANELS), library, out, cubes, threads=1))
     page = made.pop("gallery").read_text()
     for name, path in made.items():
-        ending = ".csv" if name == "table" else ".png"
+        ending = ".csv" if name in ("table", "mass") else ".png"
         assert path == out / f"{name}{ending}"
         assert path.stat().st_size > 0
         assert f"## {name}\n\n**figure {name}**" in page
     assert "[plane](" in page
     assert "[arXiv:2402.16953](https://arxiv.org/abs/2402.16953)" in page
     assert r"| $\varepsilon_{ee}^{u} = \varepsilon_{ee}^{d}$ | [" in page
+    assert r"| $\varepsilon_{ee}^{u}$ | data, $1\sigma$ | two, $1\sigma$ | data, 90 % |" in page
+    (row,) = [line for line in page.splitlines() if line.startswith("| NaI |")]
+    assert row.split("|")[2].strip() == row.split("|")[4].strip() == "–"
     assert not [file for file in out.iterdir() if file.name.startswith(".")], "unfinished files"
 
     stamps = {store: store.stat().st_mtime_ns for store in cubes.glob("*/chi2")}
@@ -168,7 +180,33 @@ def test_every_kind_of_panel_is_drawn_and_the_page_lists_all(catalog, tmp_path):
             'signals = [{ label = "new", model = "nsi", couplings = { eps_ee = 0.5 } }]',
             "unknown parameter 'eps_ee'",
         ),
-        (f"{PANELS['table']}\n[[panels]]\n{PANELS['curves']}", "tables or pictures, not both"),
+        (
+            f"{PANELS['table']}\n[[panels]]\n{PANELS['curves']}",
+            "panels: a figure has pictures, or tables of one kind, not both",
+        ),
+        (
+            f'kind = "limits"\nparam = "eps_ee"\nlayers = [{LINES}]',
+            "panels.0.layers.0: axes: unknown axis 'eps_ee'; did you mean 'eps_ee_u'?",
+        ),
+        (
+            f'kind = "limits"\nparam = "eps_ee_u"\nlayers = [{LINES}, {LINES}]',
+            "panels.0: layers: two have one label",
+        ),
+        (
+            'kind = "limits"\nparam = "eps_ee_u"\n'
+            f'layers = [{{ scan = "line", label = "a", experiment = "{CSI}" }}]',
+            f"panels.0: layers.0.experiment: found '{CSI}'; allowed: none",
+        ),
+        (
+            f'kind = "limits"\nparam = "eps_ee_u"\nlayers = [{LINES}]\n'
+            'experiments = { coherent-csi = "CsI" }',
+            f"panels.0.experiments: unknown experiment 'coherent-csi'; did you mean '{CSI}'?",
+        ),
+        (
+            f'kind = "limits"\nparam = "eps_ee_u"\nlayers = [{LINES}]\n'
+            'experiments = { all = "together" }',
+            "panels.0.experiments: unknown experiment 'all'",
+        ),
     ],
 )
 def test_a_bad_figure_is_refused_in_one_line(panel, message, catalog, tmp_path):
@@ -281,3 +319,34 @@ def test_levels_are_named_as_physicists_do():
     assert draw.level_name(0.6827) == r"$1\sigma$"
     assert draw.level_name(0.9) == "90 %"
     assert draw.level_name(0.9973) == r"$3\sigma$"
+
+
+@pytest.mark.parametrize(
+    ("view", "labels"),
+    [
+        ((60, 200), ["60", "100", "200"]),
+        ((0.1, 10), ["0.1", "1", "10"]),
+        ((1e-5, 1e-3), [r"$\mathdefault{10^{-4}}$"]),
+    ],
+)
+def test_logarithmic_axes_have_numbers_where_they_are_short(view, labels):
+    axis = xr.DataArray(np.array(view), dims="m", attrs={"scale": "log"}, name="m")
+    ax = plots.new_axes()
+    brush.axes_of(ax, axis)
+    ax.figure.draw_without_rendering()
+    ticks = [*ax.xaxis.get_majorticklabels(), *ax.xaxis.get_minorticklabels()]
+    shown = [t.get_text() for t in ticks if view[0] <= t.get_position()[0] <= view[1]]
+    assert set(labels) <= set(shown)
+    assert not any("times" in text for text in shown)
+
+
+def test_a_factor_has_no_unit(catalog, tmp_path):
+    card = f'{{ multiplies = ["{CSI}.mass_kg"], start = 1.0, stop = 10.0, num = 3, scale = "log" }}'
+    (catalog / "scans" / "exposure.toml").write_text(f"{LINE}exposure = {card}\n")
+    delta, _ = delta_of(
+        catalog,
+        'kind = "exclusion"\naxes = [["exposure", "eps_ee_u"]]\n'
+        'layers = [{ scan = "exposure", label = "a" }]',
+        tmp_path,
+    )
+    assert delta["exposure"].attrs["units"] == "1"

@@ -84,7 +84,7 @@ def test_tables_are_printed_and_written(cubes, tmp_path, monkeypatch, capsys):
         assert code == 0
         assert CSI in out
         assert path.read_text().startswith(start)
-        assert printed[0]["eps_ee_u lower"] in path.read_text()
+        assert f"{printed[0]['lower']:.6g}" in path.read_text()
     code, _, err = gridscan(monkeypatch, capsys, "limits", cubes[0], *options, "-o", "a.xls")
     assert (code, err.count("\n")) == (2, 1)
     code, _, err = gridscan(monkeypatch, capsys, "limits", cubes[0], "--param", "nothing")
@@ -98,3 +98,24 @@ def test_a_table_has_every_model_and_experiment(cubes):
     assert found["experiment"].values.tolist() == [CSI, f"{CSI}-shapes", "all"]
     assert found["model"].values.tolist() == ["both", "one"]
     assert found["lower"].sel(model="one").isnull().values.tolist() == [False, True, True]
+
+
+def test_models_stand_side_by_side(cubes, monkeypatch, capsys):
+    where = ["--param", "eps_ee_u"]
+    code, out, _ = gridscan(monkeypatch, capsys, "limits", *cubes, *where)
+    assert code == 0
+    names = [f"nsi ({path.name})" for path in cubes]
+    header, first, second, together = out.splitlines()
+    assert header.split("  ")[0] == "experiment"
+    assert all(f"{name} {bound}" in header for name in names for bound in ("lower", "upper"))
+    assert [line.split()[0] for line in (first, second, together)] == [CSI, f"{CSI}-shapes", "all"]
+    assert second.split()[-2:] == ["–", "–"]
+
+    code, out, _ = gridscan(monkeypatch, capsys, "limits", *cubes, *where, "--json")
+    found = {(r["model"], r["experiment"]): r["lower"] for r in json.loads(out)["limits"]}
+    assert found[names[0], CSI] < 0
+    assert found[names[1], "all"] is None
+
+    code, _, err = gridscan(monkeypatch, capsys, "limits", cubes[0], cubes[0], *where)
+    assert code == 2
+    assert "the same cube is given twice" in err

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gridscan.cards.base import CardError
 from gridscan.cli.common import (
     AsJson,
     CubePath,
@@ -63,7 +64,6 @@ def limits(
     """Print the limits on one axis; of several cubes: a table of their models and experiments."""
     from gridscan import limits as tables
     from gridscan import storage
-    from gridscan.cards.base import CardError
 
     if out and (out.suffix not in tables.FORMATS or not out.absolute().parent.is_dir()):
         allowed = ", ".join(tables.FORMATS)
@@ -75,23 +75,31 @@ def limits(
         if len(opened) > 1:
             if along or by_experiment:
                 raise CardError("--along, --by-experiment: allowed for one cube only")
-            found = tables.table({_model(cube): cube for cube in opened}, param, cl, dof)
+            found = tables.table(_by_model(cubes, opened), param, cl, dof)
         else:
             found = opened[0].gridscan.limits(param, cl, dof, along or (), by_experiment)
     cells = tables.rows(found)
     if out:
         out.write_text(tables.FORMATS[out.suffix](cells), encoding="utf8")
     if as_json:
-        header, *lines = cells
-        named = [dict(zip(header, line, strict=True)) for line in lines]
-        return print_json({"param": param, "cl": cl, "dof": dof, "limits": named})
+        units = found["lower"].attrs.get("units", "1")
+        head = {"param": param, "units": units, "cl": cl, "dof": dof}
+        return print_json(head | {"limits": tables.records(found)})
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         print("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
 
 
-def _model(cube: "xr.Dataset") -> str:
-    return str(json.loads(cube.attrs["study"])["scan"]["model"])
+def _by_model(paths: list[Path], opened: "list[xr.Dataset]") -> "dict[str, xr.Dataset]":
+    """Cubes by the name of their model, with that of their folder where models repeat."""
+    models = [str(json.loads(cube.attrs["study"])["scan"]["model"]) for cube in opened]
+    names = [
+        model if models.count(model) == 1 else f"{model} ({path.name})"
+        for path, model in zip(paths, models, strict=True)
+    ]
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise CardError(f"{twice}: the same cube is given twice")
+    return dict(zip(names, opened, strict=True))
 
 
 def contours(

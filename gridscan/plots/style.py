@@ -66,6 +66,7 @@ class LogNumbers(LogFormatterSciNotation):
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         text: str = super().__call__(x, pos)
+        assert self.axis is not None
         low, high = sorted(self.axis.get_view_interval())
         plain = PLAIN[0] * 0.999 <= low and high <= PLAIN[1] * 1.001
         return f"{x:g}" if text and plain else text
