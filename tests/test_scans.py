@@ -11,7 +11,7 @@ import xarray as xr
 from iminuit import Minuit
 from scipy.optimize import minimize
 
-from gridscan import combinations, evaluation, scans, storage, upkeep
+from gridscan import combinations, evaluation, expansions, scans, storage, upkeep
 from gridscan.cards.base import CardError
 from gridscan.expansions import Expansion, design, folded, monomials, polynomial
 from gridscan.likelihoods import Likelihood
@@ -580,3 +580,23 @@ def test_shapes_settle_in_empty_data(csi):
         slow = joint.chi2(theta, axes)["chi2"]
         assert np.isfinite(slow).all()
         np.testing.assert_allclose(joint.chi2(theta, axes, compiled=True)["chi2"], slow, atol=1e-4)
+
+
+def test_what_a_model_said_once_holds_for_every_exposure_and_nuisance(monkeypatch):
+    study = study_of(
+        {
+            "m_zprime_gev": {"start": 50.0, "stop": 500.0, "num": 7, "scale": "log"},
+            "cos_beta": {"values": [-0.7, 0.0, 0.9]},
+            "sigma": {"sets": ["connie-p1.nuisances.signal.sigma"], "values": [0.01, 0.2]},
+            "exposure": {"multiplies": ["connie-p1.mass_kg"], "values": [0.5, 1.0, 2.0]},
+        },
+        model="e6",
+        experiments=["connie-p1", "coherent-ge-p1"],
+        conventions="2002.01482",
+    )
+    grid = {name: axis.points() for name, axis in study.scan.axes.items()}
+    expansions._at_points.cache_clear()
+    kept = evaluation.evaluate(study, grid)
+    assert expansions._at_points.cache_info().misses == 2, "one question for each experiment"
+    monkeypatch.setattr(expansions, "KEPT_POINTS", 0)
+    xr.testing.assert_identical(evaluation.evaluate(study, grid), kept)
