@@ -51,7 +51,22 @@ class Combination:
         found = [part.chi2(theta, axes, points * part.work >= COMPILED_WORK) for part in self.parts]
         if len(found) == 1:
             return found[0]
-        total = sum(one["chi2"] for one in found[1:]) + found[0]["chi2"]
-        by = {"chi2_by_experiment": "experiment", "counts": "experiment", "pulls": "nuisance"}
-        together = {name: xr.concat([one[name] for one in found], dim) for name, dim in by.items()}
-        return xr.Dataset({"chi2": total, **together}).sel(experiment=list(self.experiments))
+        dims = tuple(axes)
+        names = [name for part in self.parts for name in part.experiments]
+        order = [names.index(name) for name in self.experiments]
+
+        def together(variable: str) -> np.ndarray:
+            return np.concatenate([one[variable].values for one in found])
+
+        return xr.Dataset(
+            {
+                "chi2": (dims, np.sum([one["chi2"].values for one in found], axis=0)),
+                "chi2_by_experiment": (
+                    ("experiment", *dims),
+                    together("chi2_by_experiment")[order],
+                ),
+                "pulls": (("nuisance", *dims), together("pulls")),
+                "counts": (("experiment", *dims), together("counts")[order]),
+            },
+            {**axes, "experiment": list(self.experiments), "nuisance": list(self.nuisances)},
+        )
