@@ -14,7 +14,7 @@ from gridscan.cards.study import Inputs
 from gridscan.likelihoods import Likelihood
 
 COMPILED_WORK = 5e8
-"""Points × bins × nuisances² from which the compiled statistic pays for its first compilation."""
+"""Points × work of each from which the compiled statistic pays for its first compilation."""
 
 
 def groups(inputs: Inputs) -> list[tuple[str, ...]]:

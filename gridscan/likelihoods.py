@@ -75,8 +75,9 @@ class Likelihood:
 
     @property
     def work(self) -> int:
-        """Cost of one point, up to a factor: bins × nuisances²."""
-        return len(self.observed) * (1 + len(self.nuisances.names)) ** 2
+        """Cost of one point, up to a factor: bins × nuisances², four times as much with shapes."""
+        cost = len(self.observed) * (1 + len(self.nuisances.names)) ** 2
+        return 4 * cost if self.bends else cost
 
     def chi2(
         self, theta: Mapping, axes: Mapping[str, np.ndarray], compiled: bool = False
