@@ -1,14 +1,14 @@
 """The accessor `ds.gridscan`: what one asks of a cube of χ²."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
+from gridscan import provenance
 from gridscan.limits import limits
-from gridscan.regions import crossings, is_log, threshold
+from gridscan.regions import contours, intervals, threshold
 from gridscan.schema import VARIABLES
 
 if TYPE_CHECKING:
@@ -77,33 +77,7 @@ class Cube:
         That is: outside the scanned range, with an axis that sets no coupling, with couplings
         fixed to anything else, or for a model with parameters that have no standard-model value.
         """
-        study = json.loads(self._dataset.attrs.get("study", "null"))
-        if study is None:
-            return None
-        from gridscan.physics.models import STRUCTURES
-
-        model = study["inputs"]["model"]
-        parameters = STRUCTURES[model["structure"]].PARAMETERS
-        if not all(parameter.standard for parameter in parameters.values()):
-            return None
-        for name, value in (model.get("fixed", {}) | study["scan"]["fixed"]).items():
-            known = parameters.get(name)
-            if known and not known.in_template and value != known.default:
-                return None
-        point: dict[str, float] = {}
-        for name, axis in study["scan"]["axes"].items():
-            if name == without or name not in self._dataset.coords:
-                continue
-            targets = _targets(axis, name)
-            known = [t for t in targets if t in parameters and not parameters[t].in_template]
-            defaults = {parameters[t].default for t in known}
-            grid = self._dataset[name].values
-            if len(known) < len(targets) or len(defaults) > 1:
-                return None
-            if not grid.min() <= min(defaults) <= grid.max():
-                return None
-            point[name] = defaults.pop()
-        return point
+        return provenance.standard_model(self._dataset, without)
 
     def alone(self, name: str) -> xr.Dataset | None:
         """The line along one axis with all others at the standard model, if the grid has it."""
@@ -130,52 +104,18 @@ class Cube:
         """
         if dof < 1:
             raise ValueError(f"dof: found {dof}; allowed: 1 or more")
-        profile = self.profile(name).sortby(name)
-        x, y = profile[name].values, profile.values
-        if np.isnan(y).any():
-            raise ValueError("the cube is incomplete: run its card again")
-        level = threshold(cl, dof)
-        inside = y <= level
-        scale, back = (np.log, np.exp) if is_log(profile[name]) else (np.asarray, np.asarray)
-        edges = back(crossings(scale(x), y, level))
-        bounds = np.concatenate([x[:1][inside[:1]], edges, x[-1:][inside[-1:]]])
-        at_edge = np.zeros(len(bounds), dtype=bool)
-        at_edge[:1] |= inside[0]
-        at_edge[-1:] |= inside[-1]
-        return xr.DataArray(
-            bounds.reshape(-1, 2),
-            dims=("interval", "bound"),
-            coords={
-                "bound": ["low", "high"],
-                "at_edge": (("interval", "bound"), at_edge.reshape(-1, 2)),
-            },
-            name=name,
-            attrs={**self._dataset[name].attrs, "cl": cl, "dof": dof},
-        )
+        return intervals(self.profile(name), cl, dof)
 
     def of(self, experiment: str) -> xr.Dataset:
         """The cube of one experiment alone. Raises ValueError if it shares a nuisance."""
         names = [str(name) for name in self._dataset["experiment"].values]
         if experiment not in names:
             raise ValueError(f"unknown experiment {experiment!r}; allowed: {', '.join(names)}")
-        self._check_alone(experiment)
+        provenance.check_alone(self._dataset, [experiment])
         own = self._dataset["chi2_by_experiment"].sel(experiment=experiment, drop=True)
         return self._dataset.drop_dims("experiment").assign(
             chi2=own.assign_attrs(self.chi2.attrs),
         )
-
-    def _check_alone(self, *experiments: str) -> None:
-        """Raises ValueError where an experiment's part of χ² is not what it would be alone."""
-        study = json.loads(self._dataset.attrs.get("study", "null"))
-        cards = study["inputs"]["experiments"] if study else {}
-        if len(cards) < 2:
-            return
-        for name in experiments:
-            shared = [k for k, n in cards.get(name, {})["nuisances"].items() if n["shared"]]
-            if shared:
-                raise ValueError(
-                    f"{name} shares the nuisance {', '.join(shared)} with others: scan it alone"
-                )
 
     def limits(
         self,
@@ -198,21 +138,10 @@ class Cube:
         chi2 = self.chi2
         if by_experiment:
             chi2 = self._dataset["chi2_by_experiment"]
-            self._check_alone(*map(str, chi2["experiment"].values))
+            provenance.check_alone(self._dataset, map(str, chi2["experiment"].values))
         rest = [name for name in self.axes if name not in kept]
-        return limits(chi2.min(rest), param, self._anchor(param), cl, dof)
-
-    def _anchor(self, name: str) -> float | None:
-        """The standard-model value of an axis, within its range or not; None if it has none."""
-        study = json.loads(self._dataset.attrs.get("study", "null"))
-        if study is None:
-            return None
-        from gridscan.physics.models import STRUCTURES
-
-        parameters = STRUCTURES[study["inputs"]["model"]["structure"]].PARAMETERS
-        targets = _targets(study["scan"]["axes"][name], name)
-        known = [p for t in targets if (p := parameters.get(t)) and not p.in_template]
-        return known[0].default if len(known) == len(targets) else None
+        anchor = provenance.anchor(self._dataset, param)
+        return limits(chi2.min(rest), param, anchor, cl, dof)
 
     def contours(
         self, cl: float = 0.9, dof: int = 2, x: str | None = None, y: str | None = None
@@ -221,23 +150,8 @@ class Cube:
 
         Default axes: the first two. Each line has dims (vertex, axis) with axis = [x, y].
         """
-        from contourpy import contour_generator
-
         x, y = self._plane(x, y)
-        delta = self.profile(y, x)
-        if min(delta.shape) < 2:
-            raise ValueError(f"contours need two values of {x} and {y}")
-        scales = [(np.log, np.exp) if is_log(delta[n]) else (np.asarray,) * 2 for n in (x, y)]
-        across, up = (scale[0](delta[n].values) for scale, n in zip(scales, (x, y), strict=True))
-        lines = contour_generator(across, up, delta.values).lines(threshold(cl, dof))
-        back = [
-            [scale[1](column) for scale, column in zip(scales, np.asarray(line).T, strict=True)]
-            for line in lines
-        ]
-        return [
-            xr.DataArray(np.transpose(line), dims=("vertex", "axis"), coords={"axis": [x, y]})
-            for line in back
-        ]
+        return contours(self.profile(y, x), cl, dof)
 
     def _plane(self, x: str | None, y: str | None) -> tuple[str, str]:
         if len(self.axes) < 2:
@@ -257,8 +171,7 @@ class Cube:
         cubes = [self._dataset, *others]
         for other in others:
             self._check_same_grid(other)
-        studies = [json.loads(cube.attrs.get("study", "null")) for cube in cubes]
-        _check_independent([study for study in studies if study])
+        provenance.check_independent(cubes)
         names = [str(e) for cube in cubes for e in cube["experiment"].values]
         if len(set(names)) < len(names):
             raise ValueError(f"an experiment is counted twice: {', '.join(names)}")
@@ -317,39 +230,8 @@ class Cube:
         return ax
 
 
-def _targets(axis: dict[str, Any], name: str) -> list[str]:
-    """What an axis of a scan card sets or multiplies."""
-    return [*axis["sets"], *axis.get("multiplies", [])] or [name]
-
-
 def _above_minimum(chi2: xr.DataArray) -> xr.DataArray:
     delta = chi2 - chi2.min()
     return delta.rename("delta_chi2").assign_attrs(
         long_name="chi-square above its minimum", units="1", symbol=r"\Delta\chi^2"
     )
-
-
-def _check_independent(studies: list[dict[str, Any]]) -> None:
-    """Raises ValueError for studies whose χ² must not be added: other physics, shared nuisances."""
-    for key, of in (
-        ("model", lambda study: study["inputs"]["model"]),
-        ("conventions", lambda study: study["inputs"]["conventions"]),
-        ("fixed", lambda study: study["scan"]["fixed"]),
-        ("axes", lambda study: study["scan"]["axes"]),
-    ):
-        if any(of(study) != of(studies[0]) for study in studies):
-            raise ValueError(f"the cubes differ in {key}: they are not of one hypothesis")
-    shared: list[str] = []
-    for study in studies:
-        here = {
-            name
-            for card in study["inputs"]["experiments"].values()
-            for name, nuisance in card["nuisances"].items()
-            if nuisance["shared"]
-        }
-        if here & set(shared):
-            raise ValueError(
-                f"the cubes share the nuisance {', '.join(sorted(here & set(shared)))}: "
-                "scan their experiments together"
-            )
-        shared += here

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from gridscan.regions import crossings, is_log, threshold
+from gridscan.regions import crossings, scales, threshold
 
 BOUNDS = ("lower", "upper")
 
@@ -22,7 +22,7 @@ def limits(chi2: xr.DataArray, param: str, anchor: float | None, cl: float, dof:
     level = threshold(cl, dof)
     delta = (chi2 - chi2.min(param)).sortby(param).compute()
     x = delta[param].values
-    scale, back = (np.log, np.exp) if is_log(delta[param]) else (np.asarray, np.asarray)
+    scale, back = scales(delta[param])
 
     def bounds(y: np.ndarray) -> np.ndarray:
         start = int(np.argmin(y if anchor is None else np.abs(x - np.clip(anchor, x[0], x[-1]))))

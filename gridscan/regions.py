@@ -1,4 +1,6 @@
-"""Confidence regions of a χ² curve: thresholds, and where the curve crosses them."""
+"""Confidence regions of χ²: thresholds, where a curve crosses them, lines in a plane."""
+
+from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
@@ -16,9 +18,10 @@ def threshold(cl: float, dof: int) -> float:
 def crossings(x: np.ndarray, y: np.ndarray, level: float) -> np.ndarray:
     """Where the curve y(x) crosses `level`: roots of the cubic through the four nearest points.
 
-    Next to a point that is not finite, the last finite one.
+    Next to a point that is not finite, the last finite one. The same curve gives the same digits:
+    scipy's barycentric interpolator shuffles its points at random.
     """
-    from scipy.interpolate import BarycentricInterpolator
+    from scipy.interpolate import KroghInterpolator
     from scipy.optimize import brentq
 
     def between(i: int) -> float:
@@ -28,7 +31,7 @@ def crossings(x: np.ndarray, y: np.ndarray, level: float) -> np.ndarray:
         if not np.isfinite(y[near]).all():
             near = slice(i, i + 2)
         middle = x[near].mean()
-        cubic = BarycentricInterpolator(x[near] - middle, y[near] - level)
+        cubic = KroghInterpolator(x[near] - middle, y[near] - level)
         ends = cubic(x[[i, i + 1]] - middle)
         if ends[0] * ends[1] >= 0:
             return x[i + int(np.argmin(abs(ends)))]
@@ -41,3 +44,63 @@ def crossings(x: np.ndarray, y: np.ndarray, level: float) -> np.ndarray:
 def is_log(coordinate: xr.DataArray) -> bool:
     """Whether an axis was scanned in equal ratios."""
     return coordinate.attrs.get("scale") == "log"
+
+
+def scales(coordinate: xr.DataArray) -> tuple[Callable, Callable]:
+    """What an axis is interpolated in, and the way back: the logarithm where it was scanned so."""
+    return (np.log, np.exp) if is_log(coordinate) else (np.asarray, np.asarray)
+
+
+def intervals(delta: xr.DataArray, cl: float, dof: int) -> xr.DataArray:
+    """Where Δχ² along one axis is below the threshold; dims, coordinates as `Cube.intervals`.
+
+    Raises ValueError for a curve with gaps and for a bad level.
+    """
+    (name,) = map(str, delta.dims)
+    delta = delta.sortby(name)
+    x, y = delta[name].values, delta.values
+    if np.isnan(y).any():
+        raise ValueError("the cube is incomplete: run its card again")
+    level = threshold(cl, dof)
+    inside = y <= level
+    scale, back = scales(delta[name])
+    edges = back(crossings(scale(x), y, level))
+    bounds = np.concatenate([x[:1][inside[:1]], edges, x[-1:][inside[-1:]]])
+    at_edge = np.zeros(len(bounds), dtype=bool)
+    at_edge[:1] |= inside[0]
+    at_edge[-1:] |= inside[-1]
+    return xr.DataArray(
+        bounds.reshape(-1, 2),
+        dims=("interval", "bound"),
+        coords={
+            "bound": ["low", "high"],
+            "at_edge": (("interval", "bound"), at_edge.reshape(-1, 2)),
+        },
+        name=name,
+        attrs={**delta[name].attrs, "cl": cl, "dof": dof},
+    )
+
+
+def contours(delta: xr.DataArray, cl: float, dof: int) -> list[xr.DataArray]:
+    """Lines of constant Δχ² (y, x), each with dims (vertex, axis) and axis = [x, y].
+
+    Raises ValueError for a plane of a single row or column, and for a bad level.
+    """
+    from contourpy import contour_generator
+
+    y, x = map(str, delta.dims)
+    if min(delta.shape) < 2:
+        raise ValueError(f"contours need two values of {x} and {y}")
+    ways = [scales(delta[name]) for name in (x, y)]
+    across, up = (there(delta[name].values) for (there, _), name in zip(ways, (x, y), strict=True))
+    lines = contour_generator(across, up, delta.values).lines(threshold(cl, dof))
+    return [
+        xr.DataArray(
+            np.column_stack(
+                [back(column) for (_, back), column in zip(ways, np.asarray(line).T, strict=True)]
+            ),
+            dims=("vertex", "axis"),
+            coords={"axis": [x, y]},
+        )
+        for line in lines
+    ]

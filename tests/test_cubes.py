@@ -1,5 +1,8 @@
 """What a cube answers: profiles, intervals, contours, best fits, sums, pictures."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,7 +10,8 @@ import xarray as xr
 import gridscan
 from gridscan import plots, scans, storage
 from gridscan.cubes import threshold
-from tests.conftest import study_of
+from tests.conftest import CSI, study_of
+from tests.test_cards import gridscan as run
 
 
 def paraboloid(num=81, experiment="one"):
@@ -206,8 +210,6 @@ def test_other_fixed_couplings_are_not_the_standard_model(tmp_path):
 
 
 def test_cubes_that_share_a_nuisance_are_not_added(small, tmp_path):
-    import json
-
     cube = storage.read(scans.run(small, tmp_path)).load()
     other = cube.assign_coords(experiment=["other"])
     assert float(cube.gridscan.combine(other)["chi2"].min()) > 2 * 68
@@ -225,3 +227,64 @@ def test_saved_cubes_are_found_by_what_they_hold(small, tmp_path):
     assert hit.path == path
     assert hit.open()["chi2"].shape == (24, 24)
     assert catalog.cubes.search(axis="eps_mumu_u") == []
+
+
+NEWER = ("sets", "multiplies", "fixed", "shared", "scatters_on", "signal_scale", "radiative",
+         "eps_norm", "lr_rotates_charged_current", "acceptance", "f90", "scatters",
+         "statistic", "variance", "variance_per_count", "save", "scale")  # fmt: skip
+"""Keys of cards that cubes of older versions do not have, or may not have."""
+
+
+def without(entry, keys):
+    """A JSON document without some keys, at any depth."""
+    if isinstance(entry, dict):
+        return {k: without(v, keys) for k, v in entry.items() if k not in keys}
+    return [without(one, keys) for one in entry] if isinstance(entry, list) else entry
+
+
+def test_an_old_store_opens_for_ever(tmp_path, monkeypatch, capsys):
+    """A cube whose cards lack all that came later answers as the cube of today."""
+    axes = {name: {"start": -0.5, "stop": 0.7, "num": 25} for name in ("eps_ee_u", "eps_ee_d")}
+    new = scans.run(study_of(axes), tmp_path / "new")
+    old = shutil.copytree(new, tmp_path / "old" / new.name)
+    root = json.loads((old / "zarr.json").read_text())
+    study = json.loads(root["attributes"]["study"])
+    stripped = without(study, NEWER)
+    assert stripped != study
+    root["attributes"]["study"] = json.dumps(stripped)
+    (old / "zarr.json").write_text(json.dumps(root))
+
+    then, now = storage.read(old), storage.read(new)
+    assert then.gridscan.standard_model() == {"eps_ee_u": 0.0, "eps_ee_d": 0.0}
+    for ask in (
+        lambda cube: cube.intervals("eps_ee_u"),
+        lambda cube: cube.alone("eps_ee_u")["chi2"],
+        lambda cube: cube.limits("eps_ee_u", along=["eps_ee_d"], by_experiment=True),
+        lambda cube: cube.of(CSI)["chi2"],
+        lambda cube: cube.contours()[0],
+        lambda cube: cube.best_fit()["chi2"],
+    ):
+        xr.testing.assert_identical(ask(then.gridscan), ask(now.gridscan))
+    assert len(then.gridscan.plot().get_lines()) == 2, "best fit and standard model"
+    both = then.gridscan.combine(now.assign_coords(experiment=["again"]))
+    np.testing.assert_array_equal(both["chi2"], 2 * now["chi2"])
+    (hit,) = gridscan.open_catalog(cubes=old.parent).cubes.search(experiment=CSI, axis="eps_ee_d")
+    assert hit.path == old
+    picture = tmp_path / "old.png"
+    for command in (
+        ("show", old),
+        ("intervals", old),
+        ("contours", old),
+        ("limits", old, "--param", "eps_ee_u"),
+        ("plot", old, "-o", picture),
+    ):
+        assert run(monkeypatch, capsys, *command)[0] == 0, command
+    assert picture.stat().st_size > 0
+
+
+def test_the_same_cube_gives_the_same_digits():
+    x = np.sort(np.random.default_rng(0).uniform(-1, 1, 301))
+    cube = xr.Dataset({"chi2": ("x", 5 + 5 * np.sin(40 * x))}, coords={"x": x})
+    once = cube.gridscan.intervals("x").values
+    for _ in range(20):
+        np.testing.assert_array_equal(cube.gridscan.intervals("x"), once)
