@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridscan import scans, storage
+from gridscan import plans, scans, storage
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
+from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import Scan
-from gridscan.cards.study import Inputs
 from gridscan.catalog import cubes_folder
 from gridscan.physics.models.parameters import Parameter
 from gridscan.schema import BIN_NAMES, VARIABLES
@@ -132,9 +132,9 @@ def plan(
     changes: Changes = None,
     *,
     catalog: Sequence[str | Path] = (),
-) -> scans.Plan:
+) -> plans.Plan:
     """What a scan will cost: points, blocks, bytes, time. Nothing is written."""
-    return scans.plan(Library(catalog).study(scan, changes), out or cubes_folder())
+    return plans.plan(Library(catalog).study(scan, changes), out or cubes_folder())
 
 
 def run(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from gridscan.cards.study import Inputs
+from gridscan.cards.resolved import Inputs
 from gridscan.likelihoods import Likelihood
 
 COMPILED_WORK = 5e8

@@ -17,7 +17,8 @@ import xarray as xr
 
 from gridscan.cards.base import Card
 from gridscan.cards.inputs import Conventions
-from gridscan.cards.study import Inputs, Study
+from gridscan.cards.resolved import Inputs
+from gridscan.cards.study import Study
 from gridscan.combinations import Combination, groups
 from gridscan.grids import Grid
 from gridscan.likelihoods import Likelihood

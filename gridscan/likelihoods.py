@@ -10,7 +10,7 @@ import xarray as xr
 from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.inputs import STANDARD_MODEL, Conventions
-from gridscan.cards.study import Inputs
+from gridscan.cards.resolved import Inputs
 from gridscan.expansions import Expansion, polynomial
 from gridscan.nuisances import Nuisances, joint_nuisances, label
 from gridscan.signals import Signal

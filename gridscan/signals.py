@@ -10,7 +10,7 @@ import xarray as xr
 
 from gridscan import cache
 from gridscan.cards.base import CardError
-from gridscan.cards.study import Inputs
+from gridscan.cards.resolved import Inputs
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.fluxes import Flux
 from gridscan.physics.form_factors import FormFactor

@@ -7,6 +7,7 @@ import pytest
 
 from gridscan import cli
 from gridscan.cards.base import CardError
+from gridscan.cards.experiments import Nuisance
 from gridscan.cards.library import KINDS, Library, shipped_root
 from gridscan.physics.nuclides import target
 from gridscan.signals import Signal
@@ -248,6 +249,24 @@ def test_impossible_rates_are_an_error_and_not_zero(library):
     shrunk = inputs.replaced({"conventions.form_factor.s_fm": 3.0})
     with pytest.raises(CardError, match="its rates are not finite and positive"):
         Signal.of(shrunk, CSI)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "observed",
+        "variance_per_count",
+        f"{CSI}.statistic",
+        f"{CSI}.bins.pe",
+        "coherent-nai.mass_kg",
+    ],
+)
+def test_a_shape_moves_its_own_prediction_and_nothing_else(path, library):
+    """What it would set besides would be left out of χ² without a word."""
+    inputs = library.inputs([CSI, "coherent-nai"], "nsi")
+    shape = Nuisance(sigma=1.0, nodes=(-1.0, 0.0, 1.0), sets={path: (1.0, 2.0, 3.0)})
+    with pytest.raises(CardError, match=f"{path}: no shape of the prediction"):
+        inputs.at_node(CSI, shape, 0)
 
 
 def test_a_card_that_extends_itself_in_the_end_is_refused(tmp_path):

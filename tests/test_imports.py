@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "evaluation": {"combinations", "schema", "grids", "cards", "signals", "likelihoods"},
     # the bridge
     "scans": {"schema", "grids", "storage", "cards", "evaluation"},
+    "plans": {"cards", "evaluation", "scans"},
     "upkeep": {"storage", "cards", "evaluation", "scans"},
     # what users touch
     "plots": set(),
@@ -36,10 +37,14 @@ MAY_IMPORT = {
     "provenance": {"cards", "physics"},
     "cubes": {"schema", "plots", "regions", "limits", "provenance"},
     "catalog": {"storage", "cards"},
-    "api": {"schema", "physics", "statistics", "storage", "cards", "signals", "scans", "catalog"},
+    "api": {
+        *("schema", "physics", "statistics", "storage", "cards", "signals"),
+        *("plans", "scans", "catalog"),
+    },
     "figures": {"schema", "storage", "cards", "scans", "plots", "regions", "limits", "api"},
     "cli": {
-        *("storage", "cards", "scans", "upkeep", "plots", "limits", "catalog", "api", "figures"),
+        *("storage", "cards", "plans", "scans", "upkeep", "plots", "limits", "catalog", "api"),
+        "figures",
     },
     "__main__": {"cli"},
     # what a new model, flux or form factor has to satisfy

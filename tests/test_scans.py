@@ -11,7 +11,7 @@ import xarray as xr
 from iminuit import Minuit
 from scipy.optimize import minimize
 
-from gridscan import combinations, evaluation, expansions, scans, storage, upkeep
+from gridscan import combinations, evaluation, expansions, plans, scans, storage, upkeep
 from gridscan.cards.base import CardError
 from gridscan.expansions import Expansion, design, folded, monomials, polynomial
 from gridscan.likelihoods import Likelihood
@@ -418,7 +418,7 @@ def test_a_scan_over_exposure_moves_the_forecast_with_it():
 
 
 def test_plan_counts_points_and_blocks_and_writes_nothing(small, tmp_path):
-    it = scans.plan(small, tmp_path / "cubes")
+    it = plans.plan(small, tmp_path / "cubes")
     assert (it.points, it.blocks) == (576, 16)
     assert it.seconds_on_one_core > 0
     assert not (tmp_path / "cubes").exists()

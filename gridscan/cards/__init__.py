@@ -1,1 +1,6 @@
-"""Cards: TOML files to validated, frozen records with a canonical form and a hash."""
+"""Cards: TOML files to validated, frozen records with a canonical form and a hash.
+
+base → what every card is               inputs, experiments, responses, materials → numbers
+resolved → them together, by paths      scans → axes     study → a scan with all that it refers to
+figures, limits → pictures and tables   library → folders of files to cards
+"""

@@ -22,8 +22,9 @@ from gridscan.cards.figures import Figure
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.limits import Limit
 from gridscan.cards.materials import composed
+from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import Scan
-from gridscan.cards.study import Inputs, Study
+from gridscan.cards.study import Study
 
 KINDS: dict[str, type[Card]] = {
     "experiments": Experiment,

@@ -34,9 +34,9 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Say what a scan will cost: points, blocks, bytes, memory and time. Writes nothing."""
-    from gridscan import scans
+    from gridscan import plans
 
-    it = scans.plan(study_of(card, experiments, changes), folder(out))
+    it = plans.plan(study_of(card, experiments, changes), folder(out))
     if as_json:
         return print_json(it.as_dict())
     axes = " × ".join(f"{name} ({n})" for name, n in it.axes.items())

@@ -1,0 +1,183 @@
+"""The resolved cards behind a calculation, and the paths by which their numbers are reached."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from pydantic import model_validator
+
+from gridscan.cards.base import Card, CardError, suggest
+from gridscan.cards.experiments import EXPOSURE, Experiment, Nuisance
+from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.physics.models.parameters import Parameter
+
+REFERENCES = frozenset({"source", "material", "conventions", "elements", "mixture"})
+"""Entries that point to other cards, already followed here."""
+
+UNBENDABLE = frozenset(
+    {"observed", "bins", "nuisances", "statistic", "variance", "variance_per_count"}
+)
+"""Entries of an experiment that no shape nuisance may set: they are not the prediction."""
+
+
+class Inputs(Card):
+    """The resolved cards behind a calculation; each number is reached by its path.
+
+    A path is "experiment.key", "source.key", "material.key" by the name of a card, or
+    "conventions.key": "coherent-csi-2021.mass_kg", "conventions.form_factor.r0_fm". Entries of a
+    list are reached by their number: "coherent-csi-2021.bins.pe.0".
+    """
+
+    model: Model
+    conventions: Conventions
+    experiments: dict[str, Experiment]
+    sources: dict[str, Source]
+    materials: dict[str, Material]
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        return self.model.parameters
+
+    @model_validator(mode="after")
+    def _references_resolve(self):
+        for key in self.model.needs:
+            if getattr(self.conventions, key) is None:
+                raise ValueError(
+                    f"conventions.{key}: missing; the model's structure "
+                    f"{self.model.structure!r} needs it"
+                )
+        for name, card in self.experiments.items():
+            for key, cards in (("source", self.sources), ("material", self.materials)):
+                if getattr(card, key) not in cards:
+                    raise ValueError(f"{name}.{key}: {getattr(card, key)!r} is not at hand")
+            flux = self.sources[card.source].flux
+            for key in EXPOSURE:
+                if (key in flux.EXPOSURE) != (key in card.exposure):
+                    verb = "takes no" if key in card.exposure else "needs"
+                    raise ValueError(f"{name}: source {card.source!r} ({flux.kind}) {verb} {key}")
+        shared: dict[str, Any] = {}
+        shapes: dict[str, bool] = {}
+        for name, card in self.experiments.items():
+            for key, nuisance in card.nuisances.items():
+                if not nuisance.shared:
+                    continue
+                kinds = shapes.setdefault(key, nuisance.nodes is not None)
+                if kinds != (nuisance.nodes is not None):
+                    raise ValueError(f"{name}.nuisances.{key}: shared by a norm and a shape")
+                if shared.setdefault(key, nuisance.sigma) != nuisance.sigma:
+                    raise ValueError(
+                        f"{name}.nuisances.{key}.sigma: found {nuisance.sigma}; "
+                        f"allowed: {shared[key]}, as where else it is shared"
+                    )
+        return self
+
+    def _cards(self) -> dict[str, tuple[str, ...]]:
+        """Where each card sits, by the name that starts a path."""
+        places: dict[str, tuple[str, ...]] = {"conventions": ("conventions",)}
+        for kind in ("materials", "sources", "experiments"):
+            places |= {name: (kind, name) for name in getattr(self, kind)}
+        return places
+
+    def unknown(self, name: str) -> CardError:
+        """The error for a name that is neither a parameter nor a path."""
+        if name in self.model.fixed:
+            return CardError(f"{name} is fixed by the model, at {self.model.fixed[name]:g}")
+        paths = [f"{card}.…" for card in self._cards()]
+        return CardError(f"unknown parameter {name!r}; {suggest(name, [*self.parameters, *paths])}")
+
+    def _parted(self, path: str) -> list[str]:
+        """The name of the card that a path starts with, and its keys. Raises CardError."""
+        named = [name for name in self._cards() if path.startswith(f"{name}.")]
+        if not named:
+            raise self.unknown(path)
+        card = max(named, key=len)
+        return [card, *path.removeprefix(f"{card}.").split(".")]
+
+    def _entry(self, content: dict[str, Any], path: str) -> tuple[Any, Any]:
+        """The table or list in `content` that holds the path's last entry, and its key there."""
+        card, *keys = self._parted(path)
+        if keys[0] in REFERENCES:
+            raise CardError(f"{path}: names another card; it cannot be changed from outside")
+        entry: Any = content
+        for part in self._cards()[card]:
+            entry = entry[part]
+        for depth, key in enumerate(keys):
+            found = _by_key(entry)
+            if key not in found:
+                here = ".".join([card, *keys[:depth]])
+                raise CardError(f"{path}: unknown key {key!r} of {here}; {suggest(key, found)}")
+            holder, last = entry, found[key]
+            entry = holder[last]
+        return holder, last
+
+    def replaced(self, settings: Mapping[str, Any]) -> Self:
+        """The same inputs with entries changed, validated again. Raises CardError."""
+        content = self.model_dump(mode="json")
+        for path, value in settings.items():
+            holder, key = self._entry(content, path)
+            holder[key] = value
+        return type(self).from_mapping(content, ", ".join(settings)) if settings else self
+
+    def at_node(self, experiment: str, nuisance: Nuisance, node: int) -> Self:
+        """The inputs at a node of a shape nuisance. Raises CardError for what it cannot set.
+
+        Its paths start with a key of the experiment's own card, or with another card's name.
+        """
+        for path in nuisance.sets:
+            card, key, *_ = self._parted(self.full_path(experiment, path))
+            if card in self.experiments and (card != experiment or key in UNBENDABLE):
+                raise CardError(f"{path}: no shape of the prediction; it cannot be set here")
+        values = {self.full_path(experiment, p): v[node] for p, v in nuisance.sets.items()}
+        return self.replaced(values)
+
+    def full_path(self, experiment: str, path: str) -> str:
+        """A path of an experiment's nuisance, which may start with a key of its own card."""
+        own = set(Experiment.model_fields) - REFERENCES
+        return f"{experiment}.{path}" if path.split(".")[0] in own else path
+
+    def leaves_out(self, path: str) -> bool:
+        """Whether the path is an optional entry that the card does not give."""
+        try:
+            holder, key = self._entry(self.model_dump(mode="json"), path)
+        except CardError:
+            return False
+        return holder[key] is None
+
+    def number(self, path: str) -> float:
+        """The number at a path. Raises CardError where there is none."""
+        holder, key = self._entry(self.model_dump(mode="json"), path)
+        value = holder[key]
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise CardError(f"{path}: found {json.dumps(value)[:40]}; allowed: a number")
+        return float(value)
+
+    def only(self, experiments: Iterable[str]) -> Self:
+        """The inputs of some of the experiments."""
+        cards = {name: self.experiments[name] for name in experiments}
+        return self.model_copy(
+            update={
+                "experiments": cards,
+                "sources": {c.source: self.sources[c.source] for c in cards.values()},
+                "materials": {c.material: self.materials[c.material] for c in cards.values()},
+            }
+        )
+
+    def hashes(self) -> dict[str, str]:
+        """sha256 of every card, by "kind/name"."""
+        named = {"model": self.model, "conventions": self.conventions}
+        for kind in ("experiments", "sources", "materials"):
+            named |= {f"{kind}/{name}": card for name, card in getattr(self, kind).items()}
+        return {name: card.sha256 for name, card in named.items()}
+
+    def references(self) -> tuple[str, ...]:
+        cards = [self.model, self.conventions]
+        for kind in (self.experiments, self.sources, self.materials):
+            cards.extend(kind.values())
+        return tuple(dict.fromkeys(r for card in cards for r in card.references))
+
+
+def _by_key(entry: Any) -> dict[str, Any]:
+    """Keys of a table, or indices of a list, by what a path calls them."""
+    if isinstance(entry, dict):
+        return {key: key for key in entry}
+    return {str(i): i for i in range(len(entry))} if isinstance(entry, list) else {}
