@@ -6,6 +6,7 @@ when they are asked for: `import gridscan`, which registers the accessor, stays 
 
 import json
 from collections.abc import Iterable
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -76,8 +77,21 @@ def standard_model(cube: xr.Dataset, without: str = "") -> dict[str, float] | No
 
 def shared(study: dict[str, Any], experiment: str) -> list[str]:
     """Nuisances that an experiment may have in common with others."""
-    nuisances = study["inputs"]["experiments"].get(experiment, {}).get("nuisances", {})
+    nuisances = _settled(study, experiment).get("nuisances", {})
     return [name for name, nuisance in nuisances.items() if nuisance.get("shared", False)]
+
+
+def _settled(study: dict[str, Any], experiment: str) -> dict[str, Any]:
+    """The card of an experiment with the nuisances that the scan fixes in it."""
+    card = deepcopy(study["inputs"]["experiments"].get(experiment, {}))
+    for path, value in study["scan"].get("fixed", {}).items():
+        if path.startswith(f"{experiment}.nuisances"):
+            *keys, last = path.removeprefix(f"{experiment}.").split(".")
+            entry = card
+            for key in keys:
+                entry = entry[int(key) if isinstance(entry, list) else key]
+            entry[int(last) if isinstance(entry, list) else last] = value
+    return card
 
 
 def check_alone(cube: xr.Dataset, experiments: Iterable[str]) -> None:

@@ -400,6 +400,12 @@ def test_spectators_count_in_the_mass_alone(library):
     assert sodium["count"].item() == whole["count"].sel(nuclide="Na23").item()
 
 
+def test_what_scatters_in_one_part_of_a_mixture_scatters_in_all(tmp_path):
+    text = "mixture = { sodium-iodide = 1, sodium-iodide-na-recoils = 1 }"
+    with pytest.raises(CardError, match="nuclides: I127 is given twice"):
+        _materials(tmp_path, mine=text).load("materials", "mine")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -9,6 +9,8 @@ import xarray as xr
 
 import gridscan
 from gridscan import plots, scans, storage
+from gridscan.cards.library import Library
+from gridscan.cards.scans import Scan
 from gridscan.cubes import threshold
 from tests.conftest import CSI, study_of
 from tests.test_cards import gridscan as run
@@ -207,6 +209,51 @@ def test_the_standard_model_point_is_known_to_the_cube(small, tmp_path):
 def test_other_fixed_couplings_are_not_the_standard_model(tmp_path):
     study = study_of({"eps_ee_u": {"values": [-0.1, 0.0, 0.1]}}, fixed={"eps_mumu_u": 0.3})
     assert storage.read(scans.run(study, tmp_path)).gridscan.standard_model() is None
+
+
+def test_what_a_model_fixes_is_not_the_standard_model(tmp_path):
+    (tmp_path / "models").mkdir()
+    for value in (0.0, 0.3):
+        text = f'extends = "nsi"\ntitle = "mine"\n[fixed]\neps_mumu_u = {value}'
+        (tmp_path / "models" / "mine.toml").write_text(text)
+        library = Library([tmp_path])
+        axes = {"eps_ee_u": {"values": [-0.1, 0.0, 0.1]}}
+        card = {"title": "t", "model": "mine", "experiments": [CSI], "conventions": "2402.16953"}
+        study = library.study(Scan.from_mapping(card | {"axes": axes}, "test"))
+        cube = storage.read(scans.run(study, tmp_path))
+        assert cube.gridscan.standard_model() == (None if value else {"eps_ee_u": 0.0})
+
+
+def test_cubes_of_other_hypotheses_are_not_added(tmp_path):
+    values = {"values": [-0.1, 0.0, 0.1]}
+    one, *others = (
+        storage.read(scans.run(study_of({"eps": values | {"sets": sets}}, fixed=fixed), tmp_path))
+        for sets, fixed in (
+            (["eps_ee_u"], {}),
+            (["eps_ee_d"], {}),
+            (["eps_ee_u"], {"eps_mumu_u": 0.1}),
+        )
+    )
+    for other, key in zip(others, ("axes", "fixed"), strict=True):
+        with pytest.raises(ValueError, match=f"the cubes differ in {key}"):
+            one.gridscan.combine(other.assign_coords(experiment=["other"]))
+
+
+def test_an_experiment_that_shares_a_nuisance_is_not_alone(tmp_path):
+    names = [CSI, "coherent-nai"]
+    share = {f"{name}.nuisances.signal.shared": True for name in names}
+    share |= {f"{name}.nuisances.signal.sigma": 0.1 for name in names}
+    study = study_of({"eps_ee_u": {"values": [-0.1, 0.0]}}, experiments=names, fixed=share)
+    cube = storage.read(scans.run(study, tmp_path))
+    # the cards of a store are those before `fixed`
+    content = json.loads(cube.attrs["study"])
+    for name in names:
+        content["inputs"]["experiments"][name]["nuisances"]["signal"]["shared"] = True
+    for one in (cube, cube.assign_attrs(study=json.dumps(content))):
+        with pytest.raises(ValueError, match=f"{CSI} shares the nuisance signal with others"):
+            one.gridscan.of(CSI)
+        with pytest.raises(ValueError, match="shares the nuisance signal"):
+            one.gridscan.limits("eps_ee_u", by_experiment=True)
 
 
 def test_cubes_that_share_a_nuisance_are_not_added(small, tmp_path):

@@ -34,6 +34,24 @@ def test_the_limit_is_the_bound_next_to_the_standard_model():
         assert (at.sel(width=width, m=slice(lower * 1.01, None)) < threshold(0.9, 1)).all()
 
 
+def test_a_mass_is_limited_from_infinity_whatever_lies_below():
+    """A valley at a small mass is deeper than the limit of large ones; in ln M, χ² is a cubic."""
+    mass = np.geomspace(10, 1000, 25)
+    log = np.log(mass / 200)
+    chi2 = xr.DataArray(-(log**3) - 3 * log**2 + 1, dims="m", coords={"m": mass})
+    chi2["m"].attrs["scale"] = "log"
+    assert chi2.idxmin() == 1000
+    level = float(chi2[-1] + threshold(0.9, 1))
+    upper_root = max(r.real for r in np.roots([-1, -3, 0, 1 - level]) if abs(r.imag) < 1e-9)
+    found = limits.limits(chi2, "m", np.inf, 0.9, 1)
+    assert float(found["lower"]) == pytest.approx(200 * np.exp(upper_root), rel=1e-9)
+    assert np.isnan(found["upper"])
+
+    deep = xr.DataArray([9.0, -1.0, 9.0, 9.0, 0.5, 0.0, 0.0], dims="m", coords={"m": mass[:7]})
+    found = limits.limits(deep, "m", np.inf, 0.9, 1)
+    assert mass[3] < float(found["lower"]) < mass[4]
+
+
 def test_around_the_least_chi2_where_there_is_no_standard_model():
     x = np.linspace(-1, 1, 201)
     parabola = xr.DataArray(((x - 0.3) / 0.1) ** 2, dims="x", coords={"x": x})

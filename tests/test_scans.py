@@ -13,11 +13,13 @@ from scipy.optimize import minimize
 
 from gridscan import combinations, evaluation, expansions, plans, scans, storage, upkeep
 from gridscan.cards.base import CardError
+from gridscan.cards.experiments import Experiment
+from gridscan.cards.library import Library
 from gridscan.expansions import Expansion, design, folded, monomials, polynomial
 from gridscan.likelihoods import Likelihood
 from gridscan.physics.models import nsi
 from gridscan.signals import Signal, complete
-from gridscan.statistics import compiled, gaussian, poisson
+from gridscan.statistics import compiled, compiled_shapes, gaussian, poisson
 from gridscan.statistics.poisson import deviance
 from gridscan.statistics.shapes import predict
 from tests.conftest import CSI, study_of
@@ -100,17 +102,20 @@ def test_any_axes_give_what_polynomial_axes_give(small):
 
 
 def test_chi2_is_the_same_without_the_polynomial(monkeypatch):
-    """Two experiments, one with shape nuisances: every term finds its bins."""
-    axis = {"values": [-0.3, 0.0, 0.2]}
-    study = study_of({"eps_ee_u": axis, "eps_ee_d": axis}, experiments=[f"{CSI}-shapes", CSI])
-    axes = {name: np.array(axis["values"]) for name in study.scan.axes}
-    exact = evaluation.evaluate(study, axes)
+    """One likelihood of two targets, one with shape nuisances: every term finds its bins."""
+    names, axes = [f"{CSI}-shapes", "coherent-nai"], ("eps_ee_u", "eps_ee_d")
+    axes = dict.fromkeys(axes, np.array([-0.3, 0.0, 0.2]))
+    inputs = Library().inputs(names, "nsi")
+    theta = complete({n: xr.DataArray(v, dims=n) for n, v in axes.items()}, inputs)
+    exact = Likelihood.of(inputs).chi2(theta, axes)
     known = nsi.PARAMETERS["eps_ee_u"]
     direct = {**nsi.PARAMETERS, "eps_ee_u": dataclasses.replace(known, polynomial=False)}
     monkeypatch.setattr(nsi, "PARAMETERS", direct)
-    found = evaluation.evaluate(study, axes)
+    joint = Likelihood.of(inputs)
+    assert len({*Expansion.over(joint.signals, theta, axes).first_terms}) == 2
+    found = joint.chi2(theta, axes)
     for name in ("chi2", "counts", "chi2_by_experiment"):
-        np.testing.assert_allclose(found[name], exact[name], rtol=1e-9)
+        np.testing.assert_allclose(found[name], exact[name], rtol=1e-7)
 
 
 def test_a_scale_multiplies_the_signal_and_a_list_is_reached_by_number(csi):
@@ -148,6 +153,19 @@ def test_an_axis_that_multiplies_scales_numbers_of_cards():
     found = [evaluation.evaluate(s, {k: a.points() for k, a in s.scan.axes.items()})
              for s in (study_of(factors | line), study_of(masses | line))]  # fmt: skip
     np.testing.assert_allclose(found[0]["chi2"], found[1]["chi2"], rtol=1e-12)
+    # what `fixed` says is multiplied, not what the card says
+    fixed = {f"{CSI}.nuisances": {"signal": {"sigma": 0.05, "scales": ["signal"]}}}
+    path = [f"{CSI}.nuisances.signal.sigma"]
+    scaled, told = (
+        evaluation.evaluate(study, {n: a.points() for n, a in study.scan.axes.items()})["chi2"]
+        for axis in (
+            {"multiplies": path, "values": [1.0, 4.0]},
+            {"sets": path, "values": [0.05, 0.2]},
+        )
+        for study in [study_of({"sigma": axis} | line, fixed=fixed)]
+    )
+    np.testing.assert_allclose(scaled, told, rtol=1e-12)
+    assert abs(scaled[0] - scaled[1]).max() > 0.01
     with pytest.raises(CardError, match="multiplies: found 'eps_ee_u'; allowed: numbers in cards"):
         study_of({"x": {"values": [1.0, 2.0], "multiplies": ["eps_ee_u"]}})
 
@@ -173,10 +191,32 @@ def test_experiments_that_share_no_nuisance_are_profiled_apart():
     np.testing.assert_allclose(pulls, slow["pulls"], atol=1e-5)
 
 
+def test_experiments_are_connected_through_a_third(csi):
+    """a and b share nothing, c shares one nuisance with each: they are one part."""
+
+    def sharing(*keys):
+        nuisances = {key: {"sigma": 0.1, "scales": ["signal"], "shared": True} for key in keys}
+        card = csi.experiments[CSI].model_dump(mode="json") | {"nuisances": nuisances}
+        return Experiment.from_mapping(card, "card")
+
+    cards = {"a": sharing("x"), "d": sharing(), "b": sharing("y"), "c": sharing("x", "y")}
+    inputs = csi.model_copy(update={"experiments": cards})
+    assert combinations.groups(inputs) == [("a", "b", "c"), ("d",)]
+
+
+def counted(monkeypatch, module) -> list:
+    """A list that grows with every call of a module's scan."""
+    calls, scan = [], module.scan
+    monkeypatch.setattr(module, "scan", lambda *args: calls.append(1) or scan(*args))
+    return calls
+
+
 def test_large_scans_are_compiled_and_agree(small, cube, tmp_path, monkeypatch):
+    calls = counted(monkeypatch, compiled)
     monkeypatch.setattr(combinations, "COMPILED_WORK", 1)
     fast = storage.read(scans.run(small, tmp_path / "compiled"))
     np.testing.assert_allclose(fast["chi2"], cube["chi2"], rtol=1e-12)
+    assert len(calls) == 16
 
 
 def test_dimensions_keep_the_order_of_the_card(tmp_path):
@@ -442,8 +482,10 @@ def test_shape_nuisances_are_profiled_through_their_nodes(monkeypatch):
         "timing",
         "efficiency",
     ]
+    calls = counted(monkeypatch, compiled_shapes)
     monkeypatch.setattr(combinations, "COMPILED_WORK", 1)
     np.testing.assert_allclose(evaluation.evaluate(study, axes)["chi2"], found["chi2"], rtol=1e-9)
+    assert len(calls) == 1
     linear = study_of({n: a.model_dump() for n, a in study.scan.axes.items()})
     plain = evaluation.evaluate(linear, axes)["chi2"]
     assert (found["chi2"] <= plain + 0.02).all(), (

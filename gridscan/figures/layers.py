@@ -111,7 +111,7 @@ def _showing(scan: Scan, view: Sequence[str], library: Library) -> tuple[Scan, t
 
 def check_alone(name: str, study: Study) -> None:
     """One experiment's χ² stands alone if it shares no nuisance with the others."""
-    cards = study.inputs.experiments
+    cards = study.fixed_inputs().experiments
     if name not in cards:
         raise CardError(f"experiment: unknown experiment {name!r}; {suggest(name, cards)}")
     if len(cards) > 1 and (shared := [k for k, n in cards[name].nuisances.items() if n.shared]):
@@ -125,15 +125,17 @@ def _standard_model(scan: Scan, study: Study, library: Library) -> Study:
     known = study.inputs.parameters
     content = scan.model_dump(mode="json", exclude_defaults=True)
     kept = {n: content["axes"][n] for n, t in scan.targets.items() if not set(t) & set(known)}
-    first = next(iter(study.inputs.experiments))
-    itself = study.inputs.experiments[first].mass_kg
-    # a scan has an axis: a mass at its own value changes nothing
-    nothing = {"mass_kg": {"sets": [f"{first}.mass_kg"], "values": [itself]}}
+    fixed = {k: v for k, v in scan.fixed.items() if k not in known}
+    if not kept:
+        # a scan has an axis: a mass at its own value changes nothing
+        first, card = next(iter(study.fixed_inputs().experiments.items()))
+        kept = {"mass_kg": {"sets": [f"{first}.mass_kg"], "values": [card.mass_kg]}}
+        fixed.pop(f"{first}.mass_kg", None)
     content |= {
         "title": f"{scan.title}: standard model",
         "model": "sm",
-        "axes": kept or nothing,
-        "fixed": {k: v for k, v in scan.fixed.items() if k not in known},
+        "axes": kept,
+        "fixed": fixed,
     }
     return library.study(Scan.from_mapping(content, "standard model"))
 
