@@ -24,13 +24,13 @@ def test_liquid_argon_has_the_spectra_of_its_release():
     found = counts("coherent-lar-2020", conventions="2402.16953-helm")
     shares = found / found.sum()
     energy = shares.sum(("f90", "time")).values[:4]
-    np.testing.assert_allclose(energy, [0.6148, 0.2888, 0.0773, 0.0185], atol=0.02)
+    np.testing.assert_allclose(energy, [0.6148, 0.2888, 0.0773, 0.0185], rtol=0.08)
     time = shares.sum(("kevee", "f90")).values
     released = [0.0866, 0.3108, 0.1461, 0.1160, 0.0927, 0.0741, 0.0593, 0.0471, 0.0374, 0.0299]
-    np.testing.assert_allclose(time, released, atol=0.01)
+    np.testing.assert_allclose(time, released, rtol=0.1)
     f90 = shares.sum(("kevee", "time")).values
     released = [0.1011, 0.1476, 0.1941, 0.2201, 0.1949, 0.1090, 0.0307, 0.0025]
-    np.testing.assert_allclose(f90, released, atol=0.01)
+    np.testing.assert_allclose(f90, released, rtol=0.025)
 
 
 def test_errors_of_liquid_argon_are_those_of_its_projections(library):
