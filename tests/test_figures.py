@@ -275,16 +275,20 @@ def test_above_the_standard_model_is_zero_there(catalog, tmp_path):
     assert float(delta.min()) < 0, "the best fit lies below the standard model"
 
 
-def test_the_standard_model_of_a_layer_is_of_its_experiment_and_its_fixed_cards(catalog, tmp_path):
+@pytest.mark.parametrize("experiment", [CSI, "coherent-nai"])
+def test_the_standard_model_of_a_layer_is_of_its_experiment_and_its_fixed_cards(
+    experiment, catalog, tmp_path
+):
     panel = (
         'kind = "curves"\nabove = "standard-model"\n'
-        'layers = [{ scan = "pair", label = "a", experiment = "coherent-nai", '
-        f'changes = {{ "axes.eps_ee_u.num" = 61, "{CSI}.mass_kg" = 1.0, '
+        f'layers = [{{ scan = "pair", label = "a", experiment = "{experiment}", '
+        f'changes = {{ "axes.eps_ee_u.num" = 61, "{CSI}.mass_kg" = 10.0, '
+        f'"{CSI}.nuisances.signal.sigma" = 0.3, '
         '"coherent-nai.mass_kg" = 500.0, "coherent-nai.nuisances.signal.sigma" = 0.01 } }]'
     )
     delta, drawing = delta_of(catalog, panel, tmp_path)
     cube = storage.read(scans.store_path(drawing.study, tmp_path))
-    own = cube["chi2_by_experiment"].sel(experiment="coherent-nai")
+    own = cube["chi2_by_experiment"].sel(experiment=experiment)
     at_zero = own.sel(eps_ee_u=0.0, method="nearest")
     np.testing.assert_allclose(delta, own - at_zero, rtol=1e-9, atol=1e-9)
     assert abs(delta).max() > 1
