@@ -118,6 +118,10 @@ BAD_EXPERIMENTS = {
         ("mass_kg", "signal_scale = [1.0, 2.0]\nmass_kg"),
         "signal_scale: found (2,) counts; allowed: 8 (pe) × 11 (time)",
     ),
+    "efficiency in times that do not count": (
+        ("time_us = [", "f90 = ["),
+        "response.time_efficiency: needs bins.time_us",
+    ),
     "unknown source": (
         ('"sns-2021"', '"sns-2012"'),
         "unknown source 'sns-2012'; did you mean 'sns-2021'?",

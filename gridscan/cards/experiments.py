@@ -9,7 +9,7 @@ from pydantic import model_validator
 from gridscan.cards.base import Card, suggest
 from gridscan.cards.inputs import Described
 from gridscan.cards.responses import ResponseCard
-from gridscan.physics.responses import PoissonResolution
+from gridscan.physics.responses import ConstantEfficiency, PoissonResolution
 from gridscan.schema import BINS, OBSERVABLES
 
 SIGNAL = "signal"
@@ -142,6 +142,8 @@ class Experiment(Described):
             whole = np.array(self.bins[observable])
             if (whole < 0).any() or (whole % 1).any():
                 raise ValueError("bins.pe: resolution 'poisson' needs edges that are whole numbers")
+        if "time_us" not in self.bins and self.response.time_efficiency != ConstantEfficiency():
+            raise ValueError("response.time_efficiency: needs bins.time_us; without, no times count")
         if (self.response.f90 is None) != ("f90" not in self.bins):
             raise ValueError("bins.f90 and response.f90 go together")
         if self.response.f90 is not None:
