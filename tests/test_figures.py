@@ -172,6 +172,27 @@ def test_every_kind_of_panel_is_drawn_and_the_page_lists_all(catalog, tmp_path):
             f'kind = "curves"\nlimits = ["published"]\nlayers = [{LAYER}]',
             "panels.0.limits: 'published' is of eps_ee_d; allowed: eps_ee_u",
         ),
+        (
+            f'kind = "regions"\naxes = [["eps_ee_u", "eps_ee_u"]]\nlayers = [{LAYER}]',
+            "panels.0: axes: found 'eps_ee_u' twice; allowed: two axes",
+        ),
+        (
+            f'kind = "curves"\nshown = {{ eps_ee_q = {{ per = 2.0 }} }}\nlayers = [{LAYER}]',
+            "panels.0.shown: unknown axis 'eps_ee_q'; did you mean 'eps_ee_u'?",
+        ),
+        (
+            f'kind = "table"\naxes = ["eps_ee_u"]\nlayers = [{LINES}, {LINES}]',
+            "panels.0: layers: two have one label",
+        ),
+        (
+            f'kind = "spectrum"\nexperiment = "{CSI}"\nlimits = ["published"]',
+            "panels.0.limits: unknown key 'limits'",
+        ),
+        (
+            f'kind = "spectrum"\nexperiment = "{CSI}"\n'
+            'signals = [{ label = "new", model = "e6", couplings = { cos_beta = 2.0 } }]',
+            "panels.0: new: cos_beta: found 2; allowed: from -1 to 1",
+        ),
         (f'kind = "curves"\nx = [1.0, 0.0]\nlayers = [{LAYER}]', "x: found [1.0, 0.0]; allowed:"),
         (f'kind = "curves"\ncl = [90.0]\nlayers = [{LAYER}]', "cl.0: found 90.0; allowed: less"),
         ('kind = "spectrum"\nexperiment = "nothing"', "panels.0: unknown experiment 'nothing'"),

@@ -42,16 +42,11 @@ class Shown(Card):
 
 
 class Frame(Card):
-    """What panels have in common: a heading, the visible range, published limits.
-
-    x, y are in the units that are `shown`, limits in those of the scan.
-    """
+    """What panels have in common: a heading and the visible range."""
 
     title: str = ""
-    shown: dict[str, Shown] = {}
     x: tuple[float, float] | None = None
     y: tuple[float, float] | None = None
-    limits: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _ranges_increase(self):
@@ -62,7 +57,17 @@ class Frame(Card):
         return self
 
 
-class Curves(Frame):
+class Scans(Frame):
+    """What panels of scans have in common besides: how axes are shown, published limits.
+
+    x, y are in the units that are `shown`, limits in those of the scan.
+    """
+
+    shown: dict[str, Shown] = {}
+    limits: tuple[Text, ...] = ()
+
+
+class Curves(Scans):
     """Δχ² along one axis, with horizontal lines at confidence levels.
 
     axes: one panel for each. A coupling that is no axis of a scan takes the place of one, with
@@ -82,13 +87,20 @@ class Curves(Frame):
         return tuple((axis,) for axis in self.axes) or ((),)
 
 
-class Plane(Frame):
+class Plane(Scans):
     """Two axes, x and y, for each panel that is drawn; named as those of curves."""
 
     axes: tuple[tuple[Text, Text], ...] = ()
     layers: Annotated[tuple[Layer, ...], MinLen(1)]
     cl: Levels = (0.9,)
     dof: Annotated[int, Ge(1)] = 2
+
+    @model_validator(mode="after")
+    def _axes_differ(self):
+        for x, y in self.axes:
+            if x == y:
+                raise ValueError(f"axes: found {x!r} twice; allowed: two axes")
+        return self
 
     @property
     def views(self) -> tuple[tuple[str, ...], ...]:
@@ -135,6 +147,12 @@ class Spectrum(Frame):
     scale: Literal["linear", "log"] = "linear"
 
 
+def _check_labels(layers: tuple[Layer, ...]) -> None:
+    """Columns of a table are found by the labels of its layers."""
+    if len({layer.label for layer in layers}) < len(layers):
+        raise ValueError("layers: two have one label")
+
+
 class Table(Card):
     """Allowed intervals: a row for each of `axes`, a column for each layer and level."""
 
@@ -144,6 +162,11 @@ class Table(Card):
     layers: Annotated[tuple[Layer, ...], MinLen(1)]
     cl: Levels = (0.9,)
     dof: Annotated[int, Ge(1)] = 1
+
+    @model_validator(mode="after")
+    def _columns_differ(self):
+        _check_labels(self.layers)
+        return self
 
     @property
     def views(self) -> tuple[tuple[str, ...], ...]:
@@ -166,9 +189,7 @@ class Limits(Card):
 
     @model_validator(mode="after")
     def _rows_are_experiments(self):
-        labels = [layer.label for layer in self.layers]
-        if len(set(labels)) < len(labels):
-            raise ValueError("layers: two have one label")
+        _check_labels(self.layers)
         for number, layer in enumerate(self.layers):
             if layer.experiment:
                 raise ValueError(

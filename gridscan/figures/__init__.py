@@ -45,6 +45,8 @@ def prepare(name: str, library: Library) -> Prepared:
                 limits.check(panel, drawn, place)
             draw.check_limits(panel, drawn, view, library, place)
             views.append((panel, view, drawn))
+        shown = [(drawn, view) for one, view, drawn in views if one is panel]
+        draw.check_shown(panel, shown, place)
     return Prepared(name, card, views)
 
 

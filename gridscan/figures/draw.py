@@ -9,7 +9,7 @@ import xarray as xr
 
 from gridscan import api, plots
 from gridscan.cards.base import CardError, suggest
-from gridscan.cards.figures import Curves, Drawn, Exclusion, Figure, Frame, Regions, Spectrum
+from gridscan.cards.figures import Curves, Drawn, Exclusion, Figure, Regions, Scans, Spectrum
 from gridscan.cards.library import Library
 from gridscan.cards.limits import Band, Curve, Limit
 from gridscan.figures.layers import Drawing, cube, delta
@@ -188,7 +188,7 @@ def check_limits(
     panel: Any, drawn: list[Drawing], view: tuple[str, ...], library: Library, where: str
 ) -> None:
     """Raises CardError for a limit that there is not, or that is of other axes."""
-    for name in panel.limits if isinstance(panel, Frame) else ():
+    for name in panel.limits if isinstance(panel, Scans) else ():
         if name not in library.files["limits"]:
             known = library.files["limits"]
             raise CardError(f"{where}.limits: unknown limit {name!r}; {suggest(name, known)}")
@@ -197,6 +197,16 @@ def check_limits(
             raise CardError(
                 f"{where}.limits: {name!r} is of {', '.join(others)}; allowed: {', '.join(axes)}"
             )
+
+
+def check_shown(
+    panel: Any, drawn: list[tuple[list[Drawing], tuple[str, ...]]], where: str
+) -> None:
+    """Raises CardError for an axis that is said how to show, and that no view of a panel has."""
+    axes = {name for view in drawn for name in panel_axes(*view)}
+    for name in panel.shown if isinstance(panel, Scans) else ():
+        if name not in axes:
+            raise CardError(f"{where}.shown: unknown axis {name!r}; {suggest(name, axes)}")
 
 
 def _spectrum(ax: Any, panel: Spectrum, library: Library) -> list[Any]:
@@ -227,8 +237,12 @@ def check_spectrum(panel: Spectrum, library: Library, where: str) -> None:
         for model in ("sm", *(one.model for one in panel.signals)):
             known = library.inputs([panel.experiment], model).parameters
             for one in panel.signals:
-                for name in one.couplings if one.model == model else ():
+                for name, value in one.couplings.items() if one.model == model else ():
                     if name not in known:
                         raise CardError(f"unknown parameter {name!r}; {suggest(name, known)}")
+                    try:
+                        known[name].check(value)
+                    except ValueError as error:
+                        raise CardError(f"{one.label}: {name}: {error}") from None
     except CardError as error:
         raise CardError(f"{where}: {error}") from None
