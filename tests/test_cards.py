@@ -1,5 +1,6 @@
 """Bad input gets one clear line and exit status 2, and leaves nothing behind."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -92,6 +93,10 @@ BAD_EXPERIMENTS = {
     "lost light yield": (
         ("light_yield_pe_per_kevee = 13.35\n", ""),
         "response: observable 'pe' needs light_yield_pe_per_kevee",
+    ),
+    "one edge": (
+        (next(re.finditer(r"time_us = \[.*", EXPERIMENT)).group(), "time_us = [0]"),
+        "bins.time_us: found [0]; allowed: at least 2 entries",
     ),
     "bins in disorder": (("pe = [8, 12, 16", "pe = [8, 16, 12"), "bins.pe: edges must increase"),
     "missing counts": (
@@ -197,6 +202,8 @@ def test_a_bad_experiment_is_refused_in_one_line(mistake, tmp_path, monkeypatch,
         (["counts", CSI, "--model", "nsi", "--set", "eps_ee_u=abc"], "eps_ee_u: found 'abc'"),
         (["counts", CSI, "--model", "nsi", "--set", "eps_ee_u=nan"], "allowed: finite numbers"),
         (["counts", CSI, "--set", f"{CSI}.source=foo"], "names another card"),
+        (["counts", CSI, "--set", f"{CSI}.mass_kg=1", "--set", f"{CSI}.mass_kg=2"], "given twice"),
+        (["check", "coherent-csi"], "unknown scan 'coherent-csi'"),
         (
             ["counts", CSI, "--set", f"{CSI}.mass_kg=-1"],
             "mass_kg: found -1; allowed: greater than 0",
@@ -246,6 +253,27 @@ def test_a_bad_command_line_is_refused_in_one_line(
     assert err.count("\n") == 1
     assert message in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_where_nothing_can_be_written_is_named_in_one_line(tmp_path, monkeypatch, capsys):
+    card = tmp_path / "mine.toml"
+    card.write_text(SCAN)
+    gridscan(monkeypatch, capsys, "run", card)
+    (cube,) = (tmp_path / "cubes").glob("*.zarr")
+    (tmp_path / "taken.csv").mkdir()
+    command = ("limits", cube, "--param", "eps_ee_u", "-o", tmp_path / "taken.csv")
+    status, out, err = gridscan(monkeypatch, capsys, *command)
+    assert (status, out) == (2, "")
+    assert err == f"gridscan: {tmp_path / 'taken.csv'}: Is a directory\n"
+
+
+def test_an_experiment_is_checked_with_its_source(tmp_path, monkeypatch, capsys):
+    assert gridscan(monkeypatch, capsys, "check", CSI)[:2] == (0, f"{CSI}: good experiment\n")
+    (tmp_path / "bad.toml").write_text(f'extends = "{CSI}"\nsource = "reactor-huber"\n')
+    monkeypatch.setenv("GRIDSCAN_CATALOG", str(tmp_path))
+    status, out, err = gridscan(monkeypatch, capsys, "check", "bad")
+    assert (status, out) == (2, "")
+    assert "bad: source 'reactor-huber' (reactor) takes no baseline_m" in err
 
 
 def test_impossible_rates_are_an_error_and_not_zero(library):

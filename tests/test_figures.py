@@ -210,6 +210,10 @@ def test_every_kind_of_panel_is_drawn_and_the_page_lists_all(catalog, tmp_path):
             "panels.0.layers.0: axes: unknown axis 'eps_ee'; did you mean 'eps_ee_u'?",
         ),
         (
+            f'kind = "limits"\nparam = "eps_ee_u"\nlimits = ["published"]\nlayers = [{LINES}]',
+            "panels.0.limits: unknown key 'limits'; allowed: cl, dof, experiments, kind, layers, ",
+        ),
+        (
             f'kind = "limits"\nparam = "eps_ee_u"\nlayers = [{LINES}, {LINES}]',
             "panels.0: layers: two have one label",
         ),

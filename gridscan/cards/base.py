@@ -53,7 +53,7 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
 
 def suggest(name: str, allowed: Iterable[str]) -> str:
     """'allowed: …', with the nearest name first where there is one."""
-    names = sorted(allowed)
+    names = sorted(set(allowed))
     stem, _, unit = name.rpartition("_")
     same_quantity = [n for n in names if n.rpartition("_")[0] == stem and n != name]
     if stem and unit.lower() in UNITS and same_quantity:
@@ -61,7 +61,7 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     shown = names if len(names) <= 16 else [*names[:16], "…"]
-    return f"{hint}allowed: {', '.join(shown)}"
+    return f"{hint}allowed: {', '.join(shown) or 'none'}"
 
 
 def explain(cls: type, error: ValidationError) -> str:
@@ -88,8 +88,8 @@ def explain(cls: type, error: ValidationError) -> str:
             return f"{'.'.join([*written, 'kind'])}: missing"
         case "value_error":
             return f"{where}{first['ctx']['error']}"
-        case "too_short":
-            return f"{where}found {_shown(first['input'])}; allowed: at least one entry"
+        case "too_short" | "too_long" | "string_too_short":
+            return f"{where}found {_shown(first['input'])}; allowed: {_length(first)}"
     rule = first["msg"].removeprefix("Input should be ")
     for technical, plain in (
         ("an object", "a table"),
@@ -99,6 +99,16 @@ def explain(cls: type, error: ValidationError) -> str:
     ):
         rule = rule.replace(technical, plain)
     return f"{where}found {_shown(first['input'])}; allowed: {rule}"
+
+
+def _length(detail: Mapping[str, Any]) -> str:
+    """How long a list, table or text may be, of an error of pydantic."""
+    if detail["type"] == "string_too_short":
+        return "a text that is not empty"
+    if detail["type"] == "too_long":
+        return f"at most {detail['ctx']['max_length']} entries"
+    least = detail["ctx"]["min_length"]
+    return "at least one entry" if least == 1 else f"at least {least} entries"
 
 
 UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
@@ -136,9 +146,14 @@ def _keys(types: list[Any]) -> list[str]:
 
 def _narrow(types: list[Any], label: str) -> list[Any]:
     """The alternatives of a union that an error's label stands for: a tag, or a type's name."""
-    tagged = [t for t in types if label == getattr(t, "kind", None)]
+    tagged = [t for t in types if label in (getattr(t, "kind", None), *_tags(t))]
     named = [t for t in types if label.split("[")[0] == getattr(get_origin(t) or t, "__name__", "")]
     return tagged or named or types[:1]
+
+
+def _tags(cls: Any) -> tuple[Any, ...]:
+    """The kinds that a card of a union without a default goes by."""
+    return get_args(_fields(cls).get("kind"))
 
 
 def _walk(cls: Any, location: list[str]) -> list[Any]:

@@ -143,7 +143,9 @@ class Experiment(Described):
             if (whole < 0).any() or (whole % 1).any():
                 raise ValueError("bins.pe: resolution 'poisson' needs edges that are whole numbers")
         if "time_us" not in self.bins and self.response.time_efficiency != ConstantEfficiency():
-            raise ValueError("response.time_efficiency: needs bins.time_us; without, no times count")
+            raise ValueError(
+                "response.time_efficiency: needs bins.time_us; without, no times count"
+            )
         if (self.response.f90 is None) != ("f90" not in self.bins):
             raise ValueError("bins.f90 and response.f90 go together")
         if self.response.f90 is not None:

@@ -53,6 +53,9 @@ def main() -> None:
         if hasattr(error, "format_message"):
             # a mistake on the command line; its class is click's, or typer's own copy of it
             _tell(error.format_message(), 2)
+        if isinstance(error, OSError) and error.filename is not None:
+            # a table or a picture where the user may not write
+            _tell(f"{error.filename}: {error.strerror}", 2)
         status = EXIT_STATUS.get(type(error).__name__)
         if status is None:
             raise

@@ -52,6 +52,8 @@ def settings(pairs: list[str]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise CardError(f"--set {pair!r}: allowed: KEY=VALUE")
+        if key.strip() in found:
+            raise CardError(f"--set {key.strip()}: given twice")
         try:
             found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:

@@ -189,7 +189,7 @@ def verify(
 
 
 def check(card: CardName, experiments: Experiments = None, changes: Settings = None) -> None:
-    """Validate a scan or a figure, and everything that it refers to. Writes nothing."""
+    """Validate a scan, figure or experiment, and everything that it refers to. Writes nothing."""
     from gridscan import figures
     from gridscan.cards.library import Library
 
@@ -199,5 +199,9 @@ def check(card: CardName, experiments: Experiments = None, changes: Settings = N
         print(f"{card}: good figure ({len(ready.views)} panels, {len(ready.studies)} cubes)")
         if card not in library.files["scans"]:
             return
+    if card in library.files["experiments"] and not (experiments or changes):
+        library.inputs([card], "sm")
+        print(f"{card}: good experiment")
+        return
     study = study_of(card, experiments, changes)
     print(f"{card}: good ({' × '.join(map(str, study.shape))} points, sha256 {study.key[:16]}…)")

@@ -54,8 +54,7 @@ def chosen(library: Library, names: Sequence[str] = (), only: str = "") -> list[
     """Names of figure cards, all by default; `only` keeps those that start with it."""
     known = library.files["figures"]
     for name in names:
-        if name not in known:
-            raise CardError(f"unknown figure {name!r}; {suggest(name, known)}")
+        library.load("figures", name)
     found = [name for name in sorted(names or known) if name.startswith(only)]
     if not found:
         raise CardError(f"no figure starts with {only!r}; {suggest(only, known)}")

@@ -199,9 +199,7 @@ def check_limits(
             )
 
 
-def check_shown(
-    panel: Any, drawn: list[tuple[list[Drawing], tuple[str, ...]]], where: str
-) -> None:
+def check_shown(panel: Any, drawn: list[tuple[list[Drawing], tuple[str, ...]]], where: str) -> None:
     """Raises CardError for an axis that is said how to show, and that no view of a panel has."""
     axes = {name for view in drawn for name in panel_axes(*view)}
     for name in panel.shown if isinstance(panel, Scans) else ():
