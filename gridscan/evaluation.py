@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridscan.cards.base import Card
+from gridscan.cards.base import Card, CardError
 from gridscan.cards.inputs import Conventions
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.study import Study
@@ -23,7 +23,7 @@ from gridscan.combinations import Combination, groups
 from gridscan.grids import Grid
 from gridscan.likelihoods import Likelihood
 from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS
-from gridscan.signals import complete
+from gridscan.signals import Signal, complete
 
 RECORDED = ("gridscan", "numpy", "scipy", "xarray", "zarr", "dask", "pydantic")
 """Packages whose versions a cube records."""
@@ -157,7 +157,10 @@ def coordinates(study: Study) -> xr.Dataset:
 
 
 def study_likelihood(study: Study) -> Combination:
-    """The likelihood at the first value of every axis that sets a number in a card."""
+    """The likelihood at the first value of every axis that sets a number in a card.
+
+    Raises CardError for an experiment that sees nothing, whatever the axes are.
+    """
     inputs = study.fixed_inputs()
     units = study.units(inputs, study.scan.axes)
     first = {
@@ -166,6 +169,10 @@ def study_likelihood(study: Study) -> Combination:
         for target in targets
         if target in units
     }
+    for name in inputs.experiments if not first else ():
+        if not Signal.of(inputs, name).template.any():
+            raise CardError(f"{name}: no neutrino leaves an event in its bins: look at bins, "
+                            "response, signal_scale and the energies of its source")  # fmt: skip
     return likelihood(inputs.replaced(first), inputs.conventions)
 
 

@@ -107,6 +107,13 @@ BAD_EXPERIMENTS = {
         ("expected = 1286\n", ""),
         "backgrounds.ssb: give either counts, or expected and shape",
     ),
+    "no events": (
+        (
+            "pe = [8, 12, 16, 20, 24, 32, 40, 50, 60]",
+            "pe = [8000, 8012, 8016, 8020, 8024, 8032, 8040, 8050, 8060]",
+        ),
+        "mine: no neutrino leaves an event in its bins",
+    ),
     "no exposure": (
         ("protons_on_target = 3.198e23\n", ""),
         "source 'sns-2021' (pion-dar) needs protons_on_target",
