@@ -274,6 +274,16 @@ def test_a_place_where_nothing_can_be_written_is_named_in_one_line(tmp_path, mon
     assert err == f"gridscan: {tmp_path / 'taken.csv'}: Is a directory\n"
 
 
+def test_an_interruption_says_that_what_is_complete_is_kept(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gridscan.scans.plan", interrupted)
+    status, out, err = gridscan(monkeypatch, capsys, "plan", "csi-2021-ee-ud")
+    assert (status, out) == (130, "")
+    assert err == "gridscan: interrupted; what is complete is kept\n"
+
+
 def test_an_experiment_is_checked_with_its_source(tmp_path, monkeypatch, capsys):
     assert gridscan(monkeypatch, capsys, "check", CSI)[:2] == (0, f"{CSI}: good experiment\n")
     (tmp_path / "bad.toml").write_text(f'extends = "{CSI}"\nsource = "reactor-huber"\n')

@@ -40,15 +40,19 @@ EXIT_STATUS = {"CardError": 2, "StoreError": 2, "ScanFailed": 1}
 """Errors that are told in one line: a user's mistakes, and blocks that failed."""
 
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C: 128 and the number of the signal."""
+
+
 def main() -> None:
     """Entry point: a user's mistake is one line and exit status 2, never a traceback."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     try:
         # without a command: the help
-        raise SystemExit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except KeyboardInterrupt:
-        _tell("interrupted; what is complete is kept", 130)
+        status = INTERRUPTED
     except Exception as error:
         if hasattr(error, "format_message"):
             # a mistake on the command line; its class is click's, or typer's own copy of it
@@ -60,6 +64,10 @@ def main() -> None:
         if status is None:
             raise
         _tell(str(error), status)
+    if status == INTERRUPTED:
+        # typer, too, turns Ctrl-C into this status, and says nothing
+        _tell("interrupted; what is complete is kept", status)
+    raise SystemExit(status)
 
 
 def _tell(message: str, status: int) -> NoReturn:
