@@ -278,7 +278,7 @@ def test_an_interruption_says_that_what_is_complete_is_kept(monkeypatch, capsys)
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gridscan.scans.plan", interrupted)
+    monkeypatch.setattr("gridscan.plans.plan", interrupted)
     status, out, err = gridscan(monkeypatch, capsys, "plan", "csi-2021-ee-ud")
     assert (status, out) == (130, "")
     assert err == "gridscan: interrupted; what is complete is kept\n"
