@@ -45,13 +45,14 @@ def table(cubes: Mapping[str, xr.Dataset], param: str, cl: float = 0.9, dof: int
     """Limits of every experiment alone in cubes of several models, and of all together.
 
     cubes: datasets by the name of their model. Returns `lower` and `upper` with dims
-    (model, experiment), the experiments of any cube and "all" of those of one; NaN where there
-    is no limit. Raises ValueError as `Cube.limits`.
+    (model, experiment), the experiments of any cube and "all" of them together; NaN where there
+    is no limit, or a cube has not all. Raises ValueError as `Cube.limits`.
     """
     rows = []
+    whole = {str(e) for cube in cubes.values() for e in cube["experiment"].values}
     for cube in cubes.values():
         alone = cube.gridscan.limits(param, cl, dof, by_experiment=True)
-        if alone.sizes["experiment"] > 1:
+        if 1 < alone.sizes["experiment"] == len(whole):
             together = cube.gridscan.limits(param, cl, dof).expand_dims(experiment=["all"])
             alone = xr.concat([alone, together], dim="experiment", coords="minimal")
         rows.append(alone)

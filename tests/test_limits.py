@@ -118,6 +118,13 @@ def test_a_table_has_every_model_and_experiment(cubes):
     assert found["lower"].sel(model="one").isnull().values.tolist() == [False, True, True]
 
 
+def test_all_together_are_the_same_experiments_in_every_column(cubes):
+    both = storage.read(cubes[0])
+    other = both.assign_coords(experiment=[CSI, "another"])
+    found = limits.table({"both": both, "other": other}, "eps_ee_u")
+    assert found["experiment"].values.tolist() == [CSI, f"{CSI}-shapes", "another"]
+
+
 def test_models_stand_side_by_side(cubes, monkeypatch, capsys):
     where = ["--param", "eps_ee_u"]
     code, out, _ = gridscan(monkeypatch, capsys, "limits", *cubes, *where)
