@@ -9,7 +9,7 @@ from gridscan.cards.base import CardError, suggest
 from gridscan.cards.figures import Limits
 from gridscan.figures.draw import level_name
 from gridscan.figures.layers import Drawing, check_alone, whole
-from gridscan.figures.tables import saved
+from gridscan.figures.tables import by_title
 from gridscan.limits import table
 
 COLUMNS = ("table", "experiment", "layer", "parameter", "units", "cl", "dof", "lower", "upper")
@@ -66,11 +66,8 @@ def rows(
 
 def markdown(path: Path) -> str:
     """A saved table: a row for each experiment, a column for each layer and level."""
-    found = saved(path)
     text = []
-    for title in dict.fromkeys(row["table"] for row in found):
-        mine = [row for row in found if row["table"] == title]
-        columns = list(dict.fromkeys((row["layer"], row["cl"]) for row in mine))
+    for title, mine, columns in by_title(path):
         levels = {cl for _, cl in columns}
         heads = [
             layer if len(levels) == 1 else f"{layer}, {level_name(float(cl))}"

@@ -55,13 +55,18 @@ def saved(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(line for line in file if not line.startswith("#")))
 
 
-def markdown(path: Path) -> str:
-    """A saved table: a row for each parameter, a column for each layer and level."""
+def by_title(path: Path) -> Iterator[tuple[str, list[dict[str, str]], list[tuple[str, str]]]]:
+    """Tables of a saved file: title, rows, and columns as (layer, confidence level)."""
     found = saved(path)
-    text = []
     for title in dict.fromkeys(row["table"] for row in found):
         mine = [row for row in found if row["table"] == title]
-        columns = list(dict.fromkeys((row["layer"], row["cl"]) for row in mine))
+        yield title, mine, list(dict.fromkeys((row["layer"], row["cl"]) for row in mine))
+
+
+def markdown(path: Path) -> str:
+    """A saved table: a row for each parameter, a column for each layer and level."""
+    text = []
+    for title, mine, columns in by_title(path):
         heads = [f"{layer}, {level_name(float(cl))}" for layer, cl in columns]
         text += [f"**{title}**", ""] if title else []
         text += [f"| | {' | '.join(heads)} |", "|---" * (len(columns) + 1) + "|"]
