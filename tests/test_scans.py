@@ -138,6 +138,8 @@ def test_nuclei_are_quenched_and_electrons_have_no_nuclear_energy(csi):
     bare = csi.replaced({f"{CSI}.scatters_on": ["electrons"], f"{CSI}.response.quenching": None})
     with pytest.raises(CardError, match="observable 'pe' needs quenching for nuclei"):
         bare.replaced({f"{CSI}.scatters_on": ["nuclei", "electrons"]})
+    with pytest.raises(CardError, match=r"response\.quenching: found one without nuclei"):
+        csi.replaced({f"{CSI}.scatters_on": ["electrons"]})
     nuclear = {"observable": "kevnr", "efficiency": response["efficiency"]}
     bins = {"kevnr": [1.0, 2.0]} | {"time_us": csi.experiments[CSI].bins["time_us"]}
     changes = {"response": nuclear, "bins": bins, "observed": "standard-model", "backgrounds": {},

@@ -101,6 +101,8 @@ class Experiment(Described):
             self._flat("signal_scale", self.signal_scale)
         observable = self.response.observable
         quenched = "nuclei" in self.scatters_on and observable != "kevnr"
+        if "nuclei" not in self.scatters_on and self.response.quenching is not None:
+            raise ValueError("response.quenching: found one without nuclei; electrons take none")
         if quenched and self.response.quenching is None:
             raise ValueError(f"response: observable {observable!r} needs quenching for nuclei")
         if "electrons" in self.scatters_on and observable == "kevnr":
