@@ -78,6 +78,7 @@ def resolve(
     inputs = Library(catalog).inputs([experiment], model, conventions)
     known = inputs.parameters
     theta = {k: _labelled(k, v, known[k]) for k, v in settings.items() if k in known}
+    inputs.check_stated(theta)
     return inputs.replaced({k: v for k, v in settings.items() if k not in theta}), theta
 
 

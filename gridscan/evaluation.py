@@ -173,7 +173,34 @@ def study_likelihood(study: Study) -> Combination:
         if not Signal.of(inputs, name).template.any():
             raise CardError(f"{name}: no neutrino leaves an event in its bins: look at bins, "
                             "response, signal_scale and the energies of its source")  # fmt: skip
-    return likelihood(inputs.replaced(first), inputs.conventions)
+    joint = likelihood(inputs.replaced(first), inputs.conventions)
+    _check_effects(study, joint)
+    return joint
+
+
+def _check_effects(study: Study, joint: Combination) -> None:
+    """Raises CardError for a coupling's axis that no experiment can feel.
+
+    It belongs to neutrinos, or to scatterers, that none has. A polynomial of degree two that is
+    the same at three values is constant.
+    """
+    known = study.inputs.parameters
+    signals = [signal for part in joint.parts for signal in part.signals]
+    targets = {
+        name: those for name, those in study.scan.targets.items() if all(t in known for t in those)
+    }
+    spread = {name: np.quantile(study.scan.axes[name].points(), [0, 0.4, 1]) for name in targets}
+    generic = {t: spread[name][1] for name, those in targets.items() for t in those}
+    generic |= {k: v for k, v in study.scan.fixed.items() if k in known}
+    for name, those in targets.items():
+        trial = xr.DataArray(spread[name], dims="trial")
+        theta = complete(generic | dict.fromkeys(those, trial), study.inputs)
+        felt = any(signal.moves(theta, "trial") for signal in signals)
+        if not felt and spread[name][0] < spread[name][2]:
+            raise CardError(
+                f"axes.{name}: changes nothing in {', '.join(joint.experiments)} where the other "
+                "couplings are as given: no such neutrinos, no such targets, or a blind direction"
+            )
 
 
 def attributes(study: Study) -> dict[str, Any]:

@@ -26,6 +26,9 @@ FOLDED = ("flavour", "nuclide", "kernel")
 SCATTERERS = {"nucleus": "nuclei", "electron": "electrons"}
 """Target of a kernel → what an experiment's `scatters_on` calls it."""
 
+BLIND = 1e-12
+"""Relative change of coefficients below which it is rounding: a direction that is blind."""
+
 INTERFERENCE = ("LR",)
 """Kernels that may be negative: an interference has either sign."""
 
@@ -161,6 +164,17 @@ class Signal:
     def coefficients(self, theta: Mapping) -> xr.DataArray:
         """Coefficients of the template at couplings `theta`: dims (*FOLDED, *theta dims)."""
         return self.charges.coefficients(theta)
+
+    def moves(self, theta: Mapping, dim: str) -> bool:
+        """Whether the signal follows what varies along `dim` of theta: couplings, or the mass.
+
+        A mass is felt wherever a kernel with a propagator has a coefficient.
+        """
+        found = self.coefficients(theta)
+        if dim in found.dims:
+            return not np.allclose(found, found.isel({dim: [0]}), rtol=BLIND, atol=0)
+        exchanged = [k for k in found["kernel"].values if KERNELS[k].propagators]
+        return bool(found.sel(kernel=exchanged).any())
 
     def counts(self, theta: Mapping) -> xr.DataArray:
         """Expected signal: dims (*theta dims, *bins)."""

@@ -428,6 +428,42 @@ def test_what_a_card_fixes_cannot_be_set():
         study_of(axes, model="e6")
 
 
+@pytest.mark.parametrize(
+    ("model", "given", "missing"),
+    [
+        ("e6", {}, "cos_beta"),
+        ("lma-dark", {}, "m_zprime_mev"),
+        ("lma-dark", {"m_zprime_mev": 20.0}, "x"),
+        ("light-vector", {"gg_ee_u": 1e-8}, "m_zprime_mev"),
+    ],
+)
+def test_what_has_no_standard_value_has_to_be_stated(model, given, missing):
+    with pytest.raises(CardError, match=f"^{missing}: missing; allowed: a number"):
+        gridscan.counts(CSI, model=model, **given)
+    axes = {f"{CSI}.mass_kg": {"values": [1.0, 2.0]}}
+    with pytest.raises(CardError, match=f"fixed.{missing}: missing; allowed: a number"):
+        study_of(axes, model=model, fixed=given)
+
+
+@pytest.mark.parametrize(
+    ("model", "axis", "experiment", "fixed"),
+    [
+        ("nsi", "eps_tautau_u", CSI, {}),
+        ("nsi", "eps_ee_u", "cr51-lxe-a", {}),
+        ("e6-psi", "m_zprime_gev", CSI, {}),
+        ("light-vector", "m_zprime_mev", CSI, {"gg_tautau_u": 1e-8}),
+    ],
+)
+def test_an_axis_that_changes_nothing_is_refused(model, axis, experiment, fixed):
+    axes = {axis: {"start": 100.0, "stop": 900.0, "num": 5}}
+    flat = study_of(axes, model=model, experiments=[experiment], fixed=fixed)
+    with pytest.raises(CardError, match=rf"axes\.{axis}: changes nothing in {experiment}"):
+        evaluation.coordinates(flat)
+    both = study_of(axes, model=model, experiments=[CSI, "cr51-lxe-a"], fixed=fixed)
+    if (model, axis) in {("nsi", "eps_ee_u"), ("e6-psi", "m_zprime_gev")}:
+        assert evaluation.coordinates(both).sizes[axis] == 5
+
+
 def test_a_card_may_fix_the_mass_of_a_mediator(tmp_path):
     (tmp_path / "models").mkdir()
     card = tmp_path / "models" / "mine.toml"

@@ -88,13 +88,13 @@ def test_the_polynomial_equals_the_model_at_every_point(small):
     np.testing.assert_allclose(found, direct, rtol=1e-12)
 
 
-def test_any_axes_give_what_polynomial_axes_give(small):
+def test_any_axes_give_what_polynomial_axes_give():
     """The coefficients at every point are the slow twin of the monomials."""
     axes = {"x": np.linspace(-3, 2, 5), "m": np.array([1.0, 30.0]), "y": np.array([0.1, 7.0])}
-    study = study_of({"gg_ee_u": {"values": [0.0]}}, model="light-vector")
+    inputs = Library().inputs([CSI], "light-vector")
     x, m, y = (xr.DataArray(v, dims=name) for name, v in axes.items())
-    theta = complete({"gg_ee_u": x * 1e-7, "gg_mumu_d": y * 1e-7}, study.inputs)
-    (signal,) = Likelihood.of(study.inputs, mediator=m).signals
+    theta = complete({"gg_ee_u": x * 1e-7, "gg_mumu_d": y * 1e-7}, inputs)
+    (signal,) = Likelihood.of(inputs, mediator=m).signals
     grid = {"x": axes["x"], "y": axes["y"]}
     direct = design(signal, theta, grid) @ folded(signal)
     found = monomials(grid) @ polynomial(signal, theta, grid)

@@ -78,6 +78,21 @@ class Inputs(Card):
             places |= {name: (kind, name) for name in getattr(self, kind)}
         return places
 
+    def check_stated(self, stated: Iterable[str]) -> None:
+        """Raises CardError for a parameter that has to be stated and is not among `stated`.
+
+        It has no standard-model value, or it is the mass of a mediator and a coupling is stated.
+        """
+        named = self.parameters.keys() & set(stated)
+        coupled = bool(named or self.model.fixed)
+        for name, parameter in self.parameters.items():
+            needed = not parameter.standard or (parameter.in_template and coupled)
+            if needed and name not in named:
+                raise CardError(
+                    f"{name}: missing; allowed: a number, for model {self.model.structure!r} "
+                    "has no default"
+                )
+
     def unknown(self, name: str) -> CardError:
         """The error for a name that is neither a parameter nor a path."""
         if name in self.model.fixed:

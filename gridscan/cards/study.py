@@ -48,6 +48,10 @@ class Study(Card):
                     raise ValueError(f"{where}: {target!r} is set by the nuisance {bent[target]}")
                 seen[target] = where
             self._check_axis(where, name, targets)
+        try:
+            self.inputs.check_stated(seen)
+        except CardError as error:
+            raise ValueError(f"fixed.{error}") from None
         return self
 
     def _check_shapes(self, inputs: Inputs) -> dict[str, str]:

@@ -9,6 +9,7 @@ A mediator of mass m carries them: scattering sees ε^q m²/(q² + m²), nothing
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -20,7 +21,9 @@ from gridscan.physics.models.sm import charge
 from gridscan.schema import FLAVOURS
 
 KERNELS = ("vector", "vector-n1", "vector-n2", *electrons.KERNELS)
-PARAMETERS: Mapping[str, Parameter] = MASS | {
+PARAMETERS: Mapping[str, Parameter] = {
+    name: replace(parameter, standard=False) for name, parameter in MASS.items()
+} | {
     "x": Parameter("flavour-universal part of the LMA-Dark interaction", symbol="x", standard=False)
 }
 

@@ -24,7 +24,8 @@ class Parameter(Name):
 
     minimum, maximum: the values that make sense. in_template: it changes the shape of recoil
     spectra, hence the template, not the coefficients. polynomial: counts are a polynomial of
-    degree two, or less, in it and the others. standard: it has a standard-model value.
+    degree two, or less, in it and the others. standard: it has a standard-model value; without
+    one it has to be stated.
     """
 
     default: float = 0.0
