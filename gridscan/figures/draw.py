@@ -14,6 +14,7 @@ from gridscan.cards.library import Library
 from gridscan.cards.limits import Band, Curve, Limit
 from gridscan.figures.layers import Drawing, cube, delta
 from gridscan.plots import layers as brush
+from gridscan.plots import published
 from gridscan.regions import threshold
 from gridscan.schema import UNITS
 
@@ -166,16 +167,16 @@ def _limits(
         for shape in card.shapes:
             if isinstance(shape, Curve):
                 across, up = (np.array(shape.points[axis]) / per(panel, axis) for axis in (x, y))
-                yield brush.tabulated(ax, across, up, shape.excludes, look)
+                yield published.tabulated(ax, across, up, shape.excludes, look)
                 continue
             edges = [
                 ({axis: c * per(panel, axis) for axis, c in edge.coefficients.items()}, edge.equals)
                 for edge in (shape.edges if isinstance(shape, Band) else (shape,))
             ]
             if isinstance(shape, Band):
-                yield brush.between(ax, edges, x, y, look)
+                yield published.between(ax, edges, x, y, look)
             else:
-                yield brush.straight(ax, *edges[0], x, y, look)
+                yield published.straight(ax, *edges[0], x, y, look)
 
 
 def panel_axes(drawn: list[Drawing], view: tuple[str, ...]) -> tuple[str, ...]:
