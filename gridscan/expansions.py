@@ -5,7 +5,7 @@ an axis sets something else (a heavy mass, a mixing angle), the terms are the mo
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import combinations_with_replacement
@@ -24,34 +24,45 @@ class Expansion:
     """Counts of several experiments on a grid as rows @ templates.
 
     rows: (points, terms). The terms are monomials in the axes; where counts are no polynomials,
-    the coefficients of each experiment's template, one experiment after the other.
+    the coefficients of each template, those of one model on a target after those of another.
     """
 
     rows: np.ndarray
-    first_terms: tuple[int, ...]
+    first_terms: Mapping[Charges, int]
+    """Where the terms of a model on a target start; none for monomials, which all share."""
     first_bins: np.ndarray
     bins: int
     of: Callable[[Signal], np.ndarray]
 
     @classmethod
     def over(
-        cls, signals: Sequence[Signal], theta: Mapping, axes: Mapping[str, np.ndarray]
+        cls,
+        signals: Sequence[Signal],
+        theta: Mapping,
+        axes: Mapping[str, np.ndarray],
+        bent: Iterable[Signal] = (),
     ) -> "Expansion":
-        """The expansion on the grid of `axes`; couplings in `theta` may be one of those each."""
+        """The expansion on the grid of `axes`; couplings in `theta` may be one of those each.
+
+        signals: one of each experiment. bent: theirs at the nodes of shape nuisances, whose model
+        may have other coefficients.
+        """
         parameters = signals[0].inputs.parameters
         moved = [k for k, v in theta.items() if isinstance(v, xr.DataArray) and {*v.dims} & {*axes}]
         if all(parameters[name].polynomial for name in moved):
-            blocks = [monomials(axes)]
+            blocks, starts = [monomials(axes)], np.zeros(0, dtype=int)
             of: Callable = partial(polynomial, theta=theta, axes=axes)
-            starts = np.zeros(len(signals), dtype=int)
+            models = {}
         else:
-            blocks, of = [design(signal, theta, axes) for signal in signals], folded
+            models = {signal.charges: signal for signal in (*signals, *bent)}
+            blocks, of = [design(signal, theta, axes) for signal in models.values()], folded
             starts = np.cumsum([0, *(block.shape[1] for block in blocks[:-1])])
         sizes = [
             math.prod(signal.template[name].size for name in signal.bins) for signal in signals
         ]
         first_bins = np.cumsum([0, *sizes[:-1]])
-        return cls(np.hstack(blocks), tuple(starts.tolist()), first_bins, sum(sizes), of)
+        first_terms = dict(zip(models, starts.tolist(), strict=True))
+        return cls(np.hstack(blocks), first_terms, first_bins, sum(sizes), of)
 
     def templates(self, experiment: int, signal: Signal) -> np.ndarray:
         """The part of one experiment, whose signal may be that at a node of a shape nuisance.
@@ -61,7 +72,8 @@ class Expansion:
         found = self.of(signal)
         masses, terms, bins = found.shape
         every = np.zeros((masses, self.rows.shape[1], self.bins))
-        term, first = self.first_terms[experiment], self.first_bins[experiment]
+        term = self.first_terms[signal.charges] if self.first_terms else 0
+        first = self.first_bins[experiment]
         every[:, term : term + terms, first : first + bins] = found
         return every
 

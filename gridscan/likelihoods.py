@@ -90,7 +90,8 @@ class Likelihood:
         """
         masses = self.signals[0].mass_dim
         grid = {name: values for name, values in axes.items() if name != masses}
-        expansion = Expansion.over(self.signals, theta, grid)
+        bent = [signal for bend in self.bends for signal in bend.signals]
+        expansion = Expansion.over(self.signals, theta, grid, bent)
         rows = expansion.rows
         parts = [expansion.templates(e, signal) for e, signal in enumerate(self.signals)]
         templates = np.sum(parts, axis=0)
