@@ -8,7 +8,7 @@ import xarray as xr
 
 from gridscan import provenance
 from gridscan.limits import limits
-from gridscan.regions import contours, intervals, threshold
+from gridscan.regions import check_whole, contours, intervals, is_log, least, scales, threshold
 from gridscan.schema import VARIABLES
 
 if TYPE_CHECKING:
@@ -42,29 +42,34 @@ class Cube:
         return name
 
     def delta(self) -> xr.DataArray:
-        """χ² above its minimum over the whole cube: dims as chi2."""
+        """χ² above its minimum over the whole cube: dims as chi2; NaN if the cube has gaps."""
         return _above_minimum(self.chi2)
 
     def profile(self, *names: str) -> xr.DataArray:
         """Δχ² over the named axes, minimised over all others: dims `names`.
 
         The least of the lowest is the lowest of all: one pass over the cube, and no copy of it.
+        NaN if the cube has gaps.
         """
         kept = [self._axis(name) for name in names]
         rest = [d for d in self.axes if d not in kept]
-        return _above_minimum(self.chi2.min(rest).transpose(*kept))
+        return _above_minimum(least(self.chi2, rest).transpose(*kept))
 
     def at(self, **values: float) -> xr.Dataset:
         """The cube at the grid points nearest to values of some axes.
 
-        Raises ValueError for a value farther from the grid than half a step.
+        Nearest, and steps, are in the axis' own scale. Raises ValueError for a value farther from
+        the grid than half a step.
         """
         where = {}
         for name, value in values.items():
-            grid = self._dataset[self._axis(name)].values
-            i = int(np.argmin(np.abs(grid - float(value))))
-            step = np.abs(np.diff(grid)[max(0, i - 1) : i + 1]).max(initial=1e-9 * abs(grid[i]))
-            if not abs(grid[i] - value) <= step * (0.5 + 1e-9):
+            axis = self._dataset[self._axis(name)]
+            grid, (there, _) = axis.values, scales(axis)
+            off = np.inf if is_log(axis) and value <= 0 else np.abs(there(grid) - there(value))
+            i = int(np.argmin(off))
+            steps = np.abs(np.diff(there(grid))[max(0, i - 1) : i + 1])
+            nearby = steps.max(initial=1e-9 * abs(there(grid[i])))
+            if not np.min(off) <= nearby * (0.5 + 1e-9):
                 raise ValueError(
                     f"{name}: found {value:g}; allowed: {grid.min():g} to {grid.max():g}"
                 )
@@ -91,9 +96,13 @@ class Cube:
         return self.at(**point)
 
     def best_fit(self) -> xr.Dataset:
-        """The grid point of least χ²: chi2 and the value of every axis, as scalars."""
-        chi2 = self.chi2
-        where = np.unravel_index(int(np.nanargmin(chi2.values)), chi2.shape)
+        """The grid point of least χ²: chi2 and the value of every axis, as scalars.
+
+        Raises ValueError for a cube with gaps.
+        """
+        chi2 = self.chi2.compute()
+        check_whole(chi2)
+        where = np.unravel_index(int(chi2.values.argmin()), chi2.shape)
         return self._dataset.isel(dict(zip(chi2.dims, where, strict=True)))
 
     def intervals(self, name: str, cl: float = 0.9, dof: int = 1) -> xr.DataArray:
@@ -141,7 +150,7 @@ class Cube:
             provenance.check_alone(self._dataset, map(str, chi2["experiment"].values))
         rest = [name for name in self.axes if name not in kept]
         anchor = provenance.anchor(self._dataset, param)
-        return limits(chi2.min(rest), param, anchor, cl, dof)
+        return limits(least(chi2, rest), param, anchor, cl, dof)
 
     def contours(
         self, cl: float = 0.9, dof: int = 2, x: str | None = None, y: str | None = None
@@ -189,7 +198,7 @@ class Cube:
                 "chi2_by_experiment": parts.assign_attrs(VARIABLES["chi2_by_experiment"].attrs),
             },
             attrs={"title": " + ".join(str(c.attrs.get("title", "cube")) for c in cubes)}
-            | {k: v for k, v in self._dataset.attrs.items() if k == "study"},
+            | provenance.combined(cubes),
         )
 
     def _check_same_grid(self, other: xr.Dataset) -> None:
@@ -231,7 +240,9 @@ class Cube:
 
 
 def _above_minimum(chi2: xr.DataArray) -> xr.DataArray:
-    delta = chi2 - chi2.min()
+    with np.errstate(invalid="ignore"):
+        # infinite everywhere: not a number
+        delta = chi2 - least(chi2, chi2.dims)
     return delta.rename("delta_chi2").assign_attrs(
         long_name="chi-square above its minimum", units="1", symbol=r"\Delta\chi^2"
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from gridscan.regions import crossings, scales, threshold
+from gridscan.regions import check_whole, crossings, scales, threshold
 
 BOUNDS = ("lower", "upper")
 
@@ -17,10 +17,14 @@ def limits(chi2: xr.DataArray, param: str, anchor: float | None, cl: float, dof:
     without the anchor counts as excluded: for a mediator's mass, whose anchor is at infinity, the
     bound is the largest mass that is excluded. Returns `lower` and `upper` over the other dims, in
     units of the parameter; NaN where the interval goes on beyond the scanned range, and both
-    where the anchor itself is excluded. Raises ValueError for a bad level.
+    where the anchor itself is excluded. Raises ValueError for a bad level and for a cube with gaps.
     """
     level = threshold(cl, dof)
-    delta = (chi2 - chi2.min(param)).sortby(param).compute()
+    chi2 = chi2.sortby(param).compute()
+    check_whole(chi2)
+    with np.errstate(invalid="ignore"):
+        # where χ² is infinite all along
+        delta = chi2 - chi2.min(param)
     x = delta[param].values
     scale, back = scales(delta[param])
 

@@ -7,6 +7,7 @@ when they are asked for: `import gridscan`, which registers the accessor, stays 
 import json
 from collections.abc import Iterable
 from copy import deepcopy
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -16,8 +17,25 @@ if TYPE_CHECKING:
 
 
 def study_of(cube: xr.Dataset) -> dict[str, Any] | None:
-    """The study as the cube has it; None for a dataset that carries none."""
+    """The study as the cube has it; None for a dataset that carries none.
+
+    Of a sum of cubes the first: they differ in their experiments only.
+    """
     return json.loads(cube.attrs.get("study", "null"))
+
+
+def studies_of(cubes: Iterable[xr.Dataset]) -> list[dict[str, Any]]:
+    """The studies behind cubes, some of which may be sums themselves."""
+    found = [json.loads(cube.attrs.get(k, "null")) for cube in cubes for k in ("study", "others")]
+    return [study for one in found if one for study in (one if isinstance(one, list) else [one])]
+
+
+def combined(cubes: Iterable[xr.Dataset]) -> dict[str, str]:
+    """What the sum of cubes says of its origin, as attributes."""
+    studies = studies_of(cubes)
+    if not studies:
+        return {}
+    return {"study": json.dumps(studies[0]), "others": json.dumps(studies[1:])}
 
 
 def targets(study: dict[str, Any], name: str) -> list[str]:
@@ -43,7 +61,7 @@ def anchor(cube: xr.Dataset, name: str) -> float | None:
     """The standard-model value of an axis, within its range or not; None if it has none."""
     study = study_of(cube)
     found = couplings(study, name) if study else None
-    return found[0].default if found else None
+    return found[0].default if found and found[0].standard else None
 
 
 def standard_model(cube: xr.Dataset, without: str = "") -> dict[str, float] | None:
@@ -96,10 +114,8 @@ def _settled(study: dict[str, Any], experiment: str) -> dict[str, Any]:
 
 def check_alone(cube: xr.Dataset, experiments: Iterable[str]) -> None:
     """Raises ValueError where an experiment's part of χ² is not what it would be alone."""
-    study = study_of(cube)
-    if study is None or len(study["inputs"]["experiments"]) < 2:
-        return
-    for name in experiments:
+    together = [s for s in studies_of([cube]) if len(s["inputs"]["experiments"]) > 1]
+    for study, name in product(together, experiments):
         if common := shared(study, name):
             raise ValueError(
                 f"{name} shares the nuisance {', '.join(common)} with others: scan it alone"
@@ -108,7 +124,7 @@ def check_alone(cube: xr.Dataset, experiments: Iterable[str]) -> None:
 
 def check_independent(cubes: Iterable[xr.Dataset]) -> None:
     """Raises ValueError for χ² that must not be added: other physics, shared nuisances."""
-    studies = [study for cube in cubes if (study := study_of(cube))]
+    studies = studies_of(cubes)
     hypotheses = [_hypothesis(study) for study in studies]
     for key in hypotheses[0] if hypotheses else ():
         if any(one[key] != hypotheses[0][key] for one in hypotheses):

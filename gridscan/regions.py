@@ -1,6 +1,6 @@
 """Confidence regions of χ²: thresholds, where a curve crosses them, lines in a plane."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,19 @@ def threshold(cl: float, dof: int) -> float:
     if not 0 < cl < 1:
         raise ValueError(f"cl: found {cl}; allowed: between 0 and 1")
     return float(2 * gammaincinv(dof / 2, cl))
+
+
+def least(chi2: xr.DataArray, dims: Iterable[Hashable]) -> xr.DataArray:
+    """Least χ² over some dims; NaN where any of it is missing."""
+    return chi2.min(list(dims), skipna=False)
+
+
+def check_whole(chi2: xr.DataArray) -> None:
+    """Raises ValueError for χ², or what follows from it, that is not all there."""
+    if chi2.isnull().any():
+        raise ValueError(
+            "the cube is incomplete: run its card again; or its χ² is infinite everywhere"
+        )
 
 
 def crossings(x: np.ndarray, y: np.ndarray, level: float) -> np.ndarray:
@@ -57,10 +70,9 @@ def intervals(delta: xr.DataArray, cl: float, dof: int) -> xr.DataArray:
     Raises ValueError for a curve with gaps and for a bad level.
     """
     (name,) = map(str, delta.dims)
-    delta = delta.sortby(name)
+    delta = delta.sortby(name).compute()
+    check_whole(delta)
     x, y = delta[name].values, delta.values
-    if np.isnan(y).any():
-        raise ValueError("the cube is incomplete: run its card again")
     level = threshold(cl, dof)
     inside = y <= level
     scale, back = scales(delta[name])
@@ -84,11 +96,13 @@ def intervals(delta: xr.DataArray, cl: float, dof: int) -> xr.DataArray:
 def contours(delta: xr.DataArray, cl: float, dof: int) -> list[xr.DataArray]:
     """Lines of constant Δχ² (y, x), each with dims (vertex, axis) and axis = [x, y].
 
-    Raises ValueError for a plane of a single row or column, and for a bad level.
+    Raises ValueError for a plane of a single row or column, or with gaps, and for a bad level.
     """
     from contourpy import contour_generator
 
     y, x = map(str, delta.dims)
+    delta = delta.compute()
+    check_whole(delta)
     if min(delta.shape) < 2:
         raise ValueError(f"contours need two values of {x} and {y}")
     ways = [scales(delta[name]) for name in (x, y)]

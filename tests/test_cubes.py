@@ -127,10 +127,36 @@ def test_infinite_chi2_is_outside():
     assert high == 5
 
 
-def test_an_incomplete_cube_says_so():
-    cube = xr.Dataset({"chi2": ("x", [1.0, 0.0, np.nan])}, coords={"x": np.arange(3.0)})
-    with pytest.raises(ValueError, match="incomplete"):
+def test_an_incomplete_cube_says_so(tmp_path):
+    """Whatever is asked: the missing block may have held the minimum."""
+    cube = paraboloid(21)
+    cube["chi2"][:3, 4:9] = np.nan
+    asked = cube.gridscan
+    for question in (
+        lambda: asked.intervals("y"),
+        lambda: asked.limits("z"),
+        lambda: asked.limits("z", along=["x"]),
+        lambda: asked.contours(),
+        lambda: asked.best_fit(),
+        lambda: asked.plot(),
+    ):
+        with pytest.raises(ValueError, match="the cube is incomplete"):
+            question()
+    assert asked.delta().isnull().all()
+    assert asked.profile("z").isnull().all()
+
+
+def test_chi2_that_is_infinite_everywhere_has_no_interval():
+    cube = xr.Dataset({"chi2": ("x", [np.inf] * 5)}, coords={"x": np.arange(5.0)})
+    with pytest.raises(ValueError, match="infinite everywhere"):
         cube.gridscan.intervals("x")
+
+
+def test_descending_axes_give_the_same_intervals():
+    cube = paraboloid()
+    back = cube.isel(x=slice(None, None, -1))
+    xr.testing.assert_equal(back.gridscan.intervals("x"), cube.gridscan.intervals("x"))
+    xr.testing.assert_equal(back.gridscan.limits("x"), cube.gridscan.limits("x"))
 
 
 def test_log_axes_are_interpolated_in_the_logarithm():
@@ -161,8 +187,22 @@ def test_a_value_off_the_grid_is_refused():
     assert float(cube.gridscan.at(x=0.2501)["x"]) == pytest.approx(0.25)
     with pytest.raises(ValueError, match=r"x: found 7; allowed: -1 to 1"):
         cube.gridscan.at(x=7)
+    step = float(cube["x"][1] - cube["x"][0])
+    assert float(cube.gridscan.at(x=-1 - 0.49 * step)["x"]) == -1
+    with pytest.raises(ValueError, match="x: found"):
+        cube.gridscan.at(x=-1 - 0.51 * step)
     with pytest.raises(ValueError, match="unknown axis 'w'; allowed: x, y, z"):
         cube.gridscan.profile("w")
+
+
+def test_the_nearest_value_of_a_log_axis_is_so_in_the_logarithm():
+    cube = xr.Dataset({"chi2": ("m", [2.0, 1.0, 0.0])}, coords={"m": [1.0, 10.0, 100.0]})
+    cube["m"].attrs["scale"] = "log"
+    assert float(cube.gridscan.at(m=4.0)["m"]) == 10
+    assert float(cube.gridscan.at(m=0.4)["m"]) == 1
+    for value in (0.3, 0.0, -3.0):
+        with pytest.raises(ValueError, match=f"m: found {value:g}; allowed: 1 to 100"):
+            cube.gridscan.at(m=value)
 
 
 def test_combining_adds_chi2_and_refuses_to_count_twice():
@@ -265,6 +305,35 @@ def test_cubes_that_share_a_nuisance_are_not_added(small, tmp_path):
     cube.attrs["study"] = other.attrs["study"] = json.dumps(study)
     with pytest.raises(ValueError, match="share the nuisance signal"):
         cube.gridscan.combine(other)
+
+
+def test_a_sum_of_cubes_remembers_all_that_it_is_of(small, tmp_path):
+    """Whichever of them come first, and added one by one or at once."""
+    cube = storage.read(scans.run(small, tmp_path)).load()
+    study = json.loads(cube.attrs["study"])
+
+    def named(name, *, shares, beside=()):
+        cards = study["inputs"]["experiments"]
+        own = json.loads(json.dumps(cards[CSI]))
+        own["nuisances"]["signal"]["shared"] = shares
+        inputs = study["inputs"] | {"experiments": dict.fromkeys([name, *beside], own)}
+        here = cube.assign_coords(experiment=[name])
+        both = xr.concat([here, *(cube.assign_coords(experiment=[b]) for b in beside)],
+                         "experiment", coords="minimal", compat="override", join="exact",
+                         data_vars=["chi2_by_experiment"])  # fmt: skip
+        return both.assign_attrs(study=json.dumps(study | {"inputs": inputs}))
+
+    a, b, c = named("a", shares=False), named("b", shares=True), named("c", shares=True)
+    for first, then in ((a.gridscan.combine(b), c), (c, b.gridscan.combine(a))):
+        with pytest.raises(ValueError, match="share the nuisance signal"):
+            first.gridscan.combine(then)
+    with pytest.raises(ValueError, match="share the nuisance signal"):
+        b.gridscan.combine(a, c)
+    together = named("d", shares=True, beside=["e"])
+    for whole in (a.gridscan.combine(together), together.gridscan.combine(a)):
+        with pytest.raises(ValueError, match="d shares the nuisance signal with others"):
+            whole.gridscan.of("d")
+        assert float(whole.gridscan.of("a")["chi2"].min()) == pytest.approx(68, rel=0.01)
 
 
 def test_saved_cubes_are_found_by_what_they_hold(small, tmp_path):

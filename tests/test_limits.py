@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from gridscan import limits, scans, storage
+from gridscan import evaluation, limits, scans, storage
 from gridscan.regions import threshold
 from tests.conftest import CSI, study_of
 from tests.test_cards import gridscan
@@ -50,6 +50,23 @@ def test_a_mass_is_limited_from_infinity_whatever_lies_below():
     deep = xr.DataArray([9.0, -1.0, 9.0, 9.0, 0.5, 0.0, 0.0], dims="m", coords={"m": mass[:7]})
     found = limits.limits(deep, "m", np.inf, 0.9, 1)
     assert mass[3] < float(found["lower"]) < mass[4]
+
+
+@pytest.mark.parametrize(
+    ("model", "axis", "fixed"),
+    [("lma-dark", "x", {"m_zprime_mev": 30.0}), ("e6", "cos_beta", {"m_zprime_gev": 150.0})],
+)
+def test_what_has_no_standard_value_is_limited_around_the_least_chi2(model, axis, fixed):
+    axes = {axis: {"start": -1.0, "stop": 1.0, "num": 21}}
+    study = study_of(axes, model=model, fixed=fixed)
+    grid = {name: one.points() for name, one in study.scan.axes.items()}
+    cube = evaluation.evaluate(study, grid).assign_attrs(evaluation.attributes(study))
+    best = float(cube.gridscan.best_fit()[axis])
+    found = cube.gridscan.limits(axis)
+    held = [pair for pair in cube.gridscan.intervals(axis).values if pair[0] <= best <= pair[1]]
+    bounds = [bound for bound in held[0] if -1 < bound < 1]
+    assert bounds
+    assert [float(found[b]) for b in found if np.isfinite(found[b])] == pytest.approx(bounds)
 
 
 def test_around_the_least_chi2_where_there_is_no_standard_model():

@@ -44,6 +44,10 @@ class Axis(Card):
                 raise ValueError(f"values: excludes {', '.join(given)}")
             if not (np.diff(self.values) > 0).all():
                 raise ValueError("values: must increase")
+            if self.scale == "log" and self.values[0] <= 0:
+                raise ValueError(
+                    f"values: found {self.values[0]:g}; allowed: above 0 on a log scale"
+                )
             return self
         if len(given) < len(span):
             missing = ", ".join(key for key in span if key not in given)

@@ -13,6 +13,7 @@ from gridscan.cards.figures import Layer, Scanned
 from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
+from gridscan.regions import least
 
 
 @dataclass(frozen=True)
@@ -167,14 +168,14 @@ def _of(path: Path, experiment: str) -> xr.Dataset:
 def delta(drawing: Drawing, ds: xr.Dataset, out: Path) -> xr.DataArray:
     """Δχ² over the axes of a panel, in their order reversed (y, x); others minimised over."""
     kept = drawing.axes[::-1]
-    chi2 = ds["chi2"].min([d for d in ds["chi2"].dims if d not in kept]).transpose(*kept)
-    zero = ds["chi2"].min() if drawing.above == "minimum" else xr.zeros_like(chi2.min())
+    chi2 = least(ds["chi2"], set(ds["chi2"].dims) - set(kept)).transpose(*kept)
+    zero = least(chi2, kept) if drawing.above == "minimum" else xr.zeros_like(chi2.min())
     if drawing.above == "each-x":
-        zero = chi2.min(drawing.axes[-1])
+        zero = least(chi2, drawing.axes[-1:])
     if drawing.reference is not None:
         path, name = scans.store_path(drawing.reference, out), drawing.layer.experiment
         sm = (_of(path, name) if name else storage.read_chi2(path))["chi2"]
-        zero = sm.min([d for d in sm.dims if d not in chi2.dims])
+        zero = least(sm, set(sm.dims) - set(chi2.dims))
     found = (chi2 - zero).transpose(*kept)
     for axis in kept:
         found[axis].attrs.update(ds[axis].attrs)
