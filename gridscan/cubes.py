@@ -36,6 +36,11 @@ class Cube:
         """Names of the scanned parameters."""
         return tuple(str(d) for d in self.chi2.dims)
 
+    @property
+    def _long_axes(self) -> tuple[str, ...]:
+        """Those that have more than one value."""
+        return tuple(name for name in self.axes if self._dataset.sizes[name] > 1)
+
     def _axis(self, name: str) -> str:
         if name not in self.axes:
             raise ValueError(f"unknown axis {name!r}; allowed: {', '.join(self.axes)}")
@@ -163,10 +168,14 @@ class Cube:
         return contours(self.profile(y, x), cl, dof)
 
     def _plane(self, x: str | None, y: str | None) -> tuple[str, str]:
-        if len(self.axes) < 2:
-            raise ValueError(f"contours need two axes; this cube has {len(self.axes)}")
-        x = self._axis(x) if x else next(a for a in self.axes if a != y)
-        y = self._axis(y) if y else next(a for a in self.axes if a != x)
+        long = self._long_axes
+        for name in (x, y):
+            if name and self._axis(name) not in long:
+                raise ValueError(f"{name}: found a single value; allowed: {', '.join(long)}")
+        if len(long) < 2:
+            raise ValueError(f"contours need two axes of two values; this cube has {len(long)}")
+        x = x or next(a for a in long if a != y)
+        y = y or next(a for a in long if a != x)
         if x == y:
             raise ValueError(f"contours need two axes; found {x!r} twice")
         return x, y
@@ -212,18 +221,20 @@ class Cube:
                 raise ValueError(f"axis {name!r} differs between the cubes")
 
     def plot(self, x: str | None = None, y: str | None = None, ax: Any = None) -> "Axes":
-        """Allowed regions in the plane of two axes, or Δχ² along the only one.
+        """Allowed regions in the plane of two axes, or Δχ² along the only one of several values.
 
         Regions at 1σ, 90 % and 2σ (2 dof; a single axis: 1 dof), best fit, standard-model point.
-        Returns the matplotlib Axes; `gridscan.plots.save(ax, path)` writes it.
+        Returns the matplotlib Axes; `gridscan.plots.save(ax, path)` writes it. Raises ValueError
+        for unknown axes, a cube with gaps and one with no axis of two values.
         """
         from gridscan import plots
 
         ax = ax if ax is not None else plots.new_axes()
         loaded = self._dataset[["chi2"]].load().gridscan
-        if len(self.axes) == 1:
+        check_whole(loaded.chi2)
+        if len(self._long_axes) == 1:
             levels = {text: threshold(cl, 1) for text, cl in LEVELS.items()}
-            plots.curve(loaded.delta(), levels, ax)
+            plots.curve(loaded.profile(*self._long_axes), levels, ax)
         else:
             x, y = self._plane(x, y)
             levels = {text: threshold(cl, 2) for text, cl in LEVELS.items()}

@@ -42,6 +42,10 @@ BAD_SCANS = {
         ("stop = 1.0", "stop = -1.0"),
         "axes.eps_ee_u: empty range: start -1, stop -1",
     ),
+    "zero on a log scale": (
+        ("start = -1.0, stop = 1.0, num = 5", 'values = [0.0, 1.0], scale = "log"'),
+        "axes.eps_ee_u: values: found 0; allowed: above 0 on a log scale",
+    ),
     "unknown axis": (
         ("eps_ee_u", "eps_e_u"),
         "axes.eps_e_u: unknown parameter 'eps_e_u'; did you mean",

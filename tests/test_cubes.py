@@ -234,6 +234,21 @@ def test_pictures_carry_labels_levels_and_points(small, tmp_path):
     assert line.get_ylabel() == r"$\Delta\chi^2$"
 
 
+def test_axes_of_a_single_value_are_not_drawn():
+    cube = paraboloid(21)
+    line = cube.isel(y=[3], z=[1])
+    ax = line.gridscan.plot()
+    assert len(ax.lines[0].get_xdata()) == 21
+    flat = cube.isel(y=[3]).gridscan.plot()
+    assert [flat.get_xlabel(), flat.get_ylabel()] == ["x", "z"]
+    with pytest.raises(ValueError, match="y: found a single value; allowed: x, z"):
+        cube.isel(y=[3]).gridscan.plot("x", "y")
+    with pytest.raises(ValueError, match="contours need two axes of two values; this cube has 1"):
+        line.gridscan.contours()
+    with pytest.raises(ValueError, match="this cube has 0"):
+        line.isel(x=[0]).gridscan.plot()
+
+
 def test_units_are_part_of_a_label():
     mass = xr.DataArray([1.0], attrs={"symbol": "M_{Z'}", "units": "GeV"})
     assert plots.label(mass) == "$M_{Z'}$ [GeV]"
