@@ -121,6 +121,28 @@ def test_templates_equal_adaptive_quadrature(response, one):
         assert mine == pytest.approx(expected, rel=1e-6, abs=0)
 
 
+@pytest.mark.parametrize("steepness", [0.3, 3.0, 300.0])
+@pytest.mark.parametrize(
+    ("resolution", "place"),
+    [(None, "efficiency"), (GaussianResolution(0.1), "efficiency"), (None, "acceptance"),
+     (GaussianResolution(0.1), "acceptance")],
+)  # fmt: skip
+def test_a_wide_bin_counts_what_thin_bins_count_however_steep_the_rise(
+    resolution, place, steepness
+):
+    rise = {place: LogisticEfficiency(0.9, steepness, 20.0)}
+    sure = Response("kevnr", None, 1.0, resolution, *2 * [ConstantEfficiency()])
+    response = replace(sure, **rise)
+
+    def total(edges) -> float:
+        bins = {"kevnr": np.unique(edges)}
+        return templates([NU_E], 1e14, ARGON, Helm(), "leading", response, bins).sum().item()
+
+    around = np.linspace(-20, 20, 21) / steepness + 20
+    thin = total([*np.linspace(0, 120, 25), *around[(around > 0) & (around < 120)]])
+    assert total([0.0, 120.0]) == pytest.approx(thin, rel=1e-8, abs=0)
+
+
 def test_whole_photoelectrons_add_up():
     sure = replace(CSI_2017, efficiency=ConstantEfficiency())
     recoil = xr.DataArray([0.0, 0.001, 0.02], dims="recoil")

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Le, MinLen
+from scipy.special import expit
 
 from gridscan.schema import STRICT
 
@@ -15,8 +16,20 @@ def _increases(values) -> bool:
     return bool((np.diff(values) > 0).all())
 
 
+class Curve:
+    """What integrals have to know of an efficiency: where it is not smooth, or nearly so."""
+
+    def kinks(self) -> tuple[float, ...]:
+        """Where it bends or jumps."""
+        return ()
+
+    def rise(self) -> tuple[float, float] | None:
+        """Middle and width of a smooth step, if there is one."""
+        return None
+
+
 @dataclass(frozen=True)
-class ConstantEfficiency:
+class ConstantEfficiency(Curve):
     """ε = value."""
 
     __pydantic_config__: ClassVar = STRICT
@@ -25,9 +38,6 @@ class ConstantEfficiency:
 
     def __call__(self, observed):
         return np.full_like(observed, self.value)
-
-    def kinks(self) -> tuple[float, ...]:
-        return ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,7 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class LogisticEfficiency:
+class LogisticEfficiency(Curve):
     """ε(x) = a/(1 + e^{−b(x−c)}) + d, clipped to ε ≥ 0; x in the unit of the observable.
 
     `steps` multiply it: a threshold, or several (H(x) of arXiv:1804.09459).
@@ -66,7 +76,7 @@ class LogisticEfficiency:
     kind: Literal["logistic"] = "logistic"
 
     def __call__(self, observed):
-        smooth = np.maximum(self.a / (1 + np.exp(-self.b * (observed - self.c))) + self.d, 0.0)
+        smooth = np.maximum(self.a * expit(self.b * (observed - self.c)) + self.d, 0.0)
         return smooth if self.steps is None else smooth * self.steps(observed)
 
     def kinks(self) -> tuple[float, ...]:
@@ -76,9 +86,12 @@ class LogisticEfficiency:
             return jumps
         return (self.c - float(np.log(-self.a / self.d - 1)) / self.b, *jumps)
 
+    def rise(self) -> tuple[float, float]:
+        return self.c, 1 / self.b
+
 
 @dataclass(frozen=True)
-class TableEfficiency:
+class TableEfficiency(Curve):
     """ε(x) by a table: linear between its points x, in the unit of the observable.
 
     Above the last x, ε stays at the last value. Below the first x, it is 0, and the table has to
@@ -110,7 +123,7 @@ class TableEfficiency:
 
 
 @dataclass(frozen=True)
-class ExponentialTail:
+class ExponentialTail(Curve):
     """ε_t = 1 for t < start, e^{−rate (t − start)} after (times in µs)."""
 
     __pydantic_config__: ClassVar = STRICT

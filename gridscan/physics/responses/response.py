@@ -20,6 +20,12 @@ from gridscan.physics.responses.resolution import (
 ORDER = 48
 """Nodes per integral over a bin or an arrival time; kinks of efficiencies split them."""
 
+AROUND_A_RISE = np.array([-20.0, -8.0, -3.0, 0.0, 3.0, 8.0, 20.0])
+"""Where, in its widths, an integral splits around a rise of an efficiency."""
+
+STEEP = 8.0
+"""Widths of a rise in an interval, up to which the nodes there resolve it."""
+
 NEAR_AN_EDGE = (-8.0, -3.0, 0.0, 3.0, 8.0)
 """Where, in widths of the resolution, the quadrature over recoils splits around a bin edge."""
 
@@ -86,7 +92,8 @@ class Response:
                 for root in _roots(lambda t, x=level, n=widths: beyond(t, x, n), grid)
             ]
 
-        levels, accepted = refine(edges, self.efficiency.kinks()), self.acceptance.kinks()
+        accepted = _splits(np.array([0.0, self.mean(max_recoil)]), self.acceptance)[1:-1]
+        levels = _splits(edges, self.efficiency)
         if self.resolution is None:
             return crossings([*levels, *accepted])
         return [*self._a_width_apart(crossings(levels, NEAR_AN_EDGE)), *crossings(accepted)]
@@ -132,8 +139,8 @@ class Response:
     def _smeared(
         self, resolution: ContinuousResolution, recoil: xr.DataArray, edges: np.ndarray
     ) -> xr.DataArray:
-        """Integrals over the observable, split at the bin edges and the efficiency's kinks."""
-        breakpoints = refine(edges, self.efficiency.kinks())
+        """Integrals over the observable, split at the bin edges and where the efficiency bends."""
+        breakpoints = _splits(edges, self.efficiency)
         low, high = (xr.DataArray(e, dims="panel") for e in (breakpoints[:-1], breakpoints[1:]))
         nodes, weights = (xr.DataArray(v, dims="node") for v in unit_interval(ORDER))
         mean, kevee = self.mean(recoil), self.energy_kevee(recoil)
@@ -158,6 +165,18 @@ class Response:
         time, weights = panels(breakpoints, ORDER)
         counted = weights * arrival.density(time) * self.time_efficiency(time)
         return np.histogram(time, bins=edges, weights=counted)[0]
+
+
+def _splits(edges: np.ndarray, efficiency: Efficiency) -> np.ndarray:
+    """Bin edges, an efficiency's kinks, and points around a rise that is steep between them."""
+    found = refine(edges, efficiency.kinks())
+    if (rise := efficiency.rise()) is None:
+        return found
+    middle, width = rise
+    around = middle + width * AROUND_A_RISE
+    around = around[(around > found[0]) & (around < found[-1])]
+    lengths = np.diff(found)[np.searchsorted(found, around) - 1]
+    return refine(found, tuple(around[lengths > STEEP * width]))
 
 
 def _roots(function, grid: np.ndarray) -> list[float]:
