@@ -60,6 +60,9 @@ def toys(
     at `first`. settings: as in `counts`, one value each.
     """
     inputs, theta = resolve(experiment, model, conventions, catalog, settings)
+    for name, value in theta.items():
+        if np.ndim(value):
+            raise CardError(f"{name}: found {np.size(value)} values; allowed: one, for toys")
     signal = counts_of(inputs, experiment, theta)
     expected = signal.values.ravel() + sum(inputs.experiments[experiment].components.values())
     drawn = draw(expected, seed, first, number).reshape(number, *signal.shape)
@@ -113,6 +116,8 @@ def _labelled(name: str, value: Any, known: Parameter) -> Any:
         known.check(array if array.size else known.default)
     except ValueError as error:
         raise CardError(f"{name}: {error}") from None
+    if array.ndim > 1 and known.in_template:
+        raise CardError(f"{name}: found {array.ndim} dimensions; allowed: one")
     if isinstance(value, xr.DataArray) or array.ndim == 0:
         return value
     if array.ndim > 1:

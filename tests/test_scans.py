@@ -652,3 +652,14 @@ def test_what_a_model_said_once_holds_for_every_exposure_and_nuisance(monkeypatc
     assert expansions._at_points.cache_info().misses == 2, "one question for each experiment"
     monkeypatch.setattr(expansions, "KEPT_POINTS", 0)
     xr.testing.assert_identical(evaluation.evaluate(study, grid), kept)
+
+
+def test_changes_reach_axes_whose_names_have_dots():
+    path = f"{CSI}.mass_kg"
+    card = study_of(
+        {path: {"start": 1.0, "stop": 2.0, "num": 3}, "eps_ee_u": {"values": [0.1]}}
+    ).scan
+    changed = card.changed({f"axes.{path}.num": 7, f"axes.{path}.scale": "log"})
+    assert (changed.axes[path].num, changed.axes[path].scale) == (7, "log")
+    added = card.changed({"axes.eps_ee_d.values": [0.0, 1.0]})
+    assert list(added.axes) == [path, "eps_ee_u", "eps_ee_d"]

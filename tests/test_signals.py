@@ -8,6 +8,7 @@ import xarray as xr
 
 import gridscan
 from gridscan import cache, evaluation
+from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
 from gridscan.constants import FERMI_CONSTANT_PER_MEV2
 from gridscan.signals import Signal, _unit_template
@@ -103,3 +104,11 @@ def test_toys_follow_from_their_number_and_scatter_about_the_expectation():
     expected = float(expected) + sum(b.sum() for b in card.components.values())
     total = series.sum(["pe", "time"])
     assert float(total.mean()) == pytest.approx(expected, abs=4 * np.sqrt(expected / 200))
+
+
+def test_toys_are_drawn_at_one_point_and_a_mass_has_one_dimension():
+    with pytest.raises(CardError, match="eps_ee_u: found 2 values; allowed: one, for toys"):
+        gridscan.toys(CSI, 3, seed=1, model="nsi", eps_ee_u=[0.1, 0.2])
+    plane = xr.DataArray(np.ones((2, 2)), dims=("a", "b"))
+    with pytest.raises(CardError, match="m_zprime_mev: found 2 dimensions; allowed: one"):
+        light(m_zprime_mev=plane, gg_ee_u=1e-8)

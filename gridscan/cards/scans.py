@@ -74,6 +74,13 @@ class Axis(Card):
         return space(*self._range)
 
 
+def _step(entry: Mapping[str, Any], path: str) -> tuple[str, str]:
+    """The key of an entry that a path starts with, which may have dots itself, and the rest."""
+    known = [key for key in entry if f"{path}.".startswith(f"{key}.")]
+    key = max(known, key=len, default=path.partition(".")[0])
+    return key, path.removeprefix(key).removeprefix(".")
+
+
 RESERVED = frozenset({*DIMENSIONS, *VARIABLES, *BINS.values()})
 """Names that a cube needs for itself."""
 
@@ -96,16 +103,16 @@ class Scan(Described):
         """
         content = self.model_dump(mode="json", exclude_defaults=True)
         for path, value in changes.items():
-            first, *keys = path.split(".")
-            if first not in type(self).model_fields:
+            if path.partition(".")[0] not in type(self).model_fields:
                 content.setdefault("fixed", {})[path] = value
                 continue
-            entry, last = content, first
-            for key in keys:
-                entry, last = entry.setdefault(last, {}), key
+            entry, key, rest = content, *_step(content, path)
+            while rest:
+                entry = entry.setdefault(key, {})
                 if not isinstance(entry, dict):
                     raise CardError(f"{path}: no such entry in a scan card")
-            entry[last] = value
+                key, rest = _step(entry, rest)
+            entry[key] = value
         if not changes:
             return self
         card = type(self).from_mapping(content, ", ".join(changes))
