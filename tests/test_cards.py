@@ -4,11 +4,12 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gridscan import cli
 from gridscan.cards.base import CardError
-from gridscan.cards.experiments import Nuisance
+from gridscan.cards.experiments import Experiment, Nuisance
 from gridscan.cards.library import KINDS, Library, shipped_root
 from gridscan.physics.nuclides import target
 from gridscan.signals import Signal
@@ -442,6 +443,14 @@ def test_a_mixture_has_its_parts_by_mass(library):
     ratio = library.load("materials", "germanium-silicon-2-1").nuclides
     mass = {s: sum(n.atoms * n.mass_u for n in ratio if n.symbol == s) for s in ("Ge", "Si")}
     assert mass["Ge"] == pytest.approx(2 * mass["Si"])
+
+
+def test_a_flat_background_follows_the_width_of_bins(csi):
+    card = csi.experiments[CSI].model_dump(mode="json")
+    card["backgrounds"]["ssb"] = {"expected": 120.0, "shape": {"pe": "flat", "time_us": "flat"}}
+    found = Experiment.from_mapping(card, "card").components["ssb"].reshape(8, 11)
+    widths = np.multiply.outer(np.diff(card["bins"]["pe"]), np.diff(card["bins"]["time_us"]))
+    np.testing.assert_allclose(found, 120 * widths / widths.sum(), rtol=1e-13)
 
 
 def test_spectators_count_in_the_mass_alone(library):

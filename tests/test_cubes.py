@@ -177,6 +177,18 @@ def test_contours_enclose_the_ellipse():
     np.testing.assert_allclose(radius, threshold(0.9, 2), rtol=2e-2)
 
 
+def test_contours_on_log_axes_are_those_of_the_logarithms():
+    u = np.linspace(-1, 1, 9)
+    x, y = xr.DataArray(u, dims="x"), xr.DataArray(u, dims="y")
+    coords = {"x": 10**u, "y": 10 ** (2 * u)}
+    cube = xr.Dataset({"chi2": (x / 0.3) ** 2 + (y / 0.4) ** 2}).assign_coords(coords)
+    linear = cube.assign_coords(x=u, y=u).gridscan.contours(x="x", y="y")[0]
+    for name in coords:
+        cube[name].attrs["scale"] = "log"
+    (line,) = cube.gridscan.contours(x="x", y="y")
+    np.testing.assert_allclose(np.log10(line) / [1, 2], linear, atol=1e-12)
+
+
 def test_best_fit_is_the_lowest_point():
     best = paraboloid().gridscan.best_fit()
     assert {n: float(best[n]) for n in "xyz"} == pytest.approx({"x": 0.25, "y": -0.5, "z": 0})

@@ -223,6 +223,12 @@ def test_efficiency_is_clipped_where_its_kink_says():
     assert efficiency(np.array([1e3]))[0] == pytest.approx(1.32045 - 0.333322)
 
 
+def test_nuclei_are_lighter_than_atoms_by_their_electrons():
+    """⁴⁰Ar: atomic mass excess −35.0399 MeV (AME 2020), 18 electrons; bindings are 15 keV."""
+    argon = target([Nuclide("Ar", 18, 40, 39.9623831, 1.0)], 1.0)["mass"].item()
+    assert argon == pytest.approx(40 * 931.49410242 - 35.0399 - 18 * 0.51099895, rel=1e-8)
+
+
 def _by_quadrature(one, response, nuclides, form_factor, low, high, window) -> float:
     """Events of one species in one bin by nested adaptive quadrature: the slow twin."""
     arrival = quad(

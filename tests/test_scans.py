@@ -212,6 +212,10 @@ def test_experiments_are_connected_through_a_third(csi):
     cards = {"a": sharing("x"), "d": sharing(), "b": sharing("y"), "c": sharing("x", "y")}
     inputs = csi.model_copy(update={"experiments": cards})
     assert combinations.groups(inputs) == [("a", "b", "c"), ("d",)]
+    # what the first of them brings is still known when the last comes
+    cards = {"a": sharing("x", "z"), "c": sharing("x"), "b": sharing("z")}
+    inputs = csi.model_copy(update={"experiments": cards})
+    assert combinations.groups(inputs) == [("a", "c", "b")]
 
 
 def counted(monkeypatch, module) -> list:
