@@ -20,7 +20,7 @@ CUBES = "cubes"
 
 
 def cubes_folder() -> str:
-    return os.environ.get("GRIDSCAN_CUBES", CUBES)
+    return os.path.expanduser(os.environ.get("GRIDSCAN_CUBES", CUBES))
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,10 @@ class SavedCube:
 
     @classmethod
     def at(cls, path: Path) -> "SavedCube":
-        attrs = storage.attributes(path)
+        try:
+            attrs = storage.attributes(path)
+        except OSError as error:
+            raise storage.StoreError(f"{path}: cannot be read ({error.strerror})") from None
         try:
             scan = json.loads(attrs["study"])["scan"]
             return cls(
@@ -115,8 +118,7 @@ class Cubes:
     def _paths(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        stores = self.folder.glob("*.zarr")
-        return sorted(path for path in stores if storage.is_store(path))
+        return sorted(path for path in self.folder.glob("*.zarr") if _may_be_store(path))
 
     def search(
         self, experiment: str | None = None, model: str | None = None, axis: str | None = None
@@ -129,6 +131,14 @@ class Cubes:
             and (model is None or model == cube.model)
             and (axis is None or axis in cube.axes)
         ]
+
+
+def _may_be_store(path: Path) -> bool:
+    try:
+        return storage.is_store(path)
+    except OSError:
+        # somebody else's
+        return True
 
 
 class Catalog:

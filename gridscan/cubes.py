@@ -9,7 +9,7 @@ import xarray as xr
 from gridscan import provenance
 from gridscan.limits import limits
 from gridscan.regions import check_whole, contours, intervals, is_log, least, scales, threshold
-from gridscan.schema import VARIABLES
+from gridscan.sums import parts, total
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,11 +122,11 @@ class Cube:
 
     def of(self, experiment: str) -> xr.Dataset:
         """The cube of one experiment alone. Raises ValueError if it shares a nuisance."""
-        names = [str(name) for name in self._dataset["experiment"].values]
+        names = [str(name) for name in parts(self._dataset)["experiment"].values]
         if experiment not in names:
             raise ValueError(f"unknown experiment {experiment!r}; allowed: {', '.join(names)}")
         provenance.check_alone(self._dataset, [experiment])
-        own = self._dataset["chi2_by_experiment"].sel(experiment=experiment, drop=True)
+        own = parts(self._dataset).sel(experiment=experiment, drop=True)
         return self._dataset.drop_dims("experiment").assign(
             chi2=own.assign_attrs(self.chi2.attrs),
         )
@@ -151,7 +151,7 @@ class Cube:
             raise ValueError(f"along: {param!r} is the parameter that the limit is on")
         chi2 = self.chi2
         if by_experiment:
-            chi2 = self._dataset["chi2_by_experiment"]
+            chi2 = parts(self._dataset)
             provenance.check_alone(self._dataset, map(str, chi2["experiment"].values))
         rest = [name for name in self.axes if name not in kept]
         anchor = provenance.anchor(self._dataset, param)
@@ -186,39 +186,7 @@ class Cube:
         Exact when no nuisance is shared between them; else scan them together.
         Raises ValueError where axes differ or an experiment is counted twice.
         """
-        cubes = [self._dataset, *others]
-        for other in others:
-            self._check_same_grid(other)
-        provenance.check_independent(cubes)
-        names = [str(e) for cube in cubes for e in cube["experiment"].values]
-        if len(set(names)) < len(names):
-            raise ValueError(f"an experiment is counted twice: {', '.join(names)}")
-        total = sum((cube["chi2"] for cube in others), start=self.chi2)
-        parts = xr.concat(
-            [cube["chi2_by_experiment"] for cube in cubes],
-            dim="experiment",
-            join="exact",
-            coords="minimal",
-            compat="override",
-        )
-        return xr.Dataset(
-            {
-                "chi2": total.assign_attrs(VARIABLES["chi2"].attrs),
-                "chi2_by_experiment": parts.assign_attrs(VARIABLES["chi2_by_experiment"].attrs),
-            },
-            attrs={"title": " + ".join(str(c.attrs.get("title", "cube")) for c in cubes)}
-            | provenance.combined(cubes),
-        )
-
-    def _check_same_grid(self, other: xr.Dataset) -> None:
-        """Raises ValueError where another cube has other axes or lies at another point."""
-        mine, theirs = self._dataset.drop_dims("experiment"), other.drop_dims("experiment")
-        if set(self.chi2.dims) != set(other["chi2"].dims):
-            raise ValueError(f"the cubes have other axes: {self.axes} and {other['chi2'].dims}")
-        for name in sorted(map(str, {*mine.coords, *theirs.coords})):
-            same = name in mine.coords and name in theirs.coords
-            if not same or not np.array_equal(mine[name].values, theirs[name].values):
-                raise ValueError(f"axis {name!r} differs between the cubes")
+        return total([self._dataset, *others])
 
     def plot(self, x: str | None = None, y: str | None = None, ax: Any = None) -> "Axes":
         """Allowed regions in the plane of two axes, or Δχ² along the only one of several values.
@@ -230,7 +198,7 @@ class Cube:
         from gridscan import plots
 
         ax = ax if ax is not None else plots.new_axes()
-        loaded = self._dataset[["chi2"]].load().gridscan
+        loaded = self._dataset[["chi2"]].compute().gridscan
         check_whole(loaded.chi2)
         if len(self._long_axes) == 1:
             levels = {text: threshold(cl, 1) for text, cl in LEVELS.items()}

@@ -45,7 +45,12 @@ def targets(study: dict[str, Any], name: str) -> list[str]:
 
 
 def couplings(study: dict[str, Any], name: str) -> "list[Parameter] | None":
-    """The couplings that an axis sets; None where it sets anything else, as a mediator's mass."""
+    """The couplings that an axis sets; None where it sets anything else, as a mediator's mass.
+
+    None, too, for what is no axis of the study: a name that it was given later.
+    """
+    if name not in study["scan"]["axes"]:
+        return None
     known = _parameters(study)
     found = [p for t in targets(study, name) if (p := known.get(t)) and not p.in_template]
     return found if len(found) == len(targets(study, name)) else None
@@ -67,8 +72,9 @@ def anchor(cube: xr.Dataset, name: str) -> float | None:
 def standard_model(cube: xr.Dataset, without: str = "") -> dict[str, float] | None:
     """The standard-model point on the axes (but for one); None where the scan has none.
 
-    That is: outside the scanned range, with an axis that sets no coupling, with couplings
-    fixed to anything else, or for a model with parameters that have no standard-model value.
+    That is: outside the scanned range, with an axis that sets no coupling or is gone, with
+    couplings fixed to anything else, or for a model with parameters that have no standard-model
+    value.
     """
     study = study_of(cube)
     if study is None:
@@ -83,8 +89,10 @@ def standard_model(cube: xr.Dataset, without: str = "") -> dict[str, float] | No
             return None
     point: dict[str, float] = {}
     for name in study["scan"]["axes"]:
-        if name == without or name not in cube.coords:
+        if name == without:
             continue
+        if name not in cube.coords:
+            return None
         defaults = {p.default for p in couplings(study, name) or ()}
         grid = cube[name].values
         if len(defaults) != 1 or not grid.min() <= min(defaults) <= grid.max():

@@ -10,10 +10,10 @@ import pytest
 from gridscan import cli
 from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment, Nuisance
-from gridscan.cards.library import KINDS, Library, shipped_root
+from gridscan.cards.library import KINDS, Library, default_roots, shipped_root
 from gridscan.physics.nuclides import target
 from gridscan.signals import Signal
-from tests.conftest import CSI
+from tests.conftest import CSI, study_of
 
 SCAN = """
 title = "a scan"
@@ -492,3 +492,42 @@ def test_a_bad_material_is_refused_in_one_line(text, message, tmp_path):
         library.load("materials", "mine")
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_roots_of_the_environment_are_folders_and_urls(tmp_path, monkeypatch):
+    import fsspec
+
+    with fsspec.open("memory://shared/mine.toml", "wt") as file:
+        file.write(f'extends = "{CSI}"\ntitle = "theirs"\n')
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "own.toml").write_text(f'extends = "{CSI}"\ntitle = "ours"\n')
+    monkeypatch.setenv("GRIDSCAN_CATALOG", f"memory://shared:{tmp_path}/here")
+    titles = {name: Library().load("experiments", name).title for name in ("mine", "own")}
+    assert titles == {"mine": "theirs", "own": "ours"}
+    assert default_roots()[1:] == ["memory://shared", f"{tmp_path}/here"]
+    monkeypatch.setenv("GRIDSCAN_CATALOG", "https://host:8000/cards:~/cards")
+    assert default_roots()[1:] == ["https://host:8000/cards", "~/cards"]
+
+
+@pytest.mark.parametrize("root", ["nowhere", "nonsense://cards", "file"])
+def test_a_root_that_cannot_be_read_is_named(root, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GRIDSCAN_CATALOG", root)
+    status, out, err = gridscan(monkeypatch, capsys, "ls")
+    assert (status, out) == (2, "")
+    assert err.startswith(f"gridscan: catalog root {root!r} ")
+    assert err.count("\n") == 1
+
+
+def test_an_editors_copies_are_no_cards(tmp_path):
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    for name in ("mine.toml", ".ipynb_checkpoints/mine.toml", ".#mine.toml"):
+        (tmp_path / name).write_text(f'extends = "{CSI}"\n')
+    assert Library([tmp_path]).files["experiments"]["mine"] == str(tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize("name", ["bound", "lower", "zarr.json", "vertex"])
+def test_names_that_answers_need_are_no_axes(name):
+    axis = {"values": [0.0, 1.0], "sets": ["eps_ee_u"]}
+    with pytest.raises(CardError, match=f"axes: '{name}' cannot name an axis"):
+        study_of({name: axis})

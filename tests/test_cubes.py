@@ -228,6 +228,31 @@ def test_combining_adds_chi2_and_refuses_to_count_twice():
         one.gridscan.combine(paraboloid(41, "two"))
 
 
+def test_a_cube_without_its_parts_says_so():
+    bare = paraboloid(21)[["chi2"]]
+    for question in (
+        lambda: bare.gridscan.of("one"),
+        lambda: bare.gridscan.limits("x", by_experiment=True),
+        lambda: bare.gridscan.combine(paraboloid(21, "two")),
+    ):
+        with pytest.raises(ValueError, match="it has no chi2_by_experiment"):
+            question()
+
+
+def test_a_picture_leaves_a_lazy_scan_lazy(small, monkeypatch):
+    lazy = scans.lazy(small)
+    lazy.gridscan.plot()
+    assert lazy["chi2"].chunks is not None
+
+
+def test_axes_that_were_renamed_or_dropped_have_no_standard_model(small):
+    lazy = scans.lazy(small)
+    renamed = lazy.rename(eps_ee_u="u").compute()
+    assert renamed.gridscan.standard_model() is None
+    assert {*renamed.gridscan.limits("u")} == {"lower", "upper"}
+    assert lazy.isel(eps_ee_u=0, drop=True).gridscan.standard_model() is None
+
+
 def test_a_dataset_that_is_no_cube_says_so():
     with pytest.raises(ValueError, match="no variable 'chi2'"):
         xr.Dataset().gridscan.delta()
@@ -431,3 +456,23 @@ def test_the_same_cube_gives_the_same_digits():
     once = cube.gridscan.intervals("x").values
     for _ in range(20):
         np.testing.assert_array_equal(cube.gridscan.intervals("x"), once)
+
+
+def test_a_store_of_somebody_else_is_named_and_stops_nobody(small, tmp_path, monkeypatch):
+    mine = scans.run(small, tmp_path)
+    (tmp_path / "theirs.zarr").mkdir()
+    for name in ("is_store", "attributes"):
+        real = getattr(storage, name)
+
+        def guarded(path, real=real):
+            if path.name == "theirs.zarr":
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path)
+
+        monkeypatch.setattr(storage, name, guarded)
+    cubes = gridscan.open_catalog(cubes=tmp_path).cubes
+    assert [cube.path for cube in cubes] == [mine]
+    titles = cubes.titles()
+    assert titles[str(mine)] == "test"
+    assert titles[f"{tmp_path}/theirs.zarr"].startswith("BROKEN — ")
+    assert "Permission denied" in titles[f"{tmp_path}/theirs.zarr"]

@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "regions": set(),
     "limits": {"regions"},
     "provenance": {"cards", "physics"},
-    "cubes": {"schema", "plots", "regions", "limits", "provenance"},
+    "sums": {"schema", "provenance"},
+    "cubes": {"plots", "regions", "limits", "provenance", "sums"},
     "catalog": {"storage", "cards"},
     "api": {
         *("schema", "physics", "statistics", "storage", "cards", "signals"),

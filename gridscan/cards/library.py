@@ -6,6 +6,7 @@ A root is a folder, local or at a URL that fsspec reads. Cards may sit in one fo
 
 import csv
 import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib import resources
@@ -53,6 +54,10 @@ SIGNATURES = {
 """A key that only one kind of card has. With none of them, what extends a card is an experiment."""
 
 
+ROOT = re.compile(rf"(?:[\w+.-]+://[^/{os.pathsep}]*(?::\d+)?)?[^{os.pathsep}]+")
+"""One root of $GRIDSCAN_CATALOG: a folder, or a URL, whose colons separate nothing."""
+
+
 def shipped_root() -> str:
     """The catalogs that come with gridscan, found alike in a wheel and in a checkout."""
     return str(resources.files("gridscan") / "catalogs")
@@ -60,8 +65,7 @@ def shipped_root() -> str:
 
 def default_roots() -> list[str]:
     """Shipped catalogs and those named by $GRIDSCAN_CATALOG (separated as in $PATH)."""
-    named = os.environ.get("GRIDSCAN_CATALOG", "")
-    return [shipped_root(), *filter(None, named.split(os.pathsep))]
+    return [shipped_root(), *ROOT.findall(os.environ.get("GRIDSCAN_CATALOG", ""))]
 
 
 class Library:
@@ -175,14 +179,19 @@ class Library:
 
 
 def _toml_files(root: str) -> list[str]:
-    fs, path = url_to_fs(root)
-    if not fs.isdir(path):
-        raise CardError(f"catalog root {root!r} is not a folder")
-    return [
-        fs.unstrip_protocol(f).removeprefix("file://")
-        for f in sorted(fs.find(path))
-        if f.endswith(".toml")
-    ]
+    """Files of cards below a root, but for those in hidden folders (an editor's copies)."""
+    try:
+        fs, path = url_to_fs(os.path.expanduser(root))
+        if not fs.isdir(path):
+            raise CardError(f"catalog root {root!r} is not a folder")
+        return [
+            fs.unstrip_protocol(f).removeprefix("file://")
+            for f in sorted(fs.find(path))
+            if f.endswith(".toml") and "/." not in f.removeprefix(path)
+        ]
+    except (OSError, ImportError, ValueError) as error:
+        # not there, a protocol that needs another package, or no protocol at all
+        raise CardError(f"catalog root {root!r} cannot be read: {error}") from None
 
 
 def _text(where: str) -> str:

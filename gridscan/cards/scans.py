@@ -81,8 +81,11 @@ def _step(entry: Mapping[str, Any], path: str) -> tuple[str, str]:
     return key, path.removeprefix(key).removeprefix(".")
 
 
-RESERVED = frozenset({*DIMENSIONS, *VARIABLES, *BINS.values()})
-"""Names that a cube needs for itself."""
+RESERVED = frozenset(
+    {*DIMENSIONS, *VARIABLES, *BINS.values()}
+    | {"interval", "bound", "vertex", "axis", "lower", "upper", "zarr.json"}
+)
+"""Names that a cube, its store, or what is asked of it needs for itself."""
 
 
 class Scan(Described):
