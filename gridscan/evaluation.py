@@ -67,7 +67,8 @@ def _likelihood(
 
 
 def grid_of(study: Study) -> Grid:
-    return Grid.over({name: axis.points() for name, axis in study.scan.axes.items()})
+    axes = {name: axis.points() for name, axis in study.scan.axes.items()}
+    return Grid.over(axes, study.of_cards)
 
 
 def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
@@ -78,7 +79,7 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
     """
     targets, parameters = study.scan.targets, study.inputs.parameters
     fixed = study.scan.fixed
-    of_cards = [name for name in axes if any(t not in parameters for t in targets[name])]
+    of_cards = [name for name in axes if name in study.of_cards]
     couplings = {name: values for name, values in axes.items() if name not in of_cards}
     theta: dict[str, Any] = {name: value for name, value in fixed.items() if name in parameters}
     for name, values in couplings.items():

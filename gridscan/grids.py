@@ -1,7 +1,7 @@
 """Labelled axes cut into blocks: which chunk holds which values. Nothing is computed here."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -12,15 +12,31 @@ MIN_BLOCK_POINTS = 4096
 BLOCKS = 16
 """A grid is cut into about this many blocks, between the two sizes above."""
 
+POINTS_PER_TEMPLATE = 1024
+"""Points that take as long, about, as one value of an axis for which templates are integrated."""
+
 Index = tuple[int, ...]
 
 
-def block_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Chunk of a grid: its longest side is halved until the block is small enough."""
-    target = min(MAX_BLOCK_POINTS, max(MIN_BLOCK_POINTS, math.ceil(math.prod(shape) / BLOCKS)))
+def block_shape(shape: tuple[int, ...], slow: Collection[int] = ()) -> tuple[int, ...]:
+    """Chunk of a grid: its longest side is halved until the block is small enough.
+
+    slow: the axes each value of which costs templates of its own. Where these take most of the
+    time, the sides along them are halved.
+    """
     block = list(shape)
-    while math.prod(block) > target:
-        longest = int(np.argmax(block))
+
+    def work() -> tuple[int, int]:
+        templates = math.prod(block[i] for i in slow) if slow else 0
+        return POINTS_PER_TEMPLATE * templates, math.prod(block)
+
+    target = min(MAX_BLOCK_POINTS, max(MIN_BLOCK_POINTS, math.ceil(max(work()) / BLOCKS)))
+    while max(work()) > target:
+        of_templates, of_points = work()
+        sides = slow if of_templates > of_points else range(len(block))
+        longest = max(sides, key=block.__getitem__)
+        if block[longest] == 1:
+            break
         block[longest] = math.ceil(block[longest] / 2)
     return tuple(block)
 
@@ -33,8 +49,10 @@ class Grid:
     block: tuple[int, ...]
 
     @classmethod
-    def over(cls, axes: Mapping[str, np.ndarray]) -> "Grid":
-        return cls(axes, block_shape(tuple(len(values) for values in axes.values())))
+    def over(cls, axes: Mapping[str, np.ndarray], slow: Collection[str] = ()) -> "Grid":
+        """The grid of some axes; each value of the `slow` ones costs templates of its own."""
+        shape = tuple(len(values) for values in axes.values())
+        return cls(axes, block_shape(shape, [i for i, name in enumerate(axes) if name in slow]))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.library import Library
 from gridscan.expansions import Expansion, design, folded, monomials, polynomial
+from gridscan.grids import block_shape
 from gridscan.likelihoods import Likelihood
 from gridscan.physics.models import nsi
 from gridscan.signals import Signal, complete
@@ -469,6 +470,22 @@ def test_a_scan_over_exposure_moves_the_forecast_with_it():
     study = study_of({"mass_kg": mass}, fixed={f"{CSI}.observed": "standard-model"})
     chi2 = evaluation.evaluate(study, {"mass_kg": np.array([1.0, 100.0])})["chi2"]
     np.testing.assert_allclose(chi2, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("shape", "slow", "block"),
+    [
+        ((60, 60), (0, 1), (15, 15)),
+        ((60, 200, 200), (0,), (60, 50, 50)),
+        ((4000, 3), (0,), (250, 3)),
+        ((3, 7), (0, 1), (1, 1)),
+        ((1000, 1000), (), (250, 250)),
+        ((1,), (0,), (1,)),
+    ],
+)
+def test_blocks_are_cut_by_what_takes_the_time(shape, slow, block):
+    """Values of numbers in cards cost templates of their own: their axes are cut first."""
+    assert block_shape(shape, slow) == block
 
 
 def test_plan_counts_points_and_blocks_and_writes_nothing(small, tmp_path):

@@ -136,6 +136,14 @@ class Study(Card):
         }
 
     @property
+    def of_cards(self) -> tuple[str, ...]:
+        """Axes that set, or multiply, numbers in cards: each of their values costs a likelihood."""
+        known = self.inputs.parameters
+        return tuple(
+            n for n, those in self.scan.targets.items() if any(t not in known for t in those)
+        )
+
+    @property
     def key(self) -> str:
         """sha256 of the card, its inputs and the engine's revision: the identity of the cube."""
         content = f"{ENGINE_REVISION}\n{self.canonical()}"
