@@ -1,0 +1,51 @@
+"""The store: a chunk that is there is whole; a block counts once all its variables are there."""
+
+import resource
+
+import pytest
+import xarray as xr
+
+from gridscan import evaluation, scans, storage
+
+
+@pytest.fixture
+def store(small, tmp_path, monkeypatch):
+    """An empty store of 16 blocks."""
+    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 1)
+    return scans.prepare(small, tmp_path)
+
+
+def first_block(study, store) -> tuple[dict[str, slice], xr.Dataset]:
+    grid = scans.grid_in(store, study)
+    return grid.region((0, 0)), evaluation.evaluate(study, grid.values((0, 0)))
+
+
+def test_a_chunk_whose_writing_breaks_off_is_not_there(small, store):
+    region, block = first_block(small, store)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            storage.write(store, region, block)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    chunks = (
+        path for name in evaluation.variables(small) for path in (store / name).rglob("c/**/*")
+    )
+    assert not [path for path in chunks if path.is_file()]
+    assert storage.complete_blocks(store) == set()
+    storage.write(store, region, block)
+    assert storage.complete_blocks(store) == {(0, 0)}
+
+
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_a_block_is_complete_once_all_its_variables_are_there(done, small, store, monkeypatch):
+    """Writing stops before each variable; the one that marks the block complete is the last."""
+    region, block = first_block(small, store)
+    arrays = list(storage._arrays(store).items())
+    assert len(arrays) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "_arrays", lambda path: dict(arrays[:done]))
+        storage.write(store, region, block)
+    assert (storage.LAST in dict(arrays[:done])) == (done == 2)
+    assert storage.complete_blocks(store) == ({(0, 0)} if done == 2 else set())
