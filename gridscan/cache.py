@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import tempfile
-import zipfile
 from collections.abc import Callable
 from functools import cache
 from importlib import resources
@@ -42,14 +41,17 @@ def kept(package: str, inputs: object, compute: Callable[[], xr.DataArray]) -> x
     path = folder() / f"{key[:32]}.npz"
     try:
         return _read(path)
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-        array = compute()
-        _write(path, array)
-        return array
+    except Exception:
+        # there is none, or it is broken: zip and numpy raise what they like
+        pass
+    array = compute()
+    _write(path, array)
+    return array
 
 
 def _read(path: Path) -> xr.DataArray:
-    with np.load(path, allow_pickle=False) as file:
+    # opened here: of a broken file numpy leaves its own open
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         layout = json.loads(str(file["layout"]))
         coords = {
             name: (dims, file[f"coord_{name}"], attrs)

@@ -1,13 +1,11 @@
 """Signals: models and templates put together, light mediators, and templates kept on disk."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 import xarray as xr
 
 import gridscan
-from gridscan import cache, evaluation
+from gridscan import evaluation
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
 from gridscan.constants import FERMI_CONSTANT_PER_MEV2
@@ -74,24 +72,6 @@ def test_a_template_read_from_disk_is_the_one_that_was_computed(library, monkeyp
     file.write_bytes(b"half a file")
     _unit_template.cache_clear()
     xr.testing.assert_identical(Signal.of(inputs, CSI).template, computed)
-
-
-def test_many_writers_leave_one_whole_file(tmp_path, monkeypatch):
-    monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path))
-    array = xr.DataArray(np.arange(1e5), dims="x", coords={"kind": "a", "x": np.arange(1e5)})
-    with ThreadPoolExecutor(8) as pool:
-        found = list(
-            pool.map(lambda _: cache.kept("gridscan.physics", "one", lambda: array), range(40))
-        )
-    assert all(one.identical(array) for one in found)
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "file"))
-    array = xr.DataArray([1.0], dims="x")
-    assert cache.kept("gridscan.physics", "one", lambda: array).identical(array)
 
 
 def test_toys_follow_from_their_number_and_scatter_about_the_expectation():

@@ -1,0 +1,59 @@
+"""Arrays kept on disk: one whole file each, found again, computed again where they cannot be."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from gridscan import cache
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "kept"))
+    return tmp_path / "kept"
+
+
+def labelled(first: float = 0.0) -> xr.DataArray:
+    coords = {"kind": ["x", "yy", "z"], "pe": ("pe", [1.0, 2.0], {"units": "PE"})}
+    return xr.DataArray(first + np.arange(6.0).reshape(3, 2), coords, ("kind", "pe"))
+
+
+def not_computed() -> xr.DataArray:
+    raise AssertionError("computed again")
+
+
+def test_a_broken_file_is_computed_again_and_replaced(folder):
+    """A byte inverted anywhere in the first entry of the zip's directory, and here and there."""
+    cache.kept("gridscan.physics", "one", labelled)
+    (file,) = folder.iterdir()
+    whole = file.read_bytes()
+    entry = whole.index(b"PK\x01\x02")
+    for place in {*range(entry, entry + 60), *range(0, len(whole), 20)}:
+        broken = bytearray(whole)
+        broken[place] ^= 0xFF
+        file.write_bytes(broken)
+        assert cache.kept("gridscan.physics", "one", labelled).identical(labelled())
+        assert cache.kept("gridscan.physics", "one", not_computed).identical(labelled())
+    file.write_bytes(whole[: len(whole) // 2])
+    assert cache.kept("gridscan.physics", "one", labelled).identical(labelled())
+    assert cache.kept("gridscan.physics", "one", not_computed).identical(labelled())
+
+
+def test_many_writers_leave_one_whole_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path))
+    array = xr.DataArray(np.arange(1e5), dims="x", coords={"kind": "a", "x": np.arange(1e5)})
+    with ThreadPoolExecutor(8) as pool:
+        found = list(
+            pool.map(lambda _: cache.kept("gridscan.physics", "one", lambda: array), range(40))
+        )
+    assert all(one.identical(array) for one in found)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "file"))
+    array = xr.DataArray([1.0], dims="x")
+    assert cache.kept("gridscan.physics", "one", lambda: array).identical(array)
