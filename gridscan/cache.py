@@ -1,7 +1,8 @@
 """Labelled arrays kept on disk between processes, named by the hash of what they follow from.
 
 In $GRIDSCAN_CACHE, else the user's cache folder. A file appears complete or not at all: several
-processes may write the same one. What cannot be read is computed again.
+processes may write the same one. What cannot be read is computed again. What was used longest ago
+goes when the folder is full.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -17,6 +19,12 @@ import numpy as np
 import platformdirs
 import scipy
 import xarray as xr
+
+KEPT_BYTES = 200_000_000
+"""Size of the folder beyond which files go: some thousands of templates."""
+
+OURS = "[0-9a-f]" * 32 + ".npz*"
+"""Names of our files, whole or not yet: the folder may hold others."""
 
 
 def folder() -> Path:
@@ -52,6 +60,9 @@ def kept(package: str, inputs: object, compute: Callable[[], xr.DataArray]) -> x
 def _read(path: Path) -> xr.DataArray:
     # opened here: of a broken file numpy leaves its own open
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with suppress(OSError):
+            # its age is since when it was not used
+            os.utime(path)
         layout = json.loads(str(file["layout"]))
         coords = {
             name: (dims, file[f"coord_{name}"], attrs)
@@ -74,10 +85,31 @@ def _write(path: Path, array: xr.DataArray) -> None:
     partial = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f"{path.name}-", delete=False
+        ) as file:
             partial = Path(file.name)
             np.savez(file, values=array.values, layout=json.dumps(layout), **columns)
         partial.replace(path)
+        _trim(path.parent)
     except OSError:
         if partial is not None:
             partial.unlink(missing_ok=True)
+
+
+def _trim(where: Path) -> None:
+    """Remove what was used longest ago, until the rest is not too much.
+
+    Another process may read or remove the same files: what it has open it keeps.
+    """
+    found = []
+    for path in where.glob(OURS):
+        with suppress(OSError):
+            stat = path.stat()
+            found.append((stat.st_mtime_ns, stat.st_size, path))
+    room = KEPT_BYTES
+    for _, size, path in sorted(found, reverse=True):
+        room -= size
+        if room < 0:
+            with suppress(OSError):
+                path.unlink()

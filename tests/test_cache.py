@@ -1,5 +1,6 @@
 """Arrays kept on disk: one whole file each, found again, computed again where they cannot be."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -57,3 +58,22 @@ def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path, monkeypatch):
     monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "file"))
     array = xr.DataArray([1.0], dims="x")
     assert cache.kept("gridscan.physics", "one", lambda: array).identical(array)
+
+
+def test_the_folder_is_bounded_and_what_is_used_stays(folder, monkeypatch):
+    for number in range(6):
+        cache.kept("gridscan.physics", number, lambda number=number: labelled(number))
+    files = sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime_ns)
+    for age, file in enumerate(files):
+        os.utime(file, ns=(age, age))
+    (folder / f"{'f' * 32}.npz-killed").write_bytes(b"half a file")
+    os.utime(folder / f"{'f' * 32}.npz-killed", ns=(0, 0))
+    (folder / "results.npz").write_bytes(b"a file of the user")
+    os.utime(folder / "results.npz", ns=(0, 0))
+    cache.kept("gridscan.physics", 0, not_computed)
+    monkeypatch.setattr(cache, "KEPT_BYTES", 3 * files[0].stat().st_size)
+    cache.kept("gridscan.physics", "new", lambda: labelled(7))
+    assert len(list(folder.iterdir())) == 4
+    assert (folder / "results.npz").exists()
+    for used in (0, 5, "new"):
+        cache.kept("gridscan.physics", used, not_computed)
