@@ -10,10 +10,12 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import platformdirs
@@ -25,6 +27,11 @@ KEPT_BYTES = 200_000_000
 
 OURS = "[0-9a-f]" * 32 + ".npz*"
 """Names of our files, whole or not yet: the folder may hold others."""
+
+_awaited: dict[Path, Future[xr.DataArray]] = {}
+"""Arrays that a thread of this process is about to have."""
+
+_guard = Lock()
 
 
 def folder() -> Path:
@@ -43,10 +50,26 @@ def _code(package: str) -> str:
 def kept(package: str, inputs: object, compute: Callable[[], xr.DataArray]) -> xr.DataArray:
     """The array that `compute` gives for these inputs (told apart by their repr), computed once.
 
-    package: the one whose code the array follows from.
+    package: the one whose code the array follows from. Threads that ask for the same array while
+    it is computed wait for it, and get what the first one gets, its error too.
     """
     key = hashlib.sha256(f"{_code(package)}\n{inputs!r}".encode()).hexdigest()
     path = folder() / f"{key[:32]}.npz"
+    with _guard:
+        first = path not in _awaited
+        found = _awaited.setdefault(path, Future())
+    if first:
+        try:
+            found.set_result(_found(path, compute))
+        except BaseException as error:
+            found.set_exception(error)
+        finally:
+            del _awaited[path]
+    return found.result()
+
+
+def _found(path: Path, compute: Callable[[], xr.DataArray]) -> xr.DataArray:
+    """The array in the file, else computed and written there."""
     try:
         return _read(path)
     except Exception:

@@ -1,7 +1,9 @@
 """Arrays kept on disk: one whole file each, found again, computed again where they cannot be."""
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -42,15 +44,38 @@ def test_a_broken_file_is_computed_again_and_replaced(folder):
     assert cache.kept("gridscan.physics", "one", not_computed).identical(labelled())
 
 
-def test_many_writers_leave_one_whole_file(tmp_path, monkeypatch):
-    monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path))
+def test_many_writers_leave_one_whole_file(folder):
+    """As processes do, each thread writes the file anew."""
     array = xr.DataArray(np.arange(1e5), dims="x", coords={"kind": "a", "x": np.arange(1e5)})
+    folder.mkdir()
     with ThreadPoolExecutor(8) as pool:
-        found = list(
-            pool.map(lambda _: cache.kept("gridscan.physics", "one", lambda: array), range(40))
-        )
-    assert all(one.identical(array) for one in found)
-    assert len(list(tmp_path.iterdir())) == 1
+        list(pool.map(lambda _: cache._write(folder / "one.npz", array), range(40)))
+    assert cache._read(folder / "one.npz").identical(array)
+    assert [file.name for file in folder.iterdir()] == ["one.npz"]
+
+
+def test_threads_that_ask_together_compute_once(folder):
+    calls, together = [], Barrier(8)
+
+    def slow():
+        calls.append(1)
+        time.sleep(0.2)
+        return labelled()
+
+    def ask(_):
+        together.wait()
+        return cache.kept("gridscan.physics", "one", slow)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, range(8)))
+    assert len(calls) == 1
+    assert all(one.identical(labelled()) for one in found)
+
+
+def test_an_error_is_told_and_the_next_call_computes_again(folder):
+    with pytest.raises(AssertionError, match="computed again"):
+        cache.kept("gridscan.physics", "one", not_computed)
+    assert cache.kept("gridscan.physics", "one", labelled).identical(labelled())
 
 
 def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path, monkeypatch):
