@@ -28,6 +28,9 @@ KEPT_BYTES = 200_000_000
 OURS = "[0-9a-f]" * 32 + ".npz*"
 """Names of our files, whole or not yet: the folder may hold others."""
 
+SHOWING = ("cli", "figures", "plots")
+"""Folders of the package that no number of a cube follows from."""
+
 _awaited: dict[Path, Future[xr.DataArray]] = {}
 """Arrays that a thread of this process is about to have."""
 
@@ -39,11 +42,13 @@ def folder() -> Path:
 
 
 @cache
-def _code(package: str) -> str:
-    """Hash of a package's source: other code, other numbers."""
+def code(package: str) -> str:
+    """Hash of a package's source, but for what only shows numbers: other code, other numbers."""
     digest = hashlib.sha256(f"{np.__version__} {scipy.__version__}".encode())
-    for file in sorted(Path(str(resources.files(package))).rglob("*.py")):
-        digest.update(file.read_bytes())
+    root = Path(str(resources.files(package)))
+    for file in sorted(root.rglob("*.py")):
+        if file.relative_to(root).parts[0] not in SHOWING:
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
@@ -53,7 +58,7 @@ def kept(package: str, inputs: object, compute: Callable[[], xr.DataArray]) -> x
     package: the one whose code the array follows from. Threads that ask for the same array while
     it is computed wait for it, and get what the first one gets, its error too.
     """
-    key = hashlib.sha256(f"{_code(package)}\n{inputs!r}".encode()).hexdigest()
+    key = hashlib.sha256(f"{code(package)}\n{inputs!r}".encode()).hexdigest()
     path = folder() / f"{key[:32]}.npz"
     with _guard:
         first = path not in _awaited

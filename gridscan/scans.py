@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridscan import storage
+from gridscan import cache, storage
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.evaluation import (
@@ -92,7 +92,8 @@ def run(
 
     client: a distributed Client, else threads of this process (default: one per core).
     progress(done, total) is called after every block. Raises ScanFailed if blocks failed: the
-    others are kept, and a further run resumes.
+    others are kept, and a further run resumes. A complete cube is taken as it is, whatever code
+    computed it; an incomplete one is finished by the code that began it (StoreError for another).
     """
     path = prepare(study, out)
     grid = grid_in(path, study)
@@ -110,6 +111,7 @@ def run(
         progress(done, total)
 
     if missing:
+        check_code(path)
         store = str(path.resolve())
         if client is None:
             _on_threads(store, missing, threads, report)
@@ -133,13 +135,26 @@ def prepare(study: Study, out: str | Path) -> Path:
     if not storage.is_store(path):
         names = variables(study)
         attrs = {name: VARIABLES[name].attrs for name in names}
-        storage.create(path, grid_of(study), coordinates(study), names, attributes(study), attrs)
+        about = attributes(study) | {"code_sha256": cache.code("gridscan")}
+        storage.create(path, grid_of(study), coordinates(study), names, about, attrs)
     found = storage.attributes(path).get("sha256")
     if found != study.key:
         raise CardError(
             f"{path}: holds another card (sha256 {str(found)[:16]}…, not {study.key[:16]}…)"
         )
     return path
+
+
+def check_code(path: str | Path) -> None:
+    """Raises StoreError for a store that other code began: a cube holds numbers of one code."""
+    found = storage.attributes(path)
+    if found.get("code_sha256") != cache.code("gridscan"):
+        software = found.get("software", {})
+        versions = ", ".join(f"{n} {software.get(n)}" for n in ("gridscan", "numpy", "scipy"))
+        raise storage.StoreError(
+            f"{path}: begun by other code ({versions}, {found.get('created')}): "
+            "finish it with that code, or remove it and run again"
+        )
 
 
 def grid_in(path: str | Path, study: Study) -> Grid:
@@ -156,6 +171,8 @@ def write_block(store: str, index: Index) -> None:
 
 @lru_cache(maxsize=4)
 def _study_text(store: str) -> str:
+    # on a cluster, this process may have other code than the one that began the store
+    check_code(store)
     return storage.attributes(store)["study"]
 
 

@@ -44,6 +44,25 @@ def test_a_broken_file_is_computed_again_and_replaced(folder):
     assert cache.kept("gridscan.physics", "one", not_computed).identical(labelled())
 
 
+def test_other_code_is_another_file_but_for_what_only_shows_numbers(folder, tmp_path, monkeypatch):
+    (tmp_path / "formulas" / "plots").mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def found(first: float) -> float:
+        cache.code.cache_clear()
+        return cache.kept("formulas", "one", lambda: labelled(first)).values[0, 0]
+
+    source, shown = (tmp_path / "formulas" / name for name in ("__init__.py", "plots/line.py"))
+    source.write_text("rate = 1")
+    assert (found(1.0), found(2.0)) == (1.0, 1.0)
+    shown.write_text("colour = 'red'")
+    assert found(3.0) == 1.0
+    source.write_text("rate = 2")
+    assert found(4.0) == 4.0
+    source.write_text("rate = 1")
+    assert found(5.0) == 1.0
+
+
 def test_many_writers_leave_one_whole_file(folder):
     """As processes do, each thread writes the file anew."""
     array = xr.DataArray(np.arange(1e5), dims="x", coords={"kind": "a", "x": np.arange(1e5)})

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "combinations": {"cards", "likelihoods"},
     "evaluation": {"combinations", "schema", "grids", "cards", "signals", "likelihoods"},
     # the bridge
-    "scans": {"schema", "grids", "storage", "cards", "evaluation"},
+    "scans": {"schema", "grids", "storage", "cache", "cards", "evaluation"},
     "plans": {"cards", "evaluation", "scans"},
     "upkeep": {"storage", "cards", "evaluation", "scans"},
     # what users touch

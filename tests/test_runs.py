@@ -1,0 +1,91 @@
+"""Runs: what a cube is known by, which code goes on with it, and what is tried again."""
+
+import pytest
+
+from gridscan import cache, scans, storage, upkeep
+from gridscan.cards.base import CardError
+from gridscan.schema import ENGINE_REVISION
+
+
+@pytest.fixture
+def begun(small, tmp_path, monkeypatch):
+    """A cube of 16 blocks of which one is missing."""
+    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 1)
+    path = scans.run(small, tmp_path)
+    storage.remove_block(path, (1, 2))
+    return path
+
+
+@pytest.fixture
+def other_code(monkeypatch):
+    """As if the source had changed since."""
+
+    def change():
+        monkeypatch.setattr(cache, "code", lambda package: "other")
+        scans._study_text.cache_clear()
+
+    yield change
+    scans._study_text.cache_clear()
+
+
+def test_another_revision_of_the_engine_is_another_cube(small, tmp_path, monkeypatch):
+    key, path = small.key, scans.prepare(small, tmp_path)
+    assert storage.attributes(path)["engine_revision"] == ENGINE_REVISION
+    monkeypatch.setattr("gridscan.cards.study.ENGINE_REVISION", ENGINE_REVISION + 1)
+    assert small.key != key
+    assert scans.store_path(small, tmp_path) != path
+    path.rename(scans.store_path(small, tmp_path))
+    with pytest.raises(CardError, match="holds another card"):
+        scans.prepare(small, tmp_path)
+
+
+def test_other_code_does_not_go_on_with_a_cube(small, begun, tmp_path, other_code):
+    other_code()
+    told = r"begun by other code \(gridscan \S+, numpy \S+, scipy \S+, 2\S+\): finish it with that"
+    with pytest.raises(storage.StoreError, match=told):
+        scans.run(small, tmp_path)
+    # neither does a worker of a cluster whose code is another
+    _, failure = scans._attempt(str(begun), (1, 2))
+    assert "begun by other code" in failure
+    assert upkeep.status(small, tmp_path)["done"] == 15
+
+
+def test_a_cube_that_does_not_say_of_which_code_it_is_is_of_other_code(begun, monkeypatch):
+    attrs = storage.attributes(begun)
+    del attrs["code_sha256"], attrs["software"]
+    monkeypatch.setattr(storage, "attributes", lambda path: attrs)
+    with pytest.raises(storage.StoreError, match="begun by other code"):
+        scans.check_code(begun)
+
+
+def test_a_complete_cube_is_taken_as_it_is_whatever_code_computed_it(
+    small, begun, tmp_path, other_code
+):
+    assert scans.run(small, tmp_path) == begun
+    written = {file: file.stat().st_mtime_ns for file in begun.rglob("*")}
+    other_code()
+    assert scans.run(small, tmp_path) == begun
+    assert {file: file.stat().st_mtime_ns for file in begun.rglob("*")} == written
+
+
+def test_a_block_that_fails_now_and_then_is_tried_three_times(small, begun, tmp_path, monkeypatch):
+    calls, whole = [], scans.write_block
+
+    def fails(times):
+        def write(store, index):
+            calls.append(index)
+            if len(calls) <= times:
+                raise OSError("the disk was away")
+            whole(store, index)
+
+        return write
+
+    monkeypatch.setattr(scans, "write_block", fails(3))
+    with pytest.raises(scans.ScanFailed, match="the disk was away"):
+        scans.run(small, tmp_path)
+    assert calls == [(1, 2)] * 3
+    calls.clear()
+    monkeypatch.setattr(scans, "write_block", fails(2))
+    scans.run(small, tmp_path)
+    assert calls == [(1, 2)] * 3
+    assert upkeep.status(small, tmp_path)["done"] == 16
