@@ -11,7 +11,7 @@ from gridscan import storage
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.evaluation import evaluate, grid_of, variables
-from gridscan.scans import grid_in, store_path
+from gridscan.scans import check_code, grid_in, store_path
 
 EXACT = 1e-9
 """Relative difference of χ² and counts that `verify` accepts."""
@@ -34,17 +34,23 @@ def verify(
 ) -> dict[str, Any]:
     """Read every chunk of a cube and compute a random sample of its points again, one by one.
 
-    repair removes the blocks that are damaged or wrong: a further run computes them.
-    Raises CardError where there is no complete cube.
+    points: how many, drawn anew at every call; at least one of every block. The result says how
+    many were computed, and of each bad block what is wrong with it. repair removes the blocks that
+    are damaged or wrong: a further run computes them.
+    Raises CardError where there is no complete cube, StoreError for the repair of a cube of other
+    code, which no run of this code completes.
     """
     found = status(study, out)
     path = found["store"]
     if found["done"] < found["blocks"]:
         raise CardError(f"{path}: {found['done']} of {found['blocks']} blocks are there")
-    grid, pick = grid_in(path, study), np.random.default_rng(0)
+    if repair:
+        check_code(path)
+    grid, pick = grid_in(path, study), np.random.default_rng()
     blocks = list(grid.blocks())
-    sampled = pick.multinomial(points, np.full(len(blocks), 1 / len(blocks)))
-    bad, largest = {}, 0.0
+    further = max(0, points - len(blocks))
+    sampled = 1 + pick.multinomial(further, np.full(len(blocks), 1 / len(blocks)))
+    bad, largest, computed = {}, 0.0, 0
     for index, number in zip(blocks, sampled, strict=True):
         try:
             block = storage.read_block(path, grid.region(index))
@@ -52,20 +58,21 @@ def verify(
             bad[index] = str(error)
             continue
         for _ in range(number):
-            difference, good = _difference(study, block, pick)
-            largest = max(largest, difference)
-            if not good:
-                bad[index] = f"differs from a new computation (χ² by {difference:.1e})"
+            difference, wrong = _difference(study, block, pick)
+            computed, largest = computed + 1, max(largest, difference)
+            if wrong:
+                bad[index] = wrong
     if repair:
         for index in bad:
             storage.remove_block(path, index)
-    return {**found, "points": points, "difference": largest, "bad": bad, "good": not bad}
+    return {**found, "points": computed, "difference": largest, "bad": bad, "good": not bad}
 
 
-def _difference(study: Study, block: xr.Dataset, pick: np.random.Generator) -> tuple[float, bool]:
-    """Relative difference of χ² at a random point, computed again; and whether all is well."""
+def _difference(study: Study, block: xr.Dataset, pick: np.random.Generator) -> tuple[float, str]:
+    """Relative difference of χ² at a random point, computed again; and what is wrong there."""
     at = {str(name): int(pick.integers(block.sizes[name])) for name in study.scan.axes}
-    again = evaluate(study, {name: block[name].values[[i]] for name, i in at.items()})
+    point = {name: block[name].values[[i]] for name, i in at.items()}
+    again = evaluate(study, point)
     found = {}
     for name in variables(study):
         saved = block[name].isel(at).values.ravel()
@@ -74,4 +81,7 @@ def _difference(study: Study, block: xr.Dataset, pick: np.random.Generator) -> t
         apart = np.where(same, 0.0, abs(fresh - saved) / np.maximum(abs(fresh), 1.0))
         found[name] = float(np.nan_to_num(apart, nan=np.inf).max())
     limits = {name: EXACT if name in ("chi2", "counts") else STATIONARY for name in found}
-    return found["chi2"], all(found[name] <= limits[name] for name in found)
+    wrong = [f"{name} by {apart:.1e}" for name, apart in found.items() if apart > limits[name]]
+    where = ", ".join(f"{name} = {values[0]:.6g}" for name, values in point.items())
+    told = f"differs from a new computation at {where}: {', '.join(wrong)}"
+    return found["chi2"], told if wrong else ""

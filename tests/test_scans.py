@@ -331,35 +331,6 @@ def test_a_store_of_another_card_is_refused(small, cube, tmp_path):
         scans.run(other, tmp_path / "cubes")
 
 
-def test_verify_finds_flipped_bits_and_wrong_numbers(small, cube, tmp_path):
-    folder = tmp_path / "cubes"
-    assert upkeep.verify(small, folder)["good"]
-    path = scans.store_path(small, folder)
-    good = storage.read(path)["chi2"].values
-    wrong = xr.Dataset(
-        {name: storage.read(path)[name] * 1.001 for name in evaluation.variables(small)}
-    )
-    everywhere = {name: slice(None) for name in ("eps_ee_u", "eps_ee_d")}
-    storage.write(path, everywhere, wrong)
-    assert not upkeep.verify(small, folder)["good"]
-    assert not np.array_equal(storage.read(path)["chi2"].values, good)
-    chunk = path / "chi2" / "c" / "0" / "0"
-    data = bytearray(chunk.read_bytes())
-    data[len(data) // 2] ^= 1
-    chunk.write_bytes(data)
-    found = upkeep.verify(small, folder, repair=True)
-    assert "damaged" in found["bad"][0, 0]
-    with pytest.raises(storage.StoreError, match="incomplete"):
-        storage.read_chi2(path)
-    scans.run(small, folder)
-    for _ in range(8):
-        if upkeep.verify(small, folder, repair=True)["good"]:
-            break
-        scans.run(small, folder)
-    found = storage.read(path)["chi2"].values
-    assert np.array_equal(found[:6, :6], good[:6, :6])
-
-
 @pytest.mark.parametrize("variable", ["chi2", "chi2_by_experiment"])
 def test_a_lost_or_empty_chunk_is_computed_again(variable, small, cube, tmp_path):
     path = scans.store_path(small, tmp_path / "cubes")

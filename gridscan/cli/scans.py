@@ -168,7 +168,9 @@ def verify(
     experiments: Experiments = None,
     changes: Settings = None,
     out: Out = None,
-    points: Annotated[int, typer.Option(help="Points to compute again.", min=1)] = 64,
+    points: Annotated[
+        int, typer.Option(help="Points computed again; at least one a block.", min=1)
+    ] = 64,
     repair: Annotated[bool, typer.Option("--repair", help="Remove bad blocks; then run.")] = False,
     as_json: AsJson = False,
 ) -> None:

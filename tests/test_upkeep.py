@@ -1,0 +1,108 @@
+"""Verify and repair: what is wrong in a cube is found wherever it is, and is right afterwards."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from gridscan import cache, scans, storage, upkeep
+from tests.conftest import study_of
+
+PLANE = {f"eps_ee_{q}": {"start": -0.5, "stop": 0.7, "num": 8} for q in "ud"}
+
+
+@pytest.fixture(scope="module")
+def study():
+    return study_of(PLANE, save=["pulls", "counts"])
+
+
+@pytest.fixture
+def cubes(study, tmp_path, monkeypatch):
+    """A folder with a cube of 16 blocks of 2 × 2 points."""
+    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 1)
+    scans.run(study, tmp_path)
+    return tmp_path
+
+
+def spoil(study, cubes, index, **factors) -> None:
+    """Multiply variables of one block."""
+    path = scans.store_path(study, cubes)
+    region = scans.grid_in(path, study).region(index)
+    block = storage.read_block(path, region)
+    storage.write(path, region, block.assign({n: block[n] * f for n, f in factors.items()}))
+
+
+def test_verify_says_what_it_did(study, cubes):
+    found = upkeep.verify(study, cubes)
+    assert found["good"]
+    assert (found["blocks"], found["points"], found["bad"]) == (16, 64, {})
+    assert found["difference"] < upkeep.EXACT
+
+
+def test_every_block_is_sampled_however_few_the_points(study, cubes):
+    """A wrong block is found with certainty, wherever it is, and its point is named."""
+    assert upkeep.verify(study, cubes, points=1)["points"] == 16
+    for index in ((0, 0), (1, 3), (3, 3)):
+        spoil(study, cubes, index, chi2=1 + 1e-6)
+    found = upkeep.verify(study, cubes, points=1)
+    assert set(found["bad"]) == {(0, 0), (1, 3), (3, 3)}
+    for told in found["bad"].values():
+        assert told.startswith("differs from a new computation at eps_ee_u = ")
+        assert ": chi2 by 1.0e-06" in told
+    assert found["difference"] == pytest.approx(1e-6, rel=0.1)
+
+
+def test_points_are_drawn_anew_at_every_call(study, cubes, monkeypatch):
+    drawn, evaluate = [], upkeep.evaluate
+
+    def noted(study, axes):
+        drawn[-1].append(tuple(float(values[0]) for values in axes.values()))
+        return evaluate(study, axes)
+
+    monkeypatch.setattr(upkeep, "evaluate", noted)
+    for _ in range(2):
+        drawn.append([])
+        upkeep.verify(study, cubes, points=1)
+    # the same with a probability of 1 in 4^16
+    assert drawn[0] != drawn[1]
+
+
+@pytest.mark.parametrize(
+    ("variable", "factor"),
+    [("chi2", 1 + 1e-7), ("counts", 1 + 1e-7), ("chi2_by_experiment", 1.01), ("pulls", 10.0)],
+)
+def test_any_variable_that_is_wrong_is_found(variable, factor, study, cubes):
+    spoil(study, cubes, (2, 1), **{variable: factor})
+    found = upkeep.verify(study, cubes)
+    assert not found["good"]
+    assert list(found["bad"]) == [(2, 1)]
+    assert f": {variable} by" in found["bad"][2, 1]
+
+
+def test_what_verify_repairs_is_good_after_a_run(study, cubes):
+    path = scans.store_path(study, cubes)
+    good = storage.read(path).load()
+    spoil(study, cubes, (0, 2), chi2=1.001)
+    spoil(study, cubes, (3, 0), pulls=np.nan)
+    chunk = path / "chi2" / "c" / "0" / "0"
+    data = bytearray(chunk.read_bytes())
+    data[len(data) // 2] ^= 1
+    chunk.write_bytes(data)
+    with pytest.raises(storage.StoreError, match="damaged"):
+        storage.read_chi2(path)
+    found = upkeep.verify(study, cubes, repair=True)
+    assert set(found["bad"]) == {(0, 0), (0, 2), (3, 0)}
+    assert "damaged" in found["bad"][0, 0]
+    with pytest.raises(storage.StoreError, match="incomplete, 13 of 16 blocks"):
+        storage.read_chi2(path)
+    scans.run(study, cubes)
+    xr.testing.assert_identical(storage.read(path).load(), good)
+    assert upkeep.verify(study, cubes)["good"]
+
+
+def test_a_cube_of_other_code_is_verified_but_not_repaired(study, cubes, monkeypatch):
+    spoil(study, cubes, (0, 0), chi2=1.001)
+    monkeypatch.setattr(cache, "code", lambda package: "other")
+    assert list(upkeep.verify(study, cubes)["bad"]) == [(0, 0)]
+    with pytest.raises(storage.StoreError, match="begun by other code"):
+        upkeep.verify(study, cubes, repair=True)
+    assert upkeep.status(study, cubes)["done"] == 16
