@@ -74,6 +74,35 @@ def test_a_template_read_from_disk_is_the_one_that_was_computed(library, monkeyp
     xr.testing.assert_identical(Signal.of(inputs, CSI).template, computed)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"conventions.nuclear_masses": "mass-number"},
+        {"conventions.kinematics": "full"},
+        {"conventions.form_factor.r0_fm": 1.3},
+        {"sns-2021.flux.pulse_mean_us": 0.6},
+        {"csi.nuclides.0.atoms": 0.5},
+        {f"{CSI}.response.light_yield_pe_per_kevee": 12.0},
+        {f"{CSI}.bins.pe.0": 7.0},
+        {f"{CSI}.scatters_on": ["nuclei", "electrons"]},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_template_is_found_again_by_all_that_it_follows_from(
+    changes, library, monkeypatch, tmp_path
+):
+    """Beside the shipped one on disk, a template is the one that is computed without any there."""
+    inputs = library.inputs([CSI], "nsi")
+    other, found = inputs.replaced(changes), []
+    for cards in ((other,), (inputs, other)):
+        monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / f"cache-{len(cards)}"))
+        _unit_template.cache_clear()
+        found.append([Signal.of(one, CSI).template for one in cards])
+    (alone,), (shipped, beside) = found
+    xr.testing.assert_identical(beside, alone)
+    assert not beside.equals(shipped)
+
+
 def test_toys_follow_from_their_number_and_scatter_about_the_expectation():
     series = gridscan.toys(CSI, 200, seed=3, model="nsi", eps_ee_u=0.1)
     assert series.dims == ("toy", "pe", "time")
