@@ -1,10 +1,13 @@
-"""Runs: what a cube is known by, which code goes on with it, and what is tried again."""
+"""Runs: what they cost, what a cube is known by, what goes on with it, what is tried again."""
+
+import tracemalloc
 
 import pytest
 
-from gridscan import cache, scans, storage, upkeep
+from gridscan import cache, evaluation, plans, scans, storage, upkeep
 from gridscan.cards.base import CardError
 from gridscan.schema import ENGINE_REVISION
+from tests.conftest import study_of
 
 
 @pytest.fixture
@@ -89,3 +92,19 @@ def test_a_block_that_fails_now_and_then_is_tried_three_times(small, begun, tmp_
     scans.run(small, tmp_path)
     assert calls == [(1, 2)] * 3
     assert upkeep.status(small, tmp_path)["done"] == 16
+
+
+def test_the_plan_tells_the_size_of_the_cube_and_the_memory_of_a_task(tmp_path, monkeypatch):
+    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 40_000)
+    axis = {"start": -0.5, "stop": 0.7, "num": 200}
+    study = study_of({"eps_ee_u": axis, "eps_ee_d": axis}, save=["pulls", "counts"])
+    plan = plans.plan(study, tmp_path)
+    grid = evaluation.grid_of(study)
+    tracemalloc.start()
+    block = evaluation.evaluate(study, grid.values((0, 0)))
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert plan.blocks == 1
+    assert plan.bytes_on_disk_at_most == sum(a.nbytes for a in block.data_vars.values())
+    # a batch of points has its own arrays, whatever the block
+    assert taken / 2 < plan.bytes_per_task < taken * 2

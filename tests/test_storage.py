@@ -49,3 +49,10 @@ def test_a_block_is_complete_once_all_its_variables_are_there(done, small, store
         storage.write(store, region, block)
     assert (storage.LAST in dict(arrays[:done])) == (done == 2)
     assert storage.complete_blocks(store) == ({(0, 0)} if done == 2 else set())
+
+
+def test_a_block_without_a_number_is_written_all_the_same(small, store):
+    """Else it would be computed for ever."""
+    region, block = first_block(small, store)
+    storage.write(store, region, block * float("nan"))
+    assert storage.complete_blocks(store) == {(0, 0)}
