@@ -21,9 +21,7 @@ def write_page(folder: Path, library: Library) -> Path:
         "",
     ]
     parts += [_entry(name, folder, library) for name in names]
-    page, partial = folder / PAGE, folder / f".{PAGE}.part"
-    partial.write_text("\n".join(parts), encoding="utf8")
-    return partial.replace(page)
+    return tables.put("\n".join(parts), folder / PAGE)
 
 
 def product(folder: Path, name: str) -> Path | None:

@@ -1,9 +1,11 @@
 """Tables of intervals: computed from cubes, kept as CSV, shown as Markdown."""
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from gridscan.cards.figures import Table
 from gridscan.figures.draw import level_name
@@ -39,14 +41,23 @@ def rows(
 
 
 def write(found: list[dict[str, Any]], columns: Sequence[str], path: Path, title: str) -> Path:
-    """CSV with a comment that says what it is; under its name complete or not at all."""
-    partial = path.with_name(f".{path.name}.part")
-    with partial.open("w", encoding="utf8", newline="") as file:
-        file.write(f"# {title}\n")
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(found)
-    return partial.replace(path)
+    """CSV with a comment that says what it is."""
+    text = io.StringIO(newline="")
+    text.write(f"# {title}\n")
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(found)
+    return put(text.getvalue(), path)
+
+
+def put(text: str, path: Path) -> Path:
+    """Write a file, under its name complete or not at all, whoever else writes it too."""
+    partial = path.with_name(f".{path.name}-{uuid4().hex}")
+    try:
+        partial.write_text(text, encoding="utf8", newline="")
+        return partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def saved(path: Path) -> list[dict[str, str]]:

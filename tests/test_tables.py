@@ -1,0 +1,50 @@
+"""Tables and pages on disk: whole, whoever writes them, or as they were."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from gridscan.cards.library import Library
+from gridscan.figures import gallery, tables
+
+
+def table(folder: Path) -> Path:
+    rows = [{"parameter": "η, the new one", "low": "0"}]
+    return tables.write(rows, ["parameter", "low"], folder / "table.csv", "ε")
+
+
+def page(folder: Path) -> Path:
+    return gallery.write_page(folder, Library())
+
+
+@pytest.mark.parametrize("write", [table, page])
+def test_many_writers_leave_one_whole_file(write, tmp_path):
+    whole = write(tmp_path).read_bytes()
+    with ThreadPoolExecutor(8) as pool:
+        for path in pool.map(lambda _: write(tmp_path), range(80)):
+            assert path.read_bytes() == whole
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("write", [table, page])
+def test_a_file_that_cannot_be_written_is_as_it_was(write, tmp_path, monkeypatch):
+    path = write(tmp_path)
+    path.write_text("as it was")
+
+    def full(self, data, **how):
+        self.write_bytes(data.encode()[:5])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(OSError, match="No space left"):
+            write(tmp_path)
+    assert path.read_text() == "as it was"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_saved_table_is_read_again(tmp_path):
+    path = table(tmp_path)
+    assert path.read_text(encoding="utf8").startswith("# ε\nparameter,low\n")
+    assert tables.saved(path) == [{"parameter": "η, the new one", "low": "0"}]
