@@ -72,6 +72,9 @@ def test_the_notebook_runs(tmp_path):
     notebook = nbformat.read(ROOT / "notebooks" / "csi-2021.ipynb", as_version=4)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     assert (tmp_path / "csi-2021-ee-ud.pdf").is_file()
+    shown = [data for cell in notebook.cells for out in cell.get("outputs", ())
+             for data in out.get("data", ())]  # fmt: skip
+    assert shown.count("image/png") == 2, "every picture is seen where it is made"
 
 
 def test_a_wheel_carries_the_catalogs_and_runs_in_another_folder(tmp_path):

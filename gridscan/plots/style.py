@@ -1,5 +1,6 @@
 """Fonts, colours, pages of panels, legends, saving."""
 
+import builtins
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -87,10 +88,20 @@ def label(coordinate: xr.DataArray) -> str:
     return text if units in ("", "1") else f"{text} [{units}]"
 
 
+QUICK_INCHES = (5.6, 5.0)
+
+
 def new_axes() -> Axes:
-    """Axes on a figure of their own, which needs no display."""
+    """Axes on a figure of their own: a notebook shows it, elsewhere it needs no display."""
+    make: Any = Figure
+    if hasattr(builtins, "__IPYTHON__"):
+        from matplotlib import pyplot
+
+        make = pyplot.figure
+    # outside of the style, whose end would undo what the notebook's backend sets
+    figure = make(figsize=QUICK_INCHES, layout="constrained")
     with mpl.rc_context(STYLE):
-        return Figure(figsize=(5.6, 5.0), layout="constrained").add_subplot()
+        return figure.add_subplot()
 
 
 def page(panels: int, columns: int | None = None) -> tuple[Figure, list[Axes]]:
