@@ -68,6 +68,57 @@ def test_profile_equals_a_general_minimiser(seed, scale):
     )
 
 
+def known(rng, bins=12, backgrounds=3, most=1e8, sigma=0.1):
+    """Counts, nuisances and the least χ² of a problem made backwards from where it is least.
+
+    With μ ≥ 0 and the derivatives 1 − n/μ there, or any in (0, 1) at μ = 0, the pulls are what
+    balances them, and the nominal prediction is what these pulls turn into μ.
+    """
+    mu = most ** rng.uniform(0, 1, bins)
+    observed = np.where(rng.random(bins) < 0.4, 0.0, rng.poisson(mu * rng.choice([0.1, 1], bins)))
+    mu[(observed == 0) & (rng.random(bins) < 0.5)] = 0
+    residual = np.where(mu > 0, 1 - observed / np.where(mu > 0, mu, 1), rng.random(bins))
+    each = rng.uniform(0, 1, (backgrounds, bins)) * np.maximum(mu, most ** rng.uniform(0, 1, bins))
+    pulls = -(sigma**2) * (each @ residual)
+    nominal = mu - pulls @ each
+    if (nominal < 0).any() or nominal.max() > 10 * most:
+        return known(rng, bins, backgrounds, most, 0.9 * sigma)
+    nuisances = LinearNuisances(
+        tuple(f"n{k}" for k in range(backgrounds)),
+        np.zeros((backgrounds, bins)), each, nominal, np.full(backgrounds, sigma**-2),
+    )  # fmt: skip
+    return observed, nuisances, total(mu, pulls[None], observed, nuisances)[0]
+
+
+@pytest.mark.parametrize("scan", [poisson.scan, compiled.scan])
+@pytest.mark.parametrize("most", [1e2, 1e5, 1e8])
+def test_a_minimum_known_beforehand_is_found_with_empty_bins_and_tight_nuisances(scan, most):
+    rng = np.random.default_rng(1)
+    nothing = (np.ones((1, 1)), np.zeros((1, 12)))
+    for _ in range(40):
+        observed, nuisances, least = known(rng, most=most)
+        found, pulls = scan(*nothing, observed, nuisances, np.array([0]))
+        rounding = 1e-14 * np.sum(observed + nuisances.background)
+        assert found.sum() + nuisances.penalty(pulls)[0] == pytest.approx(
+            least, rel=1e-9, abs=1e-6 + rounding
+        )
+
+
+@pytest.mark.parametrize("scan", [poisson.scan, compiled.scan])
+@pytest.mark.parametrize("few", [0.0, 0.1, 5.0])
+@pytest.mark.parametrize("many", [1e2, 1e4, 1e6])
+def test_many_counts_beside_few_do_not_stop_the_descent(scan, few, many):
+    # one scale of two bins without background: Σs(1+a) − Σn + (1+a) a/σ² = 0
+    signal, sigma = np.array([[0.2 * many, many]]), 0.1
+    observed = np.array([few, many])
+    nuisances = LinearNuisances(
+        ("n",), np.ones((1, 2)), np.zeros((1, 2)), np.zeros(2), np.array([sigma**-2])
+    )
+    _, pulls = scan(np.ones((1, 1)), signal, observed, nuisances, np.array([0]))
+    scale = np.roots([sigma**-2, signal.sum() - sigma**-2, -observed.sum()]).max()
+    assert pulls[0, 0] == pytest.approx(scale - 1, rel=1e-6)
+
+
 @settings(max_examples=200)
 @given(
     seed=st.integers(0, 2**32 - 1),

@@ -14,7 +14,6 @@ from gridscan.statistics import poisson
 from gridscan.statistics.nuisances import RIDGE, LinearNuisances
 from gridscan.statistics.poisson import (
     BOUNDARY,
-    COARSE_STEPS,
     DECREMENT,
     EMPTY,
     FULL_STEP,
@@ -113,6 +112,35 @@ def _predict(expected, nominal, slope, pulls, normal):
 
 
 @njit(**OPTIONS)
+def _start_cold(mu, pulls, precision, nominal, observed, variance):
+    """Pulls of zero, and the precisions of the first step: see `poisson._towards_data`."""
+    pulls[:] = 0
+    for b in range(len(mu)):
+        mu[b] = nominal[b]
+        poisson_variance = max(nominal[b], max(observed[b], 1.0))
+        precision[b] = 1 / (variance[b] if np.isfinite(variance[b]) else poisson_variance)
+
+
+@njit(**OPTIONS)
+def _falling(length, safe, mu, change, pulls, step, held, variance, weight):
+    """As `poisson._falling`, for one point."""
+    while length > safe:
+        rise = 0.0
+        for b in range(len(mu)):
+            there = mu[b] + length * change[b]
+            if np.isfinite(variance[b]):
+                rise += change[b] * (there - held[b]) / variance[b]
+            else:
+                rise += change[b] * (1 - held[b] / there)
+        for k in range(len(pulls)):
+            rise += step[k] * (pulls[k] + length * step[k]) * weight[k]
+        if not rise > 0:
+            break
+        length = max(length / 2, safe)
+    return length
+
+
+@njit(**OPTIONS)
 def _scan(
     rows,
     template,
@@ -131,15 +159,15 @@ def _scan(
     points, terms = rows.shape
     bins, size = len(observed), len(inverse_variance)
     signal, nominal, mu, change = np.empty((4, bins))
-    residual, curvature, held, neyman = np.empty((4, bins))
+    residual, curvature, held, precision = np.empty((4, bins))
     normal = np.empty(bins, dtype=np.bool_)
     slope = np.empty((size, bins))
     hessian = np.empty((size, size))
     gradient, step, alpha, previous = np.zeros((4, size))
     for b in range(bins):
-        held[b] = max(observed[b], EMPTY)
         normal[b] = np.isfinite(variance[b])
-        neyman[b] = 1 / variance[b] if normal[b] else 1 / max(observed[b], 1.0)
+        held[b] = observed[b] if normal[b] else max(observed[b], EMPTY)
+        precision[b] = 1 / variance[b]
     solved = 0
     for p in range(points):
         for b in range(bins):
@@ -163,28 +191,26 @@ def _scan(
             for b in range(bins):
                 slope[k, b] = signal[b] * on_signal[k, b] + on_background[k, b]
 
-        # start: extrapolated from the points before, else the minimum of the Neyman χ²
+        # start: extrapolated from the points before, else one step towards the data
         for k in range(size):
             last = alpha[k]
             if solved > 1:
                 alpha[k] = 2 * last - previous[k]
             previous[k] = last
         warm = solved > 0 and _predict(mu, nominal, slope, alpha, normal) > 0
-        coarse = 0
         converged = size == 0
-        if not warm or converged:
-            alpha[:] = 0
-            _predict(mu, nominal, slope, alpha, normal)
-            coarse = COARSE_STEPS
+        coarse = not warm
+        if coarse:
+            _start_cold(mu, alpha, precision, nominal, observed, variance)
         for steps in range(MAX_STEPS):
             if converged:
                 break
             for b in range(bins):
                 inverse = 1 / (1.0 if normal[b] else mu[b])
                 ratio = held[b] * inverse
-                quadratic = coarse > 0 or normal[b]
-                residual[b] = (mu[b] - observed[b]) * neyman[b] if quadratic else 1 - ratio
-                curvature[b] = neyman[b] if quadratic else ratio * inverse
+                quadratic = coarse or normal[b]
+                residual[b] = (mu[b] - observed[b]) * precision[b] if quadratic else 1 - ratio
+                curvature[b] = precision[b] if quadratic else ratio * inverse
             for k in range(size):
                 total = 0.0
                 for b in range(bins):
@@ -203,31 +229,29 @@ def _scan(
             for k in range(size):
                 decrement -= 2 * gradient[k] * step[k]
             if warm and steps == 0 and decrement > FAR:
-                alpha[:] = 0
-                _predict(mu, nominal, slope, alpha, normal)
-                coarse = COARSE_STEPS
+                coarse = True
+                _start_cold(mu, alpha, precision, nominal, observed, variance)
                 continue
             for b in range(bins):
                 change[b] = 0
             for k in range(size):
                 for b in range(bins):
                     change[b] += step[k] * slope[k, b]
-            length = 1.0
-            if not coarse and decrement > FULL_STEP:
-                length = 1 / (1 + np.sqrt(decrement))
             fall = 0.0
             for b in range(bins):
                 fall = max(fall, -change[b] / mu[b] if not normal[b] else 0.0)
-            if length * fall > TOWARDS_ZERO:
-                length = TOWARDS_ZERO / fall
+            length = TOWARDS_ZERO / max(fall, TOWARDS_ZERO)
+            if not coarse and decrement > FULL_STEP:
+                safe = 1 / (1 + np.sqrt(decrement))
+                length = _falling(
+                    length, safe, mu, change, alpha, step, held, variance, inverse_variance
+                )
             for k in range(size):
                 alpha[k] += length * step[k]
             for b in range(bins):
                 mu[b] += length * change[b]
-            if coarse:
-                coarse = coarse - 1 if length < 1 else 0
-            elif decrement < DECREMENT:
-                converged = True
+            converged = not coarse and decrement < DECREMENT
+            coarse = False
         lost[p] = not converged
         for b in range(bins):
             if observed[b] == 0 and not normal[b] and mu[b] < BOUNDARY * nominal[b]:
@@ -237,7 +261,7 @@ def _scan(
             total = 0.0
             for b in range(edges[e], edges[e + 1]):
                 if normal[b]:
-                    total += (mu[b] - observed[b]) ** 2 * neyman[b] / 2
+                    total += (mu[b] - observed[b]) ** 2 * precision[b] / 2
                     continue
                 total += mu[b]
                 if observed[b] > 0:

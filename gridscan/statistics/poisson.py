@@ -4,10 +4,11 @@
 
 (S. Baker, R. Cousins, NIM 221, 437), with μ linear in α: convex, and self-concordant where
 n_b ≥ ½. Newton's method with step 1/(1+λ), λ² = gᵀH⁻¹g the Newton decrement, then converges from
-any start with μ > 0 without a line search (Y. Nesterov, A. Nemirovskii, Interior-Point Polynomial
-Algorithms, 1994, ch. 2). The start is the minimum of the Neyman χ², Σ (μ − n)²/max(n, 1), in one
-linear step (a few where the way is cut short). No step takes a bin
-more than most of its way to zero: μ stays positive.
+any start with μ > 0 (Y. Nesterov, A. Nemirovskii, Interior-Point Polynomial Algorithms, 1994,
+ch. 2), but where counts are large it may take as many steps as χ² has to fall: steps are as long
+as a line search allows, and no shorter than that. The start is one step towards the minimum of
+Neyman's χ², Σ (μ − n)²/max(n, 1), with no bin more precise than its prediction. No step takes a
+bin more than most of its way to zero: μ stays positive.
 """
 
 from collections.abc import Iterator
@@ -42,8 +43,8 @@ BOUNDARY = 1e-6
 NOTHING = 1e-100
 """Stands for μ = 0 in a bin that nothing fills, so that ratios stay finite."""
 
-COARSE_STEPS = 20
-MAX_STEPS = 500
+MAX_STEPS = 100
+"""Steps after which a minimum is looked for from inside; most take fewer than ten."""
 
 
 def deviance(observed: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -128,8 +129,9 @@ def profile(
     slope = nuisances.slopes(signal[at])
     nominal = np.where(normal, expected[at], np.maximum(expected[at], NOTHING))
     bins, weight = (observed, variance), nuisances.inverse_variance
-    mu, alpha = _descend(nominal, pulls[at], slope, bins, EMPTY, weight)
-    lost = on_the_boundary(mu, nominal, observed) & ~normal.all()
+    start = _towards_data(nominal, slope, bins, weight)
+    mu, alpha, left = _descend(*start, slope, bins, EMPTY, weight, concordance=1.0)
+    lost = ~(left < DECREMENT) | (on_the_boundary(mu, nominal, observed) & ~normal.all())
     if lost.any():
         mu[lost], alpha[lost] = _from_inside(nominal[lost], slope[lost], bins, weight)
     expected[at], pulls[at] = mu, alpha
@@ -146,47 +148,92 @@ def _from_inside(nominal, slope, bins, weight) -> tuple[np.ndarray, np.ndarray]:
 
     Along this path of centres every step starts close to its goal (Y. Nesterov, A. Nemirovskii).
     """
-    mu, alpha = nominal.copy(), np.zeros((len(nominal), len(weight)))
+    mu, alpha = nominal, np.zeros((len(nominal), len(weight)))
     for count in FADING:
-        mu, alpha = _descend(mu, alpha, slope, bins, count, weight, coarse=False)
+        concordance = np.sqrt(min(1.0, 2 * np.maximum(bins[0], count).min()))
+        mu, alpha, left = _descend(mu, alpha, slope, bins, count, weight, concordance)
+    # at zero, rounding may keep λ from getting as small as the faintest count asks for
+    failed = (~(left < DECREMENT)).sum()
+    if failed:
+        raise RuntimeError(f"{failed} profile minimisations did not converge")
     return mu, alpha
 
 
-def _descend(mu, alpha, slope, bins, empty, inverse_variance, coarse=True):
-    """Newton's method from (μ, α) with empty bins held by the count `empty`: new (μ, α)."""
+def _towards_data(nominal, slope, bins, weight) -> tuple[np.ndarray, np.ndarray]:
+    """(μ, α) after one step from α = 0 towards the minimum of Neyman's χ².
+
+    A bin far above its count weighs by its prediction, or it would be emptied for a few counts.
+    """
     observed, variance = bins
     normal = np.isfinite(variance)
-    result, pulls = mu.copy(), alpha.copy()
+    precision = 1 / np.where(normal, variance, np.maximum(nominal, np.maximum(observed, 1.0)))
+    gradient = np.matvec(slope, (nominal - observed) * precision)
+    step = newton_step(slope, precision, weight, gradient)
+    change = np.vecmat(step, slope)
+    length = _longest(nominal, change, normal)[:, None]
+    return nominal + length * change, length * step
+
+
+def _longest(mu, change, normal) -> np.ndarray:
+    """Length of the step, at most 1, that leaves each Poisson bin some of its prediction."""
+    fall = np.where(normal, 0.0, -change / np.where(normal, 1.0, mu)).max(axis=1)
+    return TOWARDS_ZERO / np.maximum(fall, TOWARDS_ZERO)
+
+
+def _descend(mu, alpha, slope, bins, empty, weight, concordance):
+    """Newton's method from (μ, α), empty bins held by the count `empty`: μ, α and the last λ².
+
+    concordance: √(2n) of the faintest bin, at most 1; λ over it is what bounds the way to go.
+    """
+    observed, variance = bins
+    normal = np.isfinite(variance)
+    result, pulls, left = mu.copy(), alpha.copy(), np.full(len(mu), np.inf)
     active = np.arange(len(mu))
     mu, alpha = mu.copy(), alpha.copy()
-    held = np.maximum(observed, empty)
-    neyman = 1 / np.where(normal, variance, np.maximum(observed, 1.0))
-    concordance = 1.0 if coarse else np.sqrt(min(1.0, 2 * held.min()))
-    coarse = np.full(len(mu), coarse)
-    for steps in range(MAX_STEPS):
+    held = np.where(normal, observed, np.maximum(observed, empty))
+    for _ in range(MAX_STEPS):
         if active.size == 0:
-            return result, pulls
-        quadratic = coarse[:, None] | normal
+            break
         positive = np.where(normal, 1.0, mu)
         ratio = held / positive
-        residual = np.where(quadratic, (mu - observed) * neyman, 1 - ratio)
-        curvature = np.where(quadratic, neyman, ratio / positive)
-        gradient = np.matvec(slope, residual) + alpha * inverse_variance
-        step = newton_step(slope, curvature, inverse_variance, gradient)
+        residual = np.where(normal, (mu - held) / variance, 1 - ratio)
+        curvature = np.where(normal, 1 / variance, ratio / positive)
+        gradient = np.matvec(slope, residual) + alpha * weight
+        step = newton_step(slope, curvature, weight, gradient)
         change = np.vecmat(step, slope)
         decrement = -2 * np.vecdot(step, gradient)
+        length = _longest(mu, change, normal)
         newton_decrement = np.sqrt(np.abs(decrement)) / concordance
-        newton = np.where(newton_decrement**2 < FULL_STEP, 1.0, 1 / (1 + newton_decrement))
-        newton[coarse] = 1.0
-        fall = np.where(normal, 0.0, -change / positive).max(axis=1)
-        length = np.minimum(newton, TOWARDS_ZERO / np.maximum(fall, TOWARDS_ZERO))
+        far = newton_decrement**2 > FULL_STEP
+        if far.any():
+            line = (mu[far], change[far], alpha[far], step[far])
+            safe = 1 / (1 + newton_decrement[far])
+            length[far] = _falling(length[far], safe, line, held, variance, weight)
         alpha += length[:, None] * step
         mu += length[:, None] * change
-        done = ~coarse & (decrement < DECREMENT * concordance**2)
-        coarse &= (length < 1) & (steps < COARSE_STEPS)
+        done = decrement < min(DECREMENT, FULL_STEP * concordance**2)
+        left[active] = decrement
         if done.any():
             pulls[active[done]], result[active[done]] = alpha[done], mu[done]
-            active, mu, slope, alpha, coarse = (
-                rows[~done] for rows in (active, mu, slope, alpha, coarse)
-            )
-    raise RuntimeError(f"{active.size} profile minimisations did not converge")
+            active, mu, slope, alpha = (rows[~done] for rows in (active, mu, slope, alpha))
+    pulls[active], result[active] = alpha, mu
+    return result, pulls, left
+
+
+def _falling(length, safe, line, held, variance, weight) -> np.ndarray:
+    """Steps halved until χ² still falls where they end: as it is convex, all the way to there.
+
+    They are no less than half as long as the best, so they converge as surely as the safe ones,
+    than which none gets shorter.
+    """
+    mu, change, alpha, step = line
+    normal = np.isfinite(variance)
+    while True:
+        there = mu + length[:, None] * change
+        ratio = held / np.where(normal, 1.0, there)
+        residual = np.where(normal, (there - held) / variance, 1 - ratio)
+        pull = (alpha + length[:, None] * step) * weight
+        over = (np.vecdot(change, residual) + np.vecdot(step, pull) > 0) & (length > safe)
+        if not over.any():
+            return length
+        length = np.where(over, np.maximum(length / 2, safe), length)
