@@ -1,7 +1,8 @@
 """The compiled twin of `poisson.scan`: one loop over points, nothing allocated inside.
 
 Same algorithm as `poisson.profile`, plus a warm start: the pulls at a point are extrapolated from
-the two before it. A point that does not settle inside μ > 0 is left to the slow twin.
+the two before it. A point that does not settle inside μ > 0, or has an occupied bin
+without prediction, is left to the slow twin.
 Compiled by numba on first use, for all processes after that from its cache.
 """
 
@@ -183,8 +184,7 @@ def _scan(
                 possible &= observed[b] == 0
                 nominal[b] = NOTHING
         if not possible:
-            deviance[p] = np.inf
-            pulls[p] = 0
+            lost[p] = True
             solved = 0
             continue
         for k in range(size):
