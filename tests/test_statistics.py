@@ -212,6 +212,23 @@ def test_shapes_are_profiled_to_the_minimum_that_iminuit_finds(seed, gaussian):
         assert found[i] == pytest.approx(best, abs=1e-6)
 
 
+@pytest.mark.parametrize("scan", [shapes.scan, compiled_shapes.scan])
+def test_a_shape_may_fill_an_occupied_bin_that_has_no_nominal_prediction(scan):
+    # μ = β + β² and 5: the χ² to the right of β = 0, where alone it is least
+    linear = LinearNuisances((), *np.zeros((2, 0, 2)), np.zeros(2), np.zeros(0))
+    bend = np.array([[[[1.0, 0.0]]], [[[1.0, 0.0]]]])
+    filling = ShapeNuisances(
+        ("x",), linear, np.zeros((0, 2)), np.zeros((0, 0)), np.ones(1), bend, np.zeros((2, 1, 0, 2))
+    )
+    rows, observed = np.array([[1.0], [0.0]]), np.array([2.0, 5.0])
+    found, pulls = scan(rows, np.array([[0.0, 5.0]]), observed, filling, np.array([0, 1]))
+    beta = np.linspace(0.01, 3, 30001)
+    least = (deviance(np.array([2.0]), beta + beta**2) + beta**2).min()
+    assert found[0].sum() + pulls[0, 0] ** 2 == pytest.approx(least, rel=1e-6)
+    np.testing.assert_array_equal(found[1], np.inf)
+    assert pulls[1, 0] == 0
+
+
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([0.0, 1.0, 1e3]))
 def test_gaussian_and_poisson_bins_make_one_likelihood(seed, scale):

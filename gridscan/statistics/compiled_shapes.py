@@ -1,8 +1,8 @@
 """The compiled twin of `shapes.scan`: the same steps, one point after the other, warm-started.
 
-A point that does not settle is left to the slow twin. The sums over bins are written out here as
-in `compiled`: shared in a function they take twice the time, for the compiler then has to assume
-that its arrays overlap.
+A point that does not settle, or has an occupied bin without prediction, is left to the slow twin.
+The sums over bins are written out here as in `compiled`: shared in a function they take twice the
+time, for the compiler then has to assume that its arrays overlap.
 """
 
 import numpy as np
@@ -202,8 +202,7 @@ def _scan(
                 possible &= observed[b] == 0
                 mu[b] = NOTHING
         if not possible:
-            deviance[p] = np.inf
-            pulls[p] = 0
+            lost[p] = True
             alpha[:] = 0
             solved = 0
             continue

@@ -117,22 +117,45 @@ def profile(
     Points that end with an empty bin near zero go there again along the fading counts of
     `poisson.profile`.
     """
-    pulls = np.zeros((len(rows), len(nuisances.every_inverse_variance)))
-    nominal, _ = predict(rows, template, pulls, nuisances)
     normal = np.isfinite(variance)
-    expected = nominal.copy()
-    at = np.flatnonzero(((nominal > 0) | (observed == 0) | normal).all(axis=1))
     data = (template, observed, variance, nuisances)
+    start, nominal, possible = _start(rows, *data)
+    pulls, expected = start.copy(), nominal.copy()
+    at = np.flatnonzero(possible)
     expected[at], pulls[at], settled = _descend(rows[at], pulls[at], EMPTY, *data)
     empty = on_the_boundary(expected[at], np.maximum(nominal[at], NOTHING), observed)
     lost = at[~settled | (empty & ~normal.all())]
     if lost.size:
-        pulls[lost] = 0
+        pulls[lost] = start[lost]
         for count in FADING:
             expected[lost], pulls[lost], settled = _descend(rows[lost], pulls[lost], count, *data)
         if not settled.all():
             raise RuntimeError(f"{(~settled).sum()} profile minimisations did not converge")
     return expected, pulls
+
+
+def _start(rows, template, observed, variance, nuisances):
+    """Pulls to start from, the prediction there and whether it fills every occupied bin.
+
+    Zero where that does, or else the first shape, one standard deviation up or down, that does:
+    one may move events into a bin that has none.
+    """
+    occupied = (observed != 0) & np.isinf(variance)
+    pulls = np.zeros((len(rows), len(nuisances.every_inverse_variance)))
+    expected, _ = predict(rows, template, pulls, nuisances)
+    possible = (expected[:, occupied] > 0).all(axis=1)
+    sigmas = [1 / np.sqrt(weight or 1.0) for weight in nuisances.inverse_variance]
+    for shift in np.vstack([np.diag(sigmas), -np.diag(sigmas)]):
+        if possible.all():
+            break
+        at = np.flatnonzero(~possible)
+        trial = np.zeros((len(at), pulls.shape[1]))
+        trial[:, len(nuisances.linear.names) :] = shift
+        moved, _ = predict(rows[at], template, trial, nuisances)
+        filled = (moved[:, occupied] > 0).all(axis=1)
+        at = at[filled]
+        pulls[at], expected[at], possible[at] = trial[filled], moved[filled], True
+    return pulls, expected, possible
 
 
 def _descend(rows, alpha, empty, template, observed, variance, nuisances):
