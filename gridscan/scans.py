@@ -129,7 +129,8 @@ def run(
 def prepare(study: Study, out: str | Path) -> Path:
     """Write the empty cube, or make sure that the one which is there is of this study.
 
-    Raises CardError for a store of another card, StoreError for a folder that cannot hold one.
+    Raises CardError for a store of another card, StoreError for a folder that cannot hold one and
+    for a store whose axes or labels are not those of the study.
     """
     path = store_path(study, out)
     if not storage.is_store(path):
@@ -137,10 +138,15 @@ def prepare(study: Study, out: str | Path) -> Path:
         attrs = {name: VARIABLES[name].attrs for name in names}
         about = attributes(study) | {"code_sha256": cache.code("gridscan")}
         storage.create(path, grid_of(study), coordinates(study), names, about, attrs)
+        return path
     found = storage.attributes(path).get("sha256")
     if found != study.key:
         raise CardError(
             f"{path}: holds another card (sha256 {str(found)[:16]}…, not {study.key[:16]}…)"
+        )
+    if wrong := storage.wrong_coordinates(path, coordinates(study)):
+        raise storage.StoreError(
+            f"{path}: damaged: {', '.join(wrong)} not as in its card; verify it with --repair"
         )
     return path
 

@@ -1,6 +1,7 @@
 """What there is of a cube, and whether it is right: status, verify, repair."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import xarray as xr
 from gridscan import storage
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
-from gridscan.evaluation import evaluate, grid_of, variables
+from gridscan.evaluation import coordinates, evaluate, grid_of, variables
 from gridscan.scans import check_code, grid_in, store_path
 
 EXACT = 1e-9
@@ -34,6 +35,9 @@ def verify(
 ) -> dict[str, Any]:
     """Read every chunk of a cube and compute a random sample of its points again, one by one.
 
+    Before, its axes and labels are compared with the study's: the result names those that are not
+    the same, and repair writes them anew.
+
     points: how many, drawn anew at every call; at least one of every block. The result says how
     many were computed, and of each bad block what is wrong with it. repair removes the blocks that
     are damaged or wrong: a further run computes them.
@@ -42,10 +46,15 @@ def verify(
     """
     found = status(study, out)
     path = found["store"]
-    if found["done"] < found["blocks"]:
-        raise CardError(f"{path}: {found['done']} of {found['blocks']} blocks are there")
+    coords, wrong = coordinates(study), []
     if repair:
         check_code(path)
+    if storage.is_store(Path(path)):
+        wrong = storage.wrong_coordinates(path, coords)
+    if wrong and repair:
+        storage.rewrite_coordinates(path, coords)
+    if found["done"] < found["blocks"]:
+        raise CardError(f"{path}: {found['done']} of {found['blocks']} blocks are there")
     grid, pick = grid_in(path, study), np.random.default_rng()
     blocks = list(grid.blocks())
     further = max(0, points - len(blocks))
@@ -58,20 +67,23 @@ def verify(
             bad[index] = str(error)
             continue
         for _ in range(number):
-            difference, wrong = _difference(study, block, pick)
+            difference, told = _difference(study, grid.values(index), block, pick)
             computed, largest = computed + 1, max(largest, difference)
-            if wrong:
-                bad[index] = wrong
+            if told:
+                bad[index] = told
     if repair:
         for index in bad:
             storage.remove_block(path, index)
-    return {**found, "points": computed, "difference": largest, "bad": bad, "good": not bad}
+    found |= {"points": computed, "difference": largest, "bad": bad, "coordinates": wrong}
+    return {**found, "good": not bad and not wrong}
 
 
-def _difference(study: Study, block: xr.Dataset, pick: np.random.Generator) -> tuple[float, str]:
+def _difference(
+    study: Study, axes: Mapping[str, np.ndarray], block: xr.Dataset, pick: np.random.Generator
+) -> tuple[float, str]:
     """Relative difference of χ² at a random point, computed again; and what is wrong there."""
-    at = {str(name): int(pick.integers(block.sizes[name])) for name in study.scan.axes}
-    point = {name: block[name].values[[i]] for name, i in at.items()}
+    at = {name: int(pick.integers(len(values))) for name, values in axes.items()}
+    point = {name: axes[name][[i]] for name, i in at.items()}
     again = evaluate(study, point)
     found = {}
     for name in variables(study):

@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 from gridscan import cache, scans, storage, upkeep
+from gridscan.cards.base import CardError
 from tests.conftest import study_of
 
 PLANE = {f"eps_ee_{q}": {"start": -0.5, "stop": 0.7, "num": 8} for q in "ud"}
@@ -106,3 +107,47 @@ def test_a_cube_of_other_code_is_verified_but_not_repaired(study, cubes, monkeyp
     with pytest.raises(storage.StoreError, match="begun by other code"):
         upkeep.verify(study, cubes, repair=True)
     assert upkeep.status(study, cubes)["done"] == 16
+
+
+def flip_a_bit(file) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def cut(file) -> None:
+    file.write_bytes(file.read_bytes()[:20])
+
+
+@pytest.mark.parametrize("name", ["eps_ee_u", "experiment", "nuisance"])
+@pytest.mark.parametrize("harm", [flip_a_bit, cut, lambda file: file.unlink()])
+def test_damaged_axes_and_labels_are_told_in_one_line_and_repaired(name, harm, study, cubes):
+    path = scans.store_path(study, cubes)
+    good = storage.read(path).load()
+    harm(path / name / "c" / "0")
+    for opened in (storage.read, storage.read_chi2):
+        with pytest.raises(storage.StoreError, match=r"damaged: .*verify its card with --repair"):
+            opened(path)
+    with pytest.raises(storage.StoreError, match=f"damaged: {name} not as in its card"):
+        scans.run(study, cubes)
+    found = upkeep.verify(study, cubes)
+    assert (found["good"], found["coordinates"], found["bad"]) == (False, [name], {})
+    upkeep.verify(study, cubes, repair=True)
+    xr.testing.assert_identical(storage.read(path).load(), good)
+    assert upkeep.verify(study, cubes)["good"]
+    assert sorted(p.name for p in cubes.iterdir()) == [path.name], "nothing is left beside it"
+
+
+def test_an_axis_of_other_values_is_found_though_its_checksum_holds(study, cubes):
+    """In an incomplete cube, too: repair mends the axis, and a run the rest."""
+    path = scans.store_path(study, cubes)
+    storage.remove_block(path, (1, 1))
+    cube = storage.read(path)
+    moved = cube["eps_ee_d"].values + 1e-9 * (np.arange(8) == 3)
+    storage.rewrite_coordinates(path, cube[["eps_ee_d"]].assign_coords(eps_ee_d=moved))
+    with pytest.raises(storage.StoreError, match="damaged: eps_ee_d not as in its card"):
+        scans.run(study, cubes)
+    with pytest.raises(CardError, match="15 of 16 blocks are there"):
+        upkeep.verify(study, cubes, repair=True)
+    scans.run(study, cubes)
+    assert upkeep.verify(study, cubes)["good"]

@@ -171,7 +171,9 @@ def verify(
     points: Annotated[
         int, typer.Option(help="Points computed again; at least one a block.", min=1)
     ] = 64,
-    repair: Annotated[bool, typer.Option("--repair", help="Remove bad blocks; then run.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Remove bad blocks, then run; mend axes.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read every chunk of a cube (checksums) and compute a sample of its points again."""
@@ -184,6 +186,8 @@ def verify(
     else:
         print(f"{it['store']}: {it['blocks']} blocks read, {it['points']} points computed again")
         print(f"largest relative difference {it['difference']:.1e}; bad blocks: {len(bad)}")
+        for name in it["coordinates"]:
+            print(f"  {name}: not as in the card{' (written anew)' if repair else ''}")
         for index, reason in bad.items():
             print(f"  block {index}: {reason}{' (removed)' if repair else ''}")
     if not it["good"]:
