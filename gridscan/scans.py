@@ -130,7 +130,7 @@ def prepare(study: Study, out: str | Path) -> Path:
     """Write the empty cube, or make sure that the one which is there is of this study.
 
     Raises CardError for a store of another card, StoreError for a folder that cannot hold one and
-    for a store whose axes or labels are not those of the study.
+    for a store that is damaged.
     """
     path = store_path(study, out)
     if not storage.is_store(path):
@@ -139,16 +139,29 @@ def prepare(study: Study, out: str | Path) -> Path:
         about = attributes(study) | {"code_sha256": cache.code("gridscan")}
         storage.create(path, grid_of(study), coordinates(study), names, about, attrs)
         return path
-    found = storage.attributes(path).get("sha256")
-    if found != study.key:
-        raise CardError(
-            f"{path}: holds another card (sha256 {str(found)[:16]}…, not {study.key[:16]}…)"
-        )
+    check_study(path, study)
     if wrong := storage.wrong_coordinates(path, coordinates(study)):
         raise storage.StoreError(
             f"{path}: damaged: {', '.join(wrong)} not as in its card; verify it with --repair"
         )
     return path
+
+
+def check_study(path: str | Path, study: Study) -> None:
+    """Raises CardError for a store of another card, StoreError for one that is not what it says.
+
+    Workers compute what the store's own text says, not what its hash stands for.
+    """
+    attrs = storage.attributes(path)
+    found = attrs.get("sha256")
+    if found != study.key:
+        raise CardError(
+            f"{path}: holds another card (sha256 {str(found)[:16]}…, not {study.key[:16]}…)"
+        )
+    if attrs.get("study") != study.canonical():
+        raise storage.StoreError(
+            f"{path}: damaged: its study is not what its sha256 stands for; remove it and run again"
+        )
 
 
 def check_code(path: str | Path) -> None:

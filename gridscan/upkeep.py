@@ -12,7 +12,7 @@ from gridscan import storage
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.evaluation import coordinates, evaluate, grid_of, variables
-from gridscan.scans import check_code, grid_in, store_path
+from gridscan.scans import check_code, check_study, grid_in, store_path
 
 EXACT = 1e-9
 """Relative difference of χ² and counts that `verify` accepts."""
@@ -41,16 +41,17 @@ def verify(
     points: how many, drawn anew at every call; at least one of every block. The result says how
     many were computed, and of each bad block what is wrong with it. repair removes the blocks that
     are damaged or wrong: a further run computes them.
-    Raises CardError where there is no complete cube, StoreError for the repair of a cube of other
-    code, which no run of this code completes.
+    Raises CardError where there is no complete cube of the study, StoreError for one that no
+    repair can mend, and for the repair of a cube of other code: no run of this code completes it.
     """
     found = status(study, out)
     path = found["store"]
     coords, wrong = coordinates(study), []
+    if storage.is_store(Path(path)):
+        check_study(path, study)
+        wrong = storage.wrong_coordinates(path, coords)
     if repair:
         check_code(path)
-    if storage.is_store(Path(path)):
-        wrong = storage.wrong_coordinates(path, coords)
     if wrong and repair:
         storage.rewrite_coordinates(path, coords)
     if found["done"] < found["blocks"]:

@@ -108,3 +108,13 @@ def test_the_plan_tells_the_size_of_the_cube_and_the_memory_of_a_task(tmp_path, 
     assert plan.bytes_on_disk_at_most == sum(a.nbytes for a in block.data_vars.values())
     # a batch of points has its own arrays, whatever the block
     assert taken / 2 < plan.bytes_per_task < taken * 2
+
+
+@pytest.mark.parametrize("use", [scans.run, upkeep.verify])
+def test_a_cube_whose_study_is_not_that_of_its_hash_is_refused(use, small, begun, tmp_path):
+    root = begun / "zarr.json"
+    text = root.read_text()
+    assert text.count("14.6") == 1
+    root.write_text(text.replace("14.6", "14.7"))
+    with pytest.raises(storage.StoreError, match="its study is not what its sha256 stands for"):
+        use(small, tmp_path)
