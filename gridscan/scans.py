@@ -133,7 +133,7 @@ def prepare(study: Study, out: str | Path) -> Path:
     for a store that is damaged.
     """
     path = store_path(study, out)
-    if not storage.is_store(path):
+    if not path.exists():
         names = variables(study)
         attrs = {name: VARIABLES[name].attrs for name in names}
         about = attributes(study) | {"code_sha256": cache.code("gridscan")}
@@ -160,8 +160,10 @@ def check_study(path: str | Path, study: Study) -> None:
         )
     if attrs.get("study") != study.canonical():
         raise storage.StoreError(
-            f"{path}: damaged: its study is not what its sha256 stands for; remove it and run again"
+            f"{path}: its study is not what its sha256 stands for: {storage.REMOVE}"
         )
+    if lost := set(variables(study)) - set(storage.variables(path)):
+        raise storage.StoreError(f"{path}: has no {', '.join(sorted(lost))}: {storage.REMOVE}")
 
 
 def check_code(path: str | Path) -> None:

@@ -27,6 +27,10 @@ LAST = "chi2"
 """The variable whose chunk says that a block is complete."""
 
 
+REMOVE = "remove it and run its card again"
+"""What to do about a store that no repair can mend."""
+
+
 class StoreError(ValueError):
     """A store that is not what was asked for: told in one line, naming the store."""
 
@@ -125,15 +129,41 @@ def write(path: str | Path, region: Mapping[str, slice], block: xr.Dataset) -> N
 
 
 def _arrays(path: str | Path) -> dict[str, zarr.Array]:
-    """The variables of a store, the one that marks a block complete last; opened once."""
-    root = (Path(path) / "zarr.json").stat()
+    """The variables of a store, the one that marks a block complete last; opened once.
+
+    Raises StoreError where there is none, or one whose metadata are damaged.
+    """
+    root = _root(path).stat()
     return _opened(str(path), root.st_ino, root.st_mtime_ns)
+
+
+def _root(path: str | Path) -> Path:
+    """The root file of a store. Raises StoreError where there is none."""
+    root = Path(path) / "zarr.json"
+    if root.is_file():
+        return root
+    if Path(path).exists():
+        raise StoreError(
+            f"{path}: not a cube of gridscan (it has no zarr.json); if it was one, {REMOVE}"
+        )
+    raise StoreError(f"{path}: no cube there")
 
 
 @lru_cache(maxsize=4)
 def _opened(path: str, inode: int, written: int) -> dict[str, zarr.Array]:
     """The variables of the store whose root file this is: another one may take its place."""
-    found = {n: a for n, a in zarr.open_group(path, mode="r+").arrays() if n not in _dims(a)}
+    try:
+        # not those of the group: zarr warns of every folder without metadata
+        folders = [file.parent for file in Path(path).glob("*/zarr.json")]
+        arrays = {folder.name: zarr.open_array(folder, mode="r+") for folder in folders}
+        found = {name: array for name, array in arrays.items() if name not in _dims(array)}
+    except Exception as error:
+        # of broken metadata zarr raises what it likes
+        raise StoreError(f"{path}: damaged metadata ({error}): {REMOVE}") from None
+    if LAST not in found:
+        raise StoreError(
+            f"{path}: not a cube of gridscan (it has no {LAST}); if it was one, {REMOVE}"
+        )
     return {
         name: found[name].with_config({"write_empty_chunks": True})
         for name in sorted(found, key=lambda name: name == LAST)
@@ -142,6 +172,11 @@ def _opened(path: str, inode: int, written: int) -> dict[str, zarr.Array]:
 
 def _dims(array: zarr.Array) -> tuple[str, ...]:
     return tuple(str(name) for name in array.metadata.dimension_names)  # type: ignore[union-attr]
+
+
+def variables(path: str | Path) -> list[str]:
+    """Names of the variables of a store."""
+    return list(_arrays(path))
 
 
 def complete_blocks(path: str | Path) -> set[Index]:
@@ -184,12 +219,13 @@ def block_shape(path: str | Path) -> tuple[int, ...]:
 
 def attributes(path: str | Path) -> dict[str, Any]:
     """Root attributes of a store. Raises StoreError where there is none."""
-    if not is_store(Path(path)):
-        raise StoreError(f"{path}: no cube there")
+    _root(path)
     try:
         return dict(zarr.open_group(str(path), mode="r").attrs)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path}: not a cube of gridscan ({error})") from None
+        raise StoreError(
+            f"{path}: not a cube of gridscan ({error}); if it was one, {REMOVE}"
+        ) from None
 
 
 def read(path: str | Path) -> xr.Dataset:
@@ -198,6 +234,7 @@ def read(path: str | Path) -> xr.Dataset:
     Raises StoreError where there is no cube or its coordinates are damaged.
     """
     attributes(path)
+    variables(path)
     try:
         cube = xr.open_zarr(str(path), consolidated=False, chunks=None)
     except Exception as error:

@@ -22,9 +22,13 @@ STATIONARY = 1e-3
 
 
 def status(study: Study, out: str | Path = "cubes") -> dict[str, Any]:
-    """How many blocks of a study are in its store."""
+    """How many blocks of a study are in its store.
+
+    Raises CardError for a store of another card, StoreError for a damaged one.
+    """
     path = store_path(study, out)
-    there = storage.is_store(path)
+    if there := path.exists():
+        check_study(path, study)
     grid = grid_in(path, study) if there else grid_of(study)
     done = len(storage.complete_blocks(path)) if there else 0
     return {"store": str(path), "blocks": math.prod(grid.blocks_per_axis), "done": done}
@@ -47,8 +51,7 @@ def verify(
     found = status(study, out)
     path = found["store"]
     coords, wrong = coordinates(study), []
-    if storage.is_store(Path(path)):
-        check_study(path, study)
+    if Path(path).exists():
         wrong = storage.wrong_coordinates(path, coords)
     if repair:
         check_code(path)

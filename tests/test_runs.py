@@ -118,3 +118,24 @@ def test_a_cube_whose_study_is_not_that_of_its_hash_is_refused(use, small, begun
     root.write_text(text.replace("14.6", "14.7"))
     with pytest.raises(storage.StoreError, match="its study is not what its sha256 stands for"):
         use(small, tmp_path)
+
+
+@pytest.mark.parametrize("use", [scans.run, upkeep.status, upkeep.verify])
+@pytest.mark.parametrize("file", ["zarr.json", "chi2/zarr.json"])
+@pytest.mark.parametrize("left", [b"", b'{"zarr_format": 3, "node_ty', None])
+def test_a_cube_of_damaged_metadata_is_told_in_one_line(left, file, use, small, begun, tmp_path):
+    """Whether a file of metadata is empty, cut off or gone: what to do is said, too."""
+    if left is None:
+        (begun / file).unlink()
+    else:
+        (begun / file).write_bytes(left)
+    storage._opened.cache_clear()
+    with pytest.raises(storage.StoreError, match=f"{begun.name}: .*{storage.REMOVE}"):
+        use(small, tmp_path)
+
+
+def test_a_cube_that_lacks_a_variable_is_refused(small, begun, tmp_path):
+    (begun / "chi2_by_experiment" / "zarr.json").unlink()
+    storage._opened.cache_clear()
+    with pytest.raises(storage.StoreError, match=f"has no chi2_by_experiment: {storage.REMOVE}"):
+        scans.run(small, tmp_path)
