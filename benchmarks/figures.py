@@ -19,7 +19,7 @@ import numpy as np
 from iminuit import Minuit
 from scipy.optimize import minimize
 
-from gridscan import evaluation, scans, storage
+from gridscan import evaluation, execution, scans, storage
 from gridscan.cards.library import Library
 from gridscan.cards.study import Study
 from gridscan.likelihoods import Likelihood
@@ -124,7 +124,7 @@ def on_workers(one: Study) -> tuple[list[float], list[float], list[float]]:
         for index in evaluation.grid_of(one).blocks():
             scans.write_block(str(path), index)
 
-    with scans.local_client(1) as single, scans.local_client(2) as double:
+    with execution.local_client(1) as single, execution.local_client(2) as double:
         ways: list[Callable[[str], object]] = [
             lambda where: scans.run(one, where, single),
             lambda where: scans.run(one, where, double),

@@ -2,23 +2,20 @@
 
     lazy → a labelled grid that computes the blocks you touch      run → a cube on disk, resumable
 
-The only module that imports dask and distributed.
+Blocks of a run are computed by `execution`, which shares dask with this module.
 """
 
 import json
 import math
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import lru_cache
-from itertools import islice
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from gridscan import cache, storage
+from gridscan import cache, execution, storage
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.evaluation import (
@@ -28,18 +25,11 @@ from gridscan.evaluation import (
     grid_of,
     variables,
 )
+from gridscan.execution import ScanFailed
 from gridscan.grids import Grid, Index
 from gridscan.schema import VARIABLES
 
-TASKS_PER_THREAD = 4
 RETRIES = 2
-
-Report = Callable[[Index, str | None], None]
-"""Told of every block that ends: its index, and what went wrong if something did."""
-
-
-class ScanFailed(RuntimeError):
-    """Some blocks failed; the others are in the store, and the next run computes the rest."""
 
 
 @lru_cache(maxsize=4)
@@ -113,11 +103,15 @@ def run(
     if missing:
         check_code(path)
         store = str(path.resolve())
+        attempt = partial(_attempt, store)
         if client is None:
-            _on_threads(store, missing, threads, report)
+            execution.on_threads(attempt, missing, threads, report)
         else:
-            _on_cluster(store, missing, client, report)
-    lost = total - len(storage.complete_blocks(path))
+            execution.on_cluster(attempt, missing, client, report)
+    there = storage.complete_blocks(path)
+    # a worker may die after it wrote a block
+    failures = {index: reason for index, reason in failures.items() if index not in there}
+    lost = total - len(there)
     if lost and not failures:
         raise ScanFailed(f"{lost} of {total} blocks are not in the store; run again")
     if failures:
@@ -208,71 +202,3 @@ def _attempt(store: str, index: Index) -> tuple[Index, str | None]:
         else:
             return index, None
     return index, failure
-
-
-def _on_threads(store: str, blocks: list[Index], threads: int | None, report: Report) -> None:
-    """Blocks on threads of this process."""
-    import dask
-    from dask import threaded
-    from dask.callbacks import Callback
-
-    class Finished(Callback):
-        def _posttask(self, key, result, dsk, state, worker_id):
-            report(*result)
-
-    # the scheduler itself, not its name: dask would import distributed to look the name up
-    tasks = [dask.delayed(_attempt)(store, index) for index in blocks]
-    with Finished():
-        dask.compute(
-            *tasks,
-            scheduler=threaded.get,
-            num_workers=threads or os.cpu_count(),
-            optimize_graph=False,
-        )
-
-
-@contextmanager
-def local_client(workers: int) -> Iterator[Any]:
-    """A client of so many worker processes on this machine, each of one thread.
-
-    Memory that they free stays with them for the next block: dask's own setting makes the
-    allocator fetch every large array anew from the system, page by page, which takes as long as
-    the arithmetic of a Gaussian scan. Workers of other clusters do without it where
-    MALLOC_TRIM_THRESHOLD_ is absent from `distributed.nanny.pre-spawn-environ`.
-    """
-    import dask
-    from distributed import Client, LocalCluster
-
-    environ = dask.config.get("distributed.nanny.pre-spawn-environ")
-    with dask.config.set(
-        {"distributed.nanny.pre-spawn-environ": environ | {"MALLOC_TRIM_THRESHOLD_": None}}
-    ):
-        # any free port: another run may hold the usual one
-        cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
-    with cluster, Client(cluster) as client:
-        yield client
-
-
-def _on_cluster(store: str, blocks: list[Index], client: Any, report: Report) -> None:
-    """Blocks on a distributed cluster, a bounded number of them in flight."""
-    from distributed import as_completed
-
-    waiting = iter(blocks)
-    submitted: dict[str, Index] = {}
-
-    def submit(number: int) -> list:
-        futures = []
-        for index in islice(waiting, number):
-            futures.append(client.submit(_attempt, store, index, pure=False))
-            submitted[futures[-1].key] = index
-        return futures
-
-    slots = TASKS_PER_THREAD * max(1, sum(client.nthreads().values()))
-    queue = as_completed(submit(slots))
-    for future in queue:
-        if future.status == "finished":
-            report(*future.result())
-        else:
-            report(submitted[future.key], f"{future.status}: {future.exception()}")
-        for more in submit(1):
-            queue.add(more)

@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "combinations": {"cards", "likelihoods"},
     "evaluation": {"combinations", "schema", "grids", "cards", "signals", "likelihoods"},
     # the bridge
-    "scans": {"schema", "grids", "storage", "cache", "cards", "evaluation"},
+    "execution": {"grids"},
+    "scans": {"schema", "grids", "storage", "cache", "cards", "evaluation", "execution"},
     "plans": {"cards", "evaluation", "scans"},
     "upkeep": {"storage", "cards", "evaluation", "scans"},
     # what users touch
@@ -45,7 +46,7 @@ MAY_IMPORT = {
     "figures": {"schema", "storage", "cards", "scans", "plots", "regions", "limits", "api"},
     "cli": {
         *("storage", "cards", "plans", "scans", "upkeep", "plots", "limits", "catalog", "api"),
-        "figures",
+        *("figures", "execution"),
     },
     "__main__": {"cli"},
     # what a new model, flux or form factor has to satisfy
@@ -55,8 +56,8 @@ MAY_IMPORT = {
 
 ONLY = {
     "zarr": {"storage"},
-    "dask": {"scans"},
-    "distributed": {"scans", "cli"},
+    "dask": {"scans", "execution"},
+    "distributed": {"execution", "cli"},
     "matplotlib": {"plots"},
 }
 """Libraries that only these modules import. The command line starts and stops clusters."""

@@ -11,7 +11,7 @@ import xarray as xr
 from iminuit import Minuit
 from scipy.optimize import minimize
 
-from gridscan import combinations, evaluation, expansions, plans, scans, storage, upkeep
+from gridscan import combinations, evaluation, execution, expansions, plans, scans, storage, upkeep
 from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.library import Library
@@ -268,7 +268,7 @@ def test_a_slice_of_the_lazy_scan_computes_only_its_blocks(small, monkeypatch):
 
 
 def test_threads_and_processes_write_the_same_cube(small, cube, tmp_path):
-    with scans.local_client(2) as client:
+    with execution.local_client(2) as client:
         environments = client.run(lambda: dict(os.environ))
         other = storage.read(scans.run(small, tmp_path / "elsewhere", client))
     for environment in environments.values():

@@ -113,7 +113,7 @@ def _client(workers: int | None, scheduler: str | None):
         with client:
             yield client
         return
-    from gridscan.scans import local_client
+    from gridscan.execution import local_client
 
     assert workers is not None
     with local_client(workers) as client:

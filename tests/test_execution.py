@@ -1,0 +1,125 @@
+"""Where blocks run: workers may come late, go, or forget; a run ends, and says why if it fails."""
+
+import threading
+import time
+
+import dask.system
+import pytest
+from distributed import Client, Future, LocalCluster
+
+from gridscan import execution, scans, storage
+from gridscan.execution import ScanFailed
+
+BLOCKS = [(i,) for i in range(24)]
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """A cluster without workers, looked at often."""
+    monkeypatch.setattr(execution, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(execution, "PATIENCE_SECONDS", 0.3)
+    with LocalCluster(
+        n_workers=0, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+def good(index):
+    time.sleep(0.02)
+    return index, None
+
+
+def test_a_local_cluster_that_has_no_workers_left_ends_the_run(cluster):
+    with Client(cluster) as client, pytest.raises(ScanFailed, match="no worker of the local"):
+        execution.on_cluster(good, BLOCKS, client, print)
+
+
+def test_workers_of_a_scheduler_are_waited_for_and_that_is_said_once(cluster, capsys):
+    done, late = {}, threading.Timer(1.0, cluster.scale, [1])
+    with Client(cluster.scheduler_address) as client:
+        late.start()
+        execution.on_cluster(good, BLOCKS, client, done.__setitem__)
+    late.join()
+    assert done == dict.fromkeys(BLOCKS)
+    assert capsys.readouterr().err == "gridscan: no workers; waiting for some\n"
+
+
+def test_a_cluster_that_grows_gets_more_to_do(cluster):
+    """As many blocks in flight as its threads ask for now, not when the run began."""
+    flying = []
+    cluster.scale(1)
+    with Client(cluster) as client:
+        client.wait_for_workers(1)
+
+        def report(index, failure):
+            flying.append(len(client.futures))
+            if index == BLOCKS[0]:
+                cluster.scale(3)
+                client.wait_for_workers(3)
+
+        execution.on_cluster(good, BLOCKS, client, report)
+    assert max(flying[:1]) <= execution.TASKS_PER_THREAD
+    assert 2 * execution.TASKS_PER_THREAD < max(flying) <= 3 * execution.TASKS_PER_THREAD
+
+
+@pytest.mark.parametrize("times", [1, execution.SUBMISSIONS])
+def test_blocks_that_a_cluster_forgets_are_given_to_it_again(times, cluster):
+    """But not for ever: then they failed."""
+    ended, left = {}, [times]
+    cluster.scale(1)
+    with Client(cluster) as client:
+        submit = client.submit
+
+        def forgetful(attempt, index, **how):
+            future = submit(attempt, index, **how)
+            if index == BLOCKS[3] and left[0]:
+                left[0] -= 1
+                client.cancel([Future(future.key, client)])
+            return future
+
+        client.submit = forgetful
+        execution.on_cluster(good, BLOCKS, client, ended.__setitem__)
+    assert left == [0]
+    forgotten = "cancelled by the cluster" if times == execution.SUBMISSIONS else None
+    assert ended == dict.fromkeys(BLOCKS) | {BLOCKS[3]: forgotten}
+
+
+def test_an_error_of_a_block_is_reported_and_the_others_go_on(cluster):
+    def bad(index):
+        if index == BLOCKS[5]:
+            raise ValueError("odd")
+        return good(index)
+
+    ended = {}
+    cluster.scale(2)
+    with Client(cluster) as client:
+        execution.on_cluster(bad, BLOCKS, client, ended.__setitem__)
+    assert ended == dict.fromkeys(BLOCKS) | {BLOCKS[5]: "ValueError: odd"}
+
+
+def test_a_block_that_is_in_the_store_did_not_fail(small, tmp_path, monkeypatch):
+    """Its worker may die after it wrote the block and before it says so."""
+
+    def dies_too_late(store, index):
+        scans.write_block(store, index)
+        return index, "KilledWorker"
+
+    monkeypatch.setattr(scans, "_attempt", dies_too_late)
+    path = scans.run(small, tmp_path)
+    assert len(storage.complete_blocks(path)) == 1
+
+
+def test_threads_are_as_many_as_cores_that_the_process_may_use(monkeypatch):
+    """Not as many as the machine has: a job of a batch system has a few of them."""
+    monkeypatch.setattr(dask.system, "CPU_COUNT", 1)
+    running, most = [], []
+
+    def attempt(index):
+        running.append(index)
+        most.append(len(running))
+        time.sleep(0.01)
+        running.remove(index)
+        return index, None
+
+    execution.on_threads(attempt, BLOCKS[:6], None, lambda index, failure: None)
+    assert max(most) == 1
