@@ -5,6 +5,7 @@
 Blocks of a run are computed by `execution`, which shares dask with this module.
 """
 
+import errno
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -30,6 +31,9 @@ from gridscan.grids import Grid, Index
 from gridscan.schema import VARIABLES
 
 RETRIES = 2
+
+FOR_GOOD = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
+"""Errors of writing that do not pass by themselves."""
 
 
 @lru_cache(maxsize=4)
@@ -84,6 +88,7 @@ def run(
     progress(done, total) is called after every block. Raises ScanFailed if blocks failed: the
     others are kept, and a further run resumes. A complete cube is taken as it is, whatever code
     computed it; an incomplete one is finished by the code that began it (StoreError for another).
+    What cannot be written ends the run: StoreError before the first block, ScanFailed after it.
     """
     path = prepare(study, out)
     grid = grid_in(path, study)
@@ -177,11 +182,11 @@ def grid_in(path: str | Path, study: Study) -> Grid:
     return Grid(grid_of(study).axes, storage.block_shape(path))
 
 
-def write_block(store: str, index: Index) -> None:
-    """Evaluate one block and write it. All it needs is the store, which carries its study."""
+def compute_block(store: str, index: Index) -> tuple[dict[str, slice], xr.Dataset]:
+    """One block and where it sits. All it needs is the store, which carries its study."""
     study = _study(_study_text(store))
     grid = grid_in(store, study)
-    storage.write(store, grid.region(index), evaluate(study, grid.values(index)))
+    return grid.region(index), evaluate(study, grid.values(index))
 
 
 @lru_cache(maxsize=4)
@@ -192,12 +197,19 @@ def _study_text(store: str) -> str:
 
 
 def _attempt(store: str, index: Index) -> tuple[Index, str | None]:
-    """Write a block; its index and what went wrong, if all tries did."""
-    failure = None
+    """Write a block; its index and what went wrong, if all tries did.
+
+    What is computed is not computed again because writing fails. Raises ScanFailed where no try
+    and no other block will do better: the disk is full, or nobody may write there.
+    """
+    block, failure = None, None
     for _ in range(1 + RETRIES):
         try:
-            write_block(store, index)
+            block = block or compute_block(store, index)
+            storage.write(store, *block)
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in FOR_GOOD:
+                raise ScanFailed(f"{store}: cannot be written ({error.strerror})") from None
             failure = f"{type(error).__name__}: {error}"
         else:
             return index, None

@@ -8,7 +8,8 @@ is what has to be computed.
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,9 @@ def create(
     """Write an empty cube: coordinates, attributes and arrays without values.
 
     variables: dimensions of each; chunks are whole along all but the axes of the grid. The store
-    appears under its name complete or not at all.
+    appears under its name complete or not at all. Raises StoreError where it cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    except OSError as error:
-        raise StoreError(f"{path.parent}: cannot hold cubes ({error.strerror})") from None
-    try:
+    with _beside(path) as partial:
         _write_coordinates(partial, coords.assign_attrs(attrs))
         group = zarr.open_group(partial, mode="r+")
         sizes = dict(coords.sizes)
@@ -70,12 +66,27 @@ def create(
                 attributes=dict(variable_attrs[name]),
             )
         partial.chmod(0o755)
-        os.rename(partial, path)
-    except OSError:
-        if not path.exists():
-            raise
+        try:
+            os.rename(partial, path)
+        except OSError:
+            # another run may have been first
+            if not path.exists():
+                raise
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A folder next to a store for what is not complete. Raises StoreError if writing fails."""
+    partial = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        yield partial
+    except OSError as error:
+        raise StoreError(f"{path.parent}: cannot hold cubes ({error.strerror or error})") from None
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if partial:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _write_coordinates(path: Path, coords: xr.Dataset) -> None:
@@ -109,15 +120,11 @@ def _holds(path: Path, given: xr.DataArray) -> bool:
 
 def rewrite_coordinates(path: str | Path, coords: xr.Dataset) -> None:
     """Put these coordinates, each written whole, in the place of the store's."""
-    path = Path(path)
-    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    try:
+    with _beside(Path(path)) as partial:
         _write_coordinates(partial, coords)
         for name in map(str, coords.variables):
-            shutil.rmtree(path / name, ignore_errors=True)
-            os.rename(partial / name, path / name)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(Path(path, name), ignore_errors=True)
+            os.rename(partial / name, Path(path, name))
 
 
 def write(path: str | Path, region: Mapping[str, slice], block: xr.Dataset) -> None:

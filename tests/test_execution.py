@@ -101,7 +101,7 @@ def test_a_block_that_is_in_the_store_did_not_fail(small, tmp_path, monkeypatch)
     """Its worker may die after it wrote the block and before it says so."""
 
     def dies_too_late(store, index):
-        scans.write_block(store, index)
+        storage.write(store, *scans.compute_block(store, index))
         return index, "KilledWorker"
 
     monkeypatch.setattr(scans, "_attempt", dies_too_late)

@@ -1,10 +1,13 @@
 """Runs: what they cost, what a cube is known by, what goes on with it, what is tried again."""
 
+import errno
+import resource
 import tracemalloc
+from contextlib import contextmanager
 
 import pytest
 
-from gridscan import cache, evaluation, plans, scans, storage, upkeep
+from gridscan import cache, evaluation, execution, plans, scans, storage, upkeep
 from gridscan.cards.base import CardError
 from gridscan.schema import ENGINE_REVISION
 from tests.conftest import study_of
@@ -72,23 +75,23 @@ def test_a_complete_cube_is_taken_as_it_is_whatever_code_computed_it(
 
 
 def test_a_block_that_fails_now_and_then_is_tried_three_times(small, begun, tmp_path, monkeypatch):
-    calls, whole = [], scans.write_block
+    calls, whole = [], scans.compute_block
 
     def fails(times):
         def write(store, index):
             calls.append(index)
             if len(calls) <= times:
                 raise OSError("the disk was away")
-            whole(store, index)
+            return whole(store, index)
 
         return write
 
-    monkeypatch.setattr(scans, "write_block", fails(3))
+    monkeypatch.setattr(scans, "compute_block", fails(3))
     with pytest.raises(scans.ScanFailed, match="the disk was away"):
         scans.run(small, tmp_path)
     assert calls == [(1, 2)] * 3
     calls.clear()
-    monkeypatch.setattr(scans, "write_block", fails(2))
+    monkeypatch.setattr(scans, "compute_block", fails(2))
     scans.run(small, tmp_path)
     assert calls == [(1, 2)] * 3
     assert upkeep.status(small, tmp_path)["done"] == 16
@@ -139,3 +142,56 @@ def test_a_cube_that_lacks_a_variable_is_refused(small, begun, tmp_path):
     storage._opened.cache_clear()
     with pytest.raises(storage.StoreError, match=f"has no chi2_by_experiment: {storage.REMOVE}"):
         scans.run(small, tmp_path)
+
+
+@contextmanager
+def no_file_larger_than(size):
+    """What the system does when a disk or a quota is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_cube_that_cannot_be_begun_is_told_in_one_line_and_leaves_nothing(small, tmp_path):
+    out = tmp_path / "full"
+    told = r"full: cannot hold cubes \(File too large\)$"
+    with no_file_larger_than(100), pytest.raises(storage.StoreError, match=told):
+        scans.run(small, out)
+    assert list(out.iterdir()) == []
+
+
+def test_a_full_disk_ends_the_run_at_its_first_block(small, begun, tmp_path, monkeypatch):
+    computed, whole = [], scans.compute_block
+
+    def counting(store, index):
+        computed.append(index)
+        return whole(store, index)
+
+    monkeypatch.setattr(scans, "compute_block", counting)
+    for index in ((0, 0), (0, 1), (2, 2)):
+        storage.remove_block(begun, index)
+    told = rf"{begun.name}: cannot be written \(File too large\)"
+    with no_file_larger_than(100), pytest.raises(execution.ScanFailed, match=told):
+        scans.run(small, tmp_path, threads=1)
+    assert computed == [(0, 0)]
+    assert upkeep.status(small, tmp_path)["done"] == 12
+
+
+def test_a_block_is_computed_once_however_often_it_is_written(small, begun, tmp_path, monkeypatch):
+    computed, written, whole, write = [], [], scans.compute_block, storage.write
+
+    def fails_at_first(store, region, block):
+        written.append(region)
+        if len(written) <= scans.RETRIES:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        write(store, region, block)
+
+    monkeypatch.setattr(storage, "write", fails_at_first)
+    monkeypatch.setattr(
+        scans, "compute_block", lambda *which: computed.append(which) or whole(*which)
+    )
+    scans.run(small, tmp_path)
+    assert (len(computed), len(written)) == (1, 1 + scans.RETRIES)

@@ -279,24 +279,24 @@ def test_threads_and_processes_write_the_same_cube(small, cube, tmp_path):
 
 def test_an_interrupted_run_resumes_with_what_is_missing(small, cube, tmp_path, monkeypatch):
     calls = []
-    whole = scans.write_block
+    whole = scans.compute_block
 
     def dies_after_five(store, index):
         if len(calls) == 5:
             raise KeyboardInterrupt
         calls.append(index)
-        whole(store, index)
+        return whole(store, index)
 
-    monkeypatch.setattr(scans, "write_block", dies_after_five)
+    monkeypatch.setattr(scans, "compute_block", dies_after_five)
     with pytest.raises(KeyboardInterrupt):
         scans.run(small, tmp_path / "again", threads=1)
     assert upkeep.status(small, tmp_path / "again")["done"] == 5
 
     def counting(store, index):
         calls.append(index)
-        whole(store, index)
+        return whole(store, index)
 
-    monkeypatch.setattr(scans, "write_block", counting)
+    monkeypatch.setattr(scans, "compute_block", counting)
     path = scans.run(small, tmp_path / "again")
     assert len(calls) == len(set(calls)) == 16
     xr.testing.assert_identical(storage.read(path).load().drop_attrs(), cube.load().drop_attrs())
@@ -305,20 +305,20 @@ def test_an_interrupted_run_resumes_with_what_is_missing(small, cube, tmp_path, 
 
 
 def test_failed_blocks_are_reported_and_the_others_kept(small, tmp_path, monkeypatch):
-    whole = scans.write_block
+    whole = scans.compute_block
 
     def fails_once(store, index):
         if index == (1, 2):
             raise OSError("disk on fire")
-        whole(store, index)
+        return whole(store, index)
 
-    monkeypatch.setattr(scans, "write_block", fails_once)
+    monkeypatch.setattr(scans, "compute_block", fails_once)
     with pytest.raises(
         scans.ScanFailed, match=r"1 of 16 blocks failed, first \(1, 2\): OSError: disk on fire"
     ):
         scans.run(small, tmp_path)
     assert upkeep.status(small, tmp_path)["done"] == 15
-    monkeypatch.setattr(scans, "write_block", whole)
+    monkeypatch.setattr(scans, "compute_block", whole)
     scans.run(small, tmp_path)
     assert upkeep.status(small, tmp_path)["done"] == 16
 
