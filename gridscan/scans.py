@@ -42,8 +42,11 @@ def _study(text: str) -> Study:
 
 
 def store_path(study: Study, out: str | Path) -> Path:
-    """Where the cube of a study lives: the store's name is the study's hash."""
-    return Path(out) / f"{study.key[:16]}.zarr"
+    """Where the cube of a study lives: the store's name is the study's hash.
+
+    Raises StoreError for a URL.
+    """
+    return storage.local(out) / f"{study.key[:16]}.zarr"
 
 
 def lazy(study: Study) -> xr.Dataset:

@@ -6,6 +6,7 @@ is what has to be computed.
 """
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -34,6 +35,14 @@ REMOVE = "remove it and run its card again"
 
 class StoreError(ValueError):
     """A store that is not what was asked for: told in one line, naming the store."""
+
+
+def local(path: str | Path) -> Path:
+    """A path on this machine, its `~` expanded. Raises StoreError for a URL."""
+    # a Path has lost one of the two slashes
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+        raise StoreError(f"{path}: cubes are folders of this machine, not URLs")
+    return Path(os.path.expanduser(path))
 
 
 def create(
@@ -240,6 +249,7 @@ def read(path: str | Path) -> xr.Dataset:
 
     Raises StoreError where there is no cube or its coordinates are damaged.
     """
+    path = local(path)
     attributes(path)
     variables(path)
     try:
@@ -271,9 +281,8 @@ def read_block(path: str | Path, region: Mapping[str, slice]) -> xr.Dataset:
 
 def read_chi2(path: str | Path) -> xr.Dataset:
     """A cube with its χ² in memory. Raises StoreError for a damaged or incomplete cube."""
+    path = local(path)
     cube = read(path)
-    if LAST not in cube:
-        raise StoreError(f"{path}: not a cube of gridscan (it has no {LAST})")
     total = int(np.prod(_arrays(path)[LAST].cdata_shape))
     done = len(complete_blocks(path))
     if done < total:

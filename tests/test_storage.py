@@ -1,11 +1,13 @@
 """The store: a chunk that is there is whole; a block counts once all its variables are there."""
 
 import resource
+from pathlib import Path
 
 import pytest
 import xarray as xr
 
-from gridscan import evaluation, scans, storage
+import gridscan
+from gridscan import evaluation, plans, scans, storage
 
 
 @pytest.fixture
@@ -56,3 +58,25 @@ def test_a_block_without_a_number_is_written_all_the_same(small, store):
     region, block = first_block(small, store)
     storage.write(store, region, block * float("nan"))
     assert storage.complete_blocks(store) == {(0, 0)}
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/cubes", "file:///tmp/cubes", "memory://cubes"])
+def test_a_url_is_refused_and_makes_no_folder(url, small, tmp_path):
+    for use in (
+        lambda: scans.run(small, url),
+        lambda: scans.run(small, Path(url)),
+        lambda: plans.plan(small, url),
+        lambda: gridscan.open_cube(f"{url}/x.zarr"),
+        lambda: storage.read_chi2(Path(url)),
+    ):
+        with pytest.raises(storage.StoreError, match="folders of this machine, not URLs"):
+            use()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tilde_is_the_home_of_the_user(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert scans.run(small, "~/cubes").parent == tmp_path / "home" / "cubes"
+    (path,) = (tmp_path / "home" / "cubes").iterdir()
+    for opened in (gridscan.open_cube, storage.read_chi2):
+        assert opened(f"~/cubes/{path.name}")["chi2"].shape == (24, 24)
