@@ -3,6 +3,7 @@
 Here, too, is what a cube is made of: its variables, coordinates and attributes.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -205,15 +206,18 @@ def _check_effects(study: Study, joint: Combination) -> None:
 
 
 def attributes(study: Study) -> dict[str, Any]:
-    """Root attributes of a cube: everything that its numbers follow from."""
+    """Root attributes of a cube: everything that its numbers follow from.
+
+    Tables and lists are JSON text: netCDF, which a cube may be exported to, has none.
+    """
     references = dict.fromkeys((*study.scan.references, *study.inputs.references()))
     return {
         "title": study.scan.title,
         "sha256": study.key,
         "study": study.canonical(),
-        "inputs_sha256": study.inputs.hashes(),
-        "references": list(references),
+        "inputs_sha256": json.dumps(study.inputs.hashes()),
+        "references": json.dumps(list(references)),
         "engine_revision": ENGINE_REVISION,
-        "software": {name: version(name) for name in RECORDED},
+        "software": json.dumps({name: version(name) for name in RECORDED}),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

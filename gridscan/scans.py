@@ -172,7 +172,7 @@ def check_code(path: str | Path) -> None:
     """Raises StoreError for a store that other code began: a cube holds numbers of one code."""
     found = storage.attributes(path)
     if found.get("code_sha256") != cache.code("gridscan"):
-        software = found.get("software", {})
+        software = storage.table(found.get("software", {}))
         versions = ", ".join(f"{n} {software.get(n)}" for n in ("gridscan", "numpy", "scipy"))
         raise storage.StoreError(
             f"{path}: begun by other code ({versions}, {found.get('created')}): "

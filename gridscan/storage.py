@@ -5,6 +5,7 @@ file and renames it. A block whose chunks are all there is therefore complete, a
 is what has to be computed.
 """
 
+import json
 import os
 import re
 import shutil
@@ -242,6 +243,11 @@ def attributes(path: str | Path) -> dict[str, Any]:
         raise StoreError(
             f"{path}: not a cube of gridscan ({error}); if it was one, {REMOVE}"
         ) from None
+
+
+def table(value: Any) -> Any:
+    """An attribute that is a table or a list: JSON text, in older stores the thing itself."""
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def read(path: str | Path) -> xr.Dataset:

@@ -1,5 +1,6 @@
 """The store: a chunk that is there is whole; a block counts once all its variables are there."""
 
+import json
 import resource
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import xarray as xr
 
 import gridscan
-from gridscan import evaluation, plans, scans, storage
+from gridscan import cli, evaluation, plans, scans, storage
 
 
 @pytest.fixture
@@ -80,3 +81,33 @@ def test_a_tilde_is_the_home_of_the_user(small, tmp_path, monkeypatch):
     (path,) = (tmp_path / "home" / "cubes").iterdir()
     for opened in (gridscan.open_cube, storage.read_chi2):
         assert opened(f"~/cubes/{path.name}")["chi2"].shape == (24, 24)
+
+
+def test_a_cube_and_a_lazy_scan_go_to_netcdf_and_back(small, tmp_path):
+    for number, cube in enumerate((storage.read(scans.run(small, tmp_path)), scans.lazy(small))):
+        file = tmp_path / f"{number}.nc"
+        cube.to_netcdf(file)
+        with xr.open_dataset(file) as back:
+            xr.testing.assert_equal(back, cube)
+            assert json.loads(back.attrs["study"]) == json.loads(small.canonical())
+            assert back.attrs["software"] == cube.attrs["software"]
+            assert back["eps_ee_u"].attrs == cube["eps_ee_u"].attrs
+            best = back.gridscan.best_fit()["chi2"]
+        assert float(best) == float(cube.gridscan.best_fit()["chi2"])
+
+
+def test_tables_of_a_cube_are_shown_as_such_however_it_keeps_them(small, tmp_path, capsys):
+    """As JSON text; in older stores as they are."""
+    path = scans.run(small, tmp_path)
+    shown = []
+    for _ in range(2):
+        cli.catalog.show(str(path), as_json=True)
+        shown.append(json.loads(capsys.readouterr().out))
+        root = json.loads((path / "zarr.json").read_text())
+        for name in ("inputs_sha256", "references", "software"):
+            root["attributes"][name] = shown[0][name]
+        (path / "zarr.json").write_text(json.dumps(root))
+    assert shown[0] == shown[1]
+    assert set(shown[0]["software"]) >= {"gridscan", "numpy"}
+    assert "arXiv:2110.07730" in shown[0]["references"]
+    scans.check_code(path)

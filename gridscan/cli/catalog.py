@@ -49,7 +49,10 @@ def show(
     if storage.is_store(Path(name)):
         attrs = storage.attributes(name)
         if as_json:
-            return print_json({**attrs, "study": json.loads(attrs["study"])})
+            tables = ("study", "inputs_sha256", "references", "software")
+            return print_json(
+                attrs | {key: storage.table(attrs[key]) for key in tables if key in attrs}
+            )
         return print(storage.read(name))
     found = open_catalog().find(name)
     if as_json:
