@@ -27,6 +27,7 @@ from gridscan.evaluation import (
     variables,
 )
 from gridscan.execution import ScanFailed
+from gridscan.folders import REMOVE, StoreError, local, remove_leftovers
 from gridscan.grids import Grid, Index
 from gridscan.schema import VARIABLES
 
@@ -46,7 +47,7 @@ def store_path(study: Study, out: str | Path) -> Path:
 
     Raises StoreError for a URL.
     """
-    return storage.local(out) / f"{study.key[:16]}.zarr"
+    return local(out) / f"{study.key[:16]}.zarr"
 
 
 def lazy(study: Study) -> xr.Dataset:
@@ -116,6 +117,7 @@ def run(
             execution.on_threads(attempt, missing, threads, report)
         else:
             execution.on_cluster(attempt, missing, client, report)
+    remove_leftovers(path)
     there = storage.complete_blocks(path)
     # a worker may die after it wrote a block
     failures = {index: reason for index, reason in failures.items() if index not in there}
@@ -143,7 +145,7 @@ def prepare(study: Study, out: str | Path) -> Path:
         return path
     check_study(path, study)
     if wrong := storage.wrong_coordinates(path, coordinates(study)):
-        raise storage.StoreError(
+        raise StoreError(
             f"{path}: damaged: {', '.join(wrong)} not as in its card; verify it with --repair"
         )
     return path
@@ -161,11 +163,9 @@ def check_study(path: str | Path, study: Study) -> None:
             f"{path}: holds another card (sha256 {str(found)[:16]}…, not {study.key[:16]}…)"
         )
     if attrs.get("study") != study.canonical():
-        raise storage.StoreError(
-            f"{path}: its study is not what its sha256 stands for: {storage.REMOVE}"
-        )
+        raise StoreError(f"{path}: its study is not what its sha256 stands for: {REMOVE}")
     if lost := set(variables(study)) - set(storage.variables(path)):
-        raise storage.StoreError(f"{path}: has no {', '.join(sorted(lost))}: {storage.REMOVE}")
+        raise StoreError(f"{path}: has no {', '.join(sorted(lost))}: {REMOVE}")
 
 
 def check_code(path: str | Path) -> None:
@@ -174,7 +174,7 @@ def check_code(path: str | Path) -> None:
     if found.get("code_sha256") != cache.code("gridscan"):
         software = storage.table(found.get("software", {}))
         versions = ", ".join(f"{n} {software.get(n)}" for n in ("gridscan", "numpy", "scipy"))
-        raise storage.StoreError(
+        raise StoreError(
             f"{path}: begun by other code ({versions}, {found.get('created')}): "
             "finish it with that code, or remove it and run again"
         )

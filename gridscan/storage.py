@@ -7,11 +7,8 @@ is what has to be computed.
 
 import json
 import os
-import re
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,7 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
+from gridscan.folders import REMOVE, StoreError, beside, local
 from gridscan.grids import Grid, Index
 
 COMPRESSORS = (BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec())
@@ -28,22 +26,6 @@ COMPRESSORS = (BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCode
 
 LAST = "chi2"
 """The variable whose chunk says that a block is complete."""
-
-
-REMOVE = "remove it and run its card again"
-"""What to do about a store that no repair can mend."""
-
-
-class StoreError(ValueError):
-    """A store that is not what was asked for: told in one line, naming the store."""
-
-
-def local(path: str | Path) -> Path:
-    """A path on this machine, its `~` expanded. Raises StoreError for a URL."""
-    # a Path has lost one of the two slashes
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
-        raise StoreError(f"{path}: cubes are folders of this machine, not URLs")
-    return Path(os.path.expanduser(path))
 
 
 def create(
@@ -59,7 +41,7 @@ def create(
     variables: dimensions of each; chunks are whole along all but the axes of the grid. The store
     appears under its name complete or not at all. Raises StoreError where it cannot be written.
     """
-    with _beside(path) as partial:
+    with beside(path) as partial:
         _write_coordinates(partial, coords.assign_attrs(attrs))
         group = zarr.open_group(partial, mode="r+")
         sizes = dict(coords.sizes)
@@ -82,21 +64,6 @@ def create(
             # another run may have been first
             if not path.exists():
                 raise
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A folder next to a store for what is not complete. Raises StoreError if writing fails."""
-    partial = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-        yield partial
-    except OSError as error:
-        raise StoreError(f"{path.parent}: cannot hold cubes ({error.strerror or error})") from None
-    finally:
-        if partial:
-            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _write_coordinates(path: Path, coords: xr.Dataset) -> None:
@@ -130,7 +97,7 @@ def _holds(path: Path, given: xr.DataArray) -> bool:
 
 def rewrite_coordinates(path: str | Path, coords: xr.Dataset) -> None:
     """Put these coordinates, each written whole, in the place of the store's."""
-    with _beside(Path(path)) as partial:
+    with beside(Path(path)) as partial:
         _write_coordinates(partial, coords)
         for name in map(str, coords.variables):
             shutil.rmtree(Path(path, name), ignore_errors=True)

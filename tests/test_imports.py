@@ -16,7 +16,8 @@ MAY_IMPORT = {
     "physics": {"constants", "schema"},
     "statistics": set(),
     "grids": set(),
-    "storage": {"grids"},
+    "folders": set(),
+    "storage": {"grids", "folders"},
     # the only input, and what the towers make of it together
     "cards": {"schema", "physics"},
     "nuisances": {"cards", "statistics"},
@@ -28,7 +29,7 @@ MAY_IMPORT = {
     "evaluation": {"combinations", "schema", "grids", "cards", "signals", "likelihoods"},
     # the bridge
     "execution": {"grids"},
-    "scans": {"schema", "grids", "storage", "cache", "cards", "evaluation", "execution"},
+    "scans": {"schema", "grids", "storage", "cache", "cards", "evaluation", "execution", "folders"},
     "plans": {"cards", "evaluation", "scans"},
     "upkeep": {"storage", "cards", "evaluation", "scans"},
     # what users touch

@@ -1,7 +1,9 @@
 """Runs: what they cost, what a cube is known by, what goes on with it, what is tried again."""
 
 import errno
+import os
 import resource
+import time
 import tracemalloc
 from contextlib import contextmanager
 
@@ -176,7 +178,7 @@ def test_a_full_disk_ends_the_run_at_its_first_block(small, begun, tmp_path, mon
     told = rf"{begun.name}: cannot be written \(File too large\)"
     with no_file_larger_than(100), pytest.raises(execution.ScanFailed, match=told):
         scans.run(small, tmp_path, threads=1)
-    assert computed == [(0, 0)]
+    assert len(computed) == 1
     assert upkeep.status(small, tmp_path)["done"] == 12
 
 
@@ -195,3 +197,18 @@ def test_a_block_is_computed_once_however_often_it_is_written(small, begun, tmp_
     )
     scans.run(small, tmp_path)
     assert (len(computed), len(written)) == (1, 1 + scans.RETRIES)
+
+
+def test_what_killed_runs_left_is_removed_but_not_what_others_are_writing(small, begun, tmp_path):
+    files = begun / "chi2" / "c" / "1"
+    old = [tmp_path / f".{begun.name}-abcdefgh", files / "2.0123.partial"]
+    young = [tmp_path / f".{begun.name}-ijklmnop", files / "2.4567.partial"]
+    others = [tmp_path / ".0123456789abcdef.zarr-abcdefgh"]
+    for path in (*old, *young, *others):
+        (path.parent if path.suffix == ".partial" else path).mkdir(exist_ok=True)
+        (path if path.suffix == ".partial" else path / "zarr.json").write_text("{}")
+    for path in (*old, *others):
+        os.utime(path, times=(time.time() - 3600,) * 2)
+    scans.run(small, tmp_path)
+    assert not any(path.exists() for path in old)
+    assert all(path.exists() for path in (*young, *others))
