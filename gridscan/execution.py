@@ -5,6 +5,7 @@ did; what it raises ends the run. A few of them at a time are in flight, and eac
 reported.
 """
 
+import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -72,14 +73,31 @@ def local_client(workers: int) -> Iterator[Any]:
     import dask
     from distributed import Client, LocalCluster
 
+    logger = logging.getLogger("distributed")
+    level = logger.level
     environ = dask.config.get("distributed.nanny.pre-spawn-environ")
     with dask.config.set(
         {"distributed.nanny.pre-spawn-environ": environ | {"MALLOC_TRIM_THRESHOLD_": None}}
     ):
-        # any free port: another run may hold the usual one
-        cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
-    with cluster, Client(cluster) as client:
-        yield client
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            # any free port: another run may hold the usual one
+            dashboard_address=":0",
+            # on Ctrl-C every worker would tell at length that it stops
+            silence_logs=logging.CRITICAL,
+        )
+    try:
+        with cluster, Client(cluster) as client:
+            try:
+                # what happens to workers is told by this process
+                logger.setLevel(logging.WARNING)
+                yield client
+            except KeyboardInterrupt:
+                logger.setLevel(logging.CRITICAL)
+                raise
+    finally:
+        logger.setLevel(level)
 
 
 def on_cluster(attempt: Attempt, blocks: Sequence[Index], client: Any, report: Report) -> None:

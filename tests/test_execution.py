@@ -1,7 +1,9 @@
 """Where blocks run: workers may come late, go, or forget; a run ends, and says why if it fails."""
 
+import logging
 import threading
 import time
+from contextlib import suppress
 
 import dask.system
 import pytest
@@ -123,3 +125,14 @@ def test_threads_are_as_many_as_cores_that_the_process_may_use(monkeypatch):
 
     execution.on_threads(attempt, BLOCKS[:6], None, lambda index, failure: None)
     assert max(most) == 1
+
+
+def test_an_interrupted_local_cluster_says_nothing(capfd):
+    """What is to be said is one line of the command's; afterwards logs are as they were."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    with suppress(KeyboardInterrupt), execution.local_client(1) as client:
+        client.submit(time.sleep, 1)
+        raise KeyboardInterrupt
+    assert capfd.readouterr() == ("", "")
+    assert logger.level == level
