@@ -103,7 +103,8 @@ def local_client(workers: int) -> Iterator[Any]:
 def on_cluster(attempt: Attempt, blocks: Sequence[Index], client: Any, report: Report) -> None:
     """Blocks on a distributed cluster, a bounded number of them in flight.
 
-    Workers may come and go. Raises ScanFailed where none of a local cluster is left.
+    Workers may come and go. Raises ScanFailed where none of a local cluster is left, or the
+    scheduler is gone.
     """
     from distributed import CancelledError, wait
 
@@ -151,11 +152,17 @@ class _Workers:
         """Threads of all workers, as of now; one where there are no workers yet.
 
         Without any for long: ScanFailed for a local cluster, which gets none any more, else a
-        line on standard error.
+        line on standard error. ScanFailed, too, without a scheduler.
         """
         from distributed import LocalCluster
 
-        found = sum(self._client.nthreads().values())
+        try:
+            found = sum(self._client.nthreads().values())
+        except Exception as error:
+            # of a lost connection or a closed client, anything
+            raise ScanFailed(
+                f"the scheduler does not answer ({type(error).__name__}); run again"
+            ) from None
         if found:
             self._missing_since = None
             return found

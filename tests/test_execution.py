@@ -136,3 +136,10 @@ def test_an_interrupted_local_cluster_says_nothing(capfd):
         raise KeyboardInterrupt
     assert capfd.readouterr() == ("", "")
     assert logger.level == level
+
+
+def test_a_scheduler_that_is_gone_ends_the_run(cluster):
+    with Client(cluster) as client:
+        client.close()
+        with pytest.raises(ScanFailed, match="the scheduler does not answer"):
+            execution.on_cluster(good, BLOCKS, client, print)
