@@ -531,3 +531,12 @@ def test_names_that_answers_need_are_no_axes(name):
     axis = {"values": [0.0, 1.0], "sets": ["eps_ee_u"]}
     with pytest.raises(CardError, match=f"axes: '{name}' cannot name an axis"):
         study_of({name: axis})
+
+
+def test_a_path_into_the_conventions_is_fixed_like_any_other():
+    path = "conventions.form_factor.r0_fm"
+    study = Library().study("csi-2021-ee-ud", {path: 1.2, "conventions": "2402.16953"})
+    assert study.scan.fixed == {path: 1.2}
+    assert study.fixed_inputs().number(path) == 1.2
+    with pytest.raises(CardError, match=r"unknown key 'r_fm' of conventions.form_factor"):
+        Library().study("csi-2021-ee-ud", {"conventions.form_factor.r_fm": 1.2})

@@ -106,7 +106,10 @@ class Scan(Described):
         """
         content = self.model_dump(mode="json", exclude_defaults=True)
         for path, value in changes.items():
-            if path.partition(".")[0] not in type(self).model_fields:
+            first, _, deeper = path.partition(".")
+            # "conventions" alone names another card; with a key it is a path into the one named
+            into_inputs = first == "conventions" and deeper
+            if into_inputs or first not in type(self).model_fields:
                 content.setdefault("fixed", {})[path] = value
                 continue
             entry, key, rest = content, *_step(content, path)
