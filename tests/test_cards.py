@@ -540,3 +540,12 @@ def test_a_path_into_the_conventions_is_fixed_like_any_other():
     assert study.fixed_inputs().number(path) == 1.2
     with pytest.raises(CardError, match=r"unknown key 'r_fm' of conventions.form_factor"):
         Library().study("csi-2021-ee-ud", {"conventions.form_factor.r_fm": 1.2})
+
+
+def test_the_same_events_count_once():
+    both = [CSI, f"{CSI}-shapes"]
+    message = f"experiments: '{CSI}-shapes' observes the same counts as '{CSI}'; allowed"
+    with pytest.raises(CardError, match=message):
+        Library().study("csi-2021-ee-ud", {"experiments": both})
+    forecast = {f"{CSI}.observed": "standard-model"}
+    assert Library().study("csi-2021-ee-ud", {"experiments": both} | forecast)

@@ -84,7 +84,8 @@ def test_around_the_least_chi2_where_there_is_no_standard_model():
 def cubes(tmp_path):
     """Two experiments in one cube; one of them in another."""
     axis = {"start": -0.3, "stop": 0.3, "num": 61}
-    both = {"experiments": [CSI, f"{CSI}-shapes"]}
+    forecast = {f"{CSI}-shapes.observed": "standard-model"}
+    both = {"experiments": [CSI, f"{CSI}-shapes"], "fixed": forecast}
     studies = [
         study_of({"eps_ee_u": axis, "eps_mumu_u": {"values": [-0.01, 0.0, 0.01]}}, **both),
         study_of({"eps_ee_u": axis, "eps_mumu_u": {"values": [0.0]}}),

@@ -5,18 +5,34 @@ It travels as JSON, inside a cube and to the workers: nobody needs the catalog i
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import model_validator
 
 from gridscan.cards.base import Card, CardError
+from gridscan.cards.experiments import Experiment
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import Scan
 from gridscan.schema import ENGINE_REVISION
 
 MAX_POINTS = 1e12
 """Points of a grid beyond which a card is taken for a mistake."""
+
+
+def _check_data(experiments: Mapping[str, Experiment]) -> None:
+    """The same events count once. In a single bin, equal counts may be chance."""
+    seen: dict[str, str] = {}
+    for name, card in experiments.items():
+        if card.counts is None or card.counts.size == 1:
+            continue
+        data = f"{card.material} {sorted(card.bins.items())} {card.counts.tolist()}"
+        other = seen.setdefault(data, name)
+        if other != name:
+            raise ValueError(
+                f"experiments: {name!r} observes the same counts as {other!r}; "
+                "allowed: each data set once (or one of the two as a forecast)"
+            )
 
 
 class Study(Card):
@@ -34,6 +50,7 @@ class Study(Card):
             inputs = self.fixed_inputs()
         except CardError as error:
             raise ValueError(f"fixed: {error}") from None
+        _check_data(inputs.experiments)
         bent = self._check_shapes(inputs)
         seen: dict[str, str] = {}
         for name in self.scan.fixed:
