@@ -118,6 +118,8 @@ class Experiment(Described):
         if self.variance is not None and not (self._flat("variance", self.variance) > 0).all():
             raise ValueError("variance: found zero; allowed: greater than 0")
         for name in self.backgrounds:
+            if name == SIGNAL:
+                raise ValueError(f"backgrounds: {SIGNAL!r} is the neutrinos; allowed: other names")
             self.background(name)
         components = [SIGNAL, *self.backgrounds]
         for name, nuisance in self.nuisances.items():
