@@ -147,6 +147,14 @@ BAD_EXPERIMENTS = {
         ('scales = ["brn"]', 'scales = ["bnr"]'),
         "nuisances.brn.scales: unknown component 'bnr'; did you mean 'brn'?",
     ),
+    "a background called signal": (
+        ("[backgrounds.ssb]", "[backgrounds.signal]"),
+        "backgrounds: 'signal' is the neutrinos; allowed: other names",
+    ),
+    "efficiency above 1": (
+        ("a = 1.32045", "a = 50.0"),
+        "response.efficiency: found a + d = 49.6667, the efficiency far above c; allowed: up to 1",
+    ),
     "key in a record": (
         ("b_per_kevee", "b_per_kev"),
         "unknown key 'b_per_kev'; wrong unit, write 'b_per_kevee'",

@@ -75,6 +75,11 @@ class LogisticEfficiency(Curve):
     steps: Steps | None = None
     kind: Literal["logistic"] = "logistic"
 
+    def __post_init__(self):
+        if self.a + self.d > 1:
+            found = f"{self.a + self.d:g}"
+            raise ValueError(f"found a + d = {found}, the efficiency far above c; allowed: up to 1")
+
     def __call__(self, observed):
         smooth = np.maximum(self.a * expit(self.b * (observed - self.c)) + self.d, 0.0)
         return smooth if self.steps is None else smooth * self.steps(observed)
