@@ -11,7 +11,7 @@ from gridscan import plans, scans, storage
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
 from gridscan.cards.resolved import Inputs
-from gridscan.cards.scans import Scan
+from gridscan.cards.scans import RESERVED, Scan
 from gridscan.catalog import cubes_folder
 from gridscan.physics.models.parameters import Parameter
 from gridscan.schema import BIN_NAMES, VARIABLES
@@ -116,6 +116,9 @@ def _labelled(name: str, value: Any, known: Parameter) -> Any:
         known.check(array if array.size else known.default)
     except ValueError as error:
         raise CardError(f"{name}: {error}") from None
+    for dim in getattr(value, "dims", ()):
+        if dim in RESERVED:
+            raise CardError(f"{name}: found the dimension {dim!r}; allowed: none of gridscan's own")
     if array.ndim > 1 and known.in_template:
         raise CardError(f"{name}: found {array.ndim} dimensions; allowed: one")
     if isinstance(value, xr.DataArray) or array.ndim == 0:

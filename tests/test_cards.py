@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from gridscan import cli
+from gridscan import api, cli
 from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment, Nuisance
 from gridscan.cards.library import KINDS, Library, default_roots, shipped_root
@@ -557,3 +558,11 @@ def test_the_same_events_count_once():
         Library().study("csi-2021-ee-ud", {"experiments": both})
     forecast = {f"{CSI}.observed": "standard-model"}
     assert Library().study("csi-2021-ee-ud", {"experiments": both} | forecast)
+
+
+@pytest.mark.parametrize("dim", ["flavour", "nuclide", "kernel", "quark", "pe", "time"])
+def test_couplings_have_dimensions_of_their_own(dim):
+    """Along one of ours they would be summed over."""
+    couplings = xr.DataArray([0.0, 0.1, 0.2], dims=dim)
+    with pytest.raises(CardError, match=f"eps_ee_u: found the dimension '{dim}'; allowed"):
+        api.counts(CSI, "nsi", eps_ee_u=couplings)
