@@ -335,9 +335,10 @@ def test_a_shape_moves_its_own_prediction_and_nothing_else(path, library):
 def test_a_card_that_extends_itself_in_the_end_is_refused(tmp_path):
     for one, other in (("a", "b"), ("b", "a"), ("c", "c"), ("d", "nothing")):
         (tmp_path / f"{one}.toml").write_text(f'extends = "{other}"')
+    (tmp_path / "e.toml").write_text('extends = ["a"]')
     library = Library([tmp_path])
-    for name in "acd":
-        with pytest.raises(CardError, match=r"extends: found '\w+'"):
+    for name in "acde":
+        with pytest.raises(CardError, match=r"extends: found \[?'\w+'"):
             library.load("experiments", name)
 
 
@@ -566,3 +567,11 @@ def test_couplings_have_dimensions_of_their_own(dim):
     couplings = xr.DataArray([0.0, 0.1, 0.2], dims=dim)
     with pytest.raises(CardError, match=f"eps_ee_u: found the dimension '{dim}'; allowed"):
         api.counts(CSI, "nsi", eps_ee_u=couplings)
+
+
+@pytest.mark.parametrize("key", ["source", "material"])
+def test_a_card_that_names_what_is_not_there_is_the_one_blamed(key, tmp_path):
+    mine = tmp_path / "mine.toml"
+    mine.write_text(f'extends = "{CSI}"\n{key} = "nowhere"\n')
+    with pytest.raises(CardError, match=f"^{mine}: unknown {key} 'nowhere'; allowed"):
+        Library([tmp_path]).study("csi-2021-ee-ud", {"experiments": ["mine"]})

@@ -134,20 +134,34 @@ class Library:
     ) -> Inputs:
         """The cards that experiments, a model and conventions refer to. Raises CardError."""
         cards = {name: self.load("experiments", name) for name in experiments}
-        own = dict.fromkeys(card.conventions for card in cards.values())
+        own = {card.conventions: name for name, card in cards.items()}
         if conventions is None and len(own) > 1:
             raise CardError(f"experiments differ in conventions ({', '.join(own)}): name one")
         found = {
             "model": self.load("models", model),
-            "conventions": self.load("conventions", conventions or next(iter(own))),
             "experiments": cards,
-            "sources": {c.source: self.load("sources", c.source) for c in cards.values()},
-            "materials": {c.material: self.load("materials", c.material) for c in cards.values()},
+            "sources": {c.source: self._named("sources", c.source, n) for n, c in cards.items()},
+            "materials": {
+                c.material: self._named("materials", c.material, n) for n, c in cards.items()
+            },
         }
+        if conventions is None:
+            found["conventions"] = self._named("conventions", *next(iter(own.items())))
+        else:
+            found["conventions"] = self.load("conventions", conventions)
         try:
             return Inputs(**found)
         except ValidationError as error:
             raise CardError(explain(Inputs, error)) from None
+
+    def _named(self, kind: str, name: str, experiment: str) -> Any:
+        """A card that an experiment names; if there is none, the error names the experiment's."""
+        try:
+            return self.load(kind, name)
+        except CardError as error:
+            if ".toml:" in str(error):
+                raise
+            raise CardError(f"{self.files['experiments'][experiment]}: {error}") from None
 
     def study(self, scan: str | Path | Scan, changes: Mapping[str, Any] | None = None) -> Study:
         """A scan with all its inputs, with `changes` to its card. Raises CardError."""
@@ -171,7 +185,7 @@ class Library:
         if base is None:
             return raw
         others = {n: f for n, f in self.files[kind].items() if f not in (*seen, where)}
-        if base not in others:
+        if not isinstance(base, str) or base not in others:
             raise CardError(f"{where}: extends: found {base!r}; {suggest(str(base), others)}")
         origin = others[base]
         below = _with_tables(parse_toml(_text(origin), origin), origin)
