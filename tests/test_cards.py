@@ -575,3 +575,15 @@ def test_a_card_that_names_what_is_not_there_is_the_one_blamed(key, tmp_path):
     mine.write_text(f'extends = "{CSI}"\n{key} = "nowhere"\n')
     with pytest.raises(CardError, match=f"^{mine}: unknown {key} 'nowhere'; allowed"):
         Library([tmp_path]).study("csi-2021-ee-ud", {"experiments": ["mine"]})
+
+
+def test_results_are_printed_even_if_their_picture_fails(monkeypatch, capsys):
+    symbol = ("--set", "axes.eps_ee.symbol='\\foo'", "--set", "axes.eps_mumu.num=5")
+    command = ("run", "csi-2021-ee-mumu", *symbol, "--plot", "a.png")
+    status, out, err = gridscan(monkeypatch, capsys, *command)
+    assert status == 2
+    assert out.startswith("best fit")
+    assert "picture" not in out
+    assert err.startswith("gridscan: a.png: ")
+    assert "Unknown symbol: \\foo" in err
+    assert err.count("\n") == 1

@@ -232,6 +232,10 @@ def test_every_kind_of_panel_is_drawn_and_the_page_lists_all(catalog, tmp_path):
             'experiments = { all = "together" }',
             "panels.0.experiments: unknown experiment 'all'",
         ),
+        (
+            f'kind = "curves"\nlayers = [{LINES}]\ncl = [0.9, 0.9]',
+            "panels.0.cl: found [0.9, 0.9]; allowed: each level once",
+        ),
     ],
 )
 def test_a_bad_figure_is_refused_in_one_line(panel, message, catalog, tmp_path):
@@ -394,3 +398,11 @@ def test_a_factor_has_no_unit(catalog, tmp_path):
         tmp_path,
     )
     assert delta["exposure"].attrs["units"] == "1"
+
+
+def test_a_title_that_is_no_formula_is_told_in_one_line(catalog, tmp_path):
+    panel = f"kind = \"curves\"\ntitle = '$\\foo$'\nlayers = [{LINES}]"
+    library = add(catalog, "bad", panel)
+    with pytest.raises(CardError, match=r"bad.toml: a title.*Unknown symbol: \\foo") as error:
+        dict(figures.build(["bad"], library, tmp_path / "gallery", tmp_path / "cubes"))
+    assert "\n" not in str(error.value)

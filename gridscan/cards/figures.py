@@ -3,14 +3,22 @@
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Lt, MinLen
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from gridscan.cards.base import Card
 from gridscan.cards.inputs import Described
 from gridscan.cards.scans import Setting
 
 Level = Annotated[float, Gt(0), Lt(1)]
-Levels = Annotated[tuple[Level, ...], MinLen(1)]
+
+
+def _differ(levels: tuple[float, ...]) -> tuple[float, ...]:
+    if len(set(levels)) < len(levels):
+        raise ValueError(f"found {list(levels)}; allowed: each level once")
+    return levels
+
+
+Levels = Annotated[tuple[Level, ...], MinLen(1), AfterValidator(_differ)]
 Text = Annotated[str, MinLen(1)]
 Above = Literal["minimum", "standard-model", "zero"]
 """What counts as Δχ² = 0: the least of what is drawn, the standard model's χ², or no χ² at all."""

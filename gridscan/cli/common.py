@@ -115,9 +115,13 @@ def check_picture(path: Path) -> None:
 
 def picture(cube: "xr.Dataset", path: Path, x: str | None = None, y: str | None = None) -> None:
     from gridscan import plots
+    from gridscan.cards.base import CardError
 
-    with mistakes():
+    try:
         plots.save(cube.gridscan.plot(x, y), path)
+    except ValueError as error:
+        # a wrong axis, or a symbol that is no formula
+        raise CardError(f"{path}: {error}") from None
 
 
 @contextmanager

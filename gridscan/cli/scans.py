@@ -79,18 +79,26 @@ def run(
     ):
         path = scans.run(study, folder(out), client, threads, report)
     cube = storage.read_chi2(path)
+    broken = None
     if plot is not None:
-        picture(cube, plot)
+        try:
+            picture(cube, plot)
+        except CardError as error:
+            # told last: the results do not depend on it
+            plot, broken = None, error
     if as_json:
-        return print_json(
+        print_json(
             _summary(cube)
             | ({"plot": str(plot)} if plot else {})
             | {"cube": str(path), "sha256": study.key}
         )
-    _print_summary(cube)
-    if plot is not None:
-        print(f"picture  {plot}")
-    print(f"cube     {path}")
+    else:
+        _print_summary(cube)
+        if plot is not None:
+            print(f"picture  {plot}")
+        print(f"cube     {path}")
+    if broken is not None:
+        raise broken
 
 
 @contextmanager

@@ -92,4 +92,11 @@ def _made(figure: Prepared, library: Library, out: Path, cubes: Path) -> Path:
         kind = limits if isinstance(figure.card.panels[0], Limits) else tables
         found = list(kind.rows(figure.views, cubes))
         return tables.write(found, kind.COLUMNS, out / f"{figure.name}.csv", figure.card.title)
-    return draw.picture(figure.card, figure.views, library, cubes, out / f"{figure.name}.png")
+    try:
+        return draw.picture(figure.card, figure.views, library, cubes, out / f"{figure.name}.png")
+    except ValueError as error:
+        if isinstance(error, CardError) or "Parse" not in str(error):
+            raise
+        # matplotlib reads formulas when it draws them, and shows in several lines where it stopped
+        reason, where = " ".join(str(error).split()), library.files["figures"][figure.name]
+        raise CardError(f"{where}: a title, label or symbol is no formula: {reason}") from None
