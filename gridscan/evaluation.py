@@ -172,12 +172,17 @@ def study_likelihood(study: Study) -> Combination:
         if target in units
     }
     for name in inputs.experiments if not first else ():
-        if not Signal.of(inputs, name).template.any():
-            raise CardError(f"{name}: no neutrino leaves an event in its bins: look at bins, "
-                            "response, signal_scale and the energies of its source")  # fmt: skip
+        check_sees(inputs, name)
     joint = likelihood(inputs.replaced(first), inputs.conventions)
     _check_effects(study, joint)
     return joint
+
+
+def check_sees(inputs: Inputs, experiment: str) -> None:
+    """Raises CardError for an experiment without a single event of a neutrino."""
+    if not Signal.of(inputs, experiment).template.any():
+        raise CardError(f"{experiment}: no neutrino leaves an event in its bins: look at bins, "
+                        "response, signal_scale and the energies of its source")  # fmt: skip
 
 
 def _check_effects(study: Study, joint: Combination) -> None:

@@ -587,3 +587,42 @@ def test_results_are_printed_even_if_their_picture_fails(monkeypatch, capsys):
     assert err.startswith("gridscan: a.png: ")
     assert "Unknown symbol: \\foo" in err
     assert err.count("\n") == 1
+
+
+def test_check_tells_the_kind_of_a_file_as_the_library_does(tmp_path, monkeypatch, capsys):
+    cards = {
+        "experiment": f'extends = "{CSI}"\n',
+        "material": 'title = "mine"\nelements = { Ge = 1 }\n',
+        "figure": 'title = "mine"\n[[panels]]\nkind = "curves"\n'
+        'layers = [{ scan = "csi-2021-ee-mumu", label = "a" }]\n',
+        "scan": SCAN,
+    }
+    for kind, text in cards.items():
+        path = tmp_path / f"mine-{kind}.toml"
+        path.write_text(text)
+        status, out, _ = gridscan(monkeypatch, capsys, "check", path)
+        assert status == 0
+        assert out.startswith(f"{path}: good")
+        assert kind in out.removeprefix(str(path)) or kind == "scan"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "brn = { sigma",
+            f"bend = {SHAPE % 'mass'}\nbrn = {{ sigma",
+            "mine.nuisances.bend.sets: unknown parameter 'mass'",
+        ),
+        (*BAD_EXPERIMENTS["no events"][0], BAD_EXPERIMENTS["no events"][1]),
+    ],
+)
+def test_an_experiment_that_no_scan_can_use_is_not_good(
+    old, new, message, tmp_path, monkeypatch, capsys
+):
+    assert old in EXPERIMENT
+    (tmp_path / "mine.toml").write_text(EXPERIMENT.replace(old, new, 1))
+    status, out, err = gridscan(monkeypatch, capsys, "check", tmp_path / "mine.toml")
+    assert (status, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1

@@ -89,6 +89,12 @@ class Library:
             found[kind][name] = where
         return found
 
+    def adopt(self, where: str) -> tuple[str, str]:
+        """Kind and name of a card by its file, known from now on; a scan if nothing tells."""
+        kind, name = _kind(where) or "scans", Path(where).stem
+        self.files[kind][name] = where
+        return kind, name
+
     def load(self, kind: str, name: str) -> Any:
         """One validated card. Raises CardError."""
         where = self.files[kind].get(name)

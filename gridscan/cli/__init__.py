@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from gridscan.cli import catalog, cubes, figures, scans
+from gridscan.cli import catalog, checks, cubes, figures, scans
 
 app = typer.Typer(
     help="Labelled, lazy, parallel grid scans for coherent neutrino scattering.",
@@ -23,7 +23,7 @@ for command in (
     scans.run,
     scans.status,
     scans.verify,
-    scans.check,
+    checks.check,
     catalog.ls,
     catalog.show,
     catalog.search,

@@ -200,22 +200,3 @@ def verify(
             print(f"  block {index}: {reason}{' (removed)' if repair else ''}")
     if not it["good"]:
         raise typer.Exit(1)
-
-
-def check(card: CardName, experiments: Experiments = None, changes: Settings = None) -> None:
-    """Validate a scan, figure or experiment, and everything that it refers to. Writes nothing."""
-    from gridscan import figures
-    from gridscan.cards.library import Library
-
-    library = Library()
-    if card in library.files["figures"] and not (experiments or changes):
-        ready = figures.prepare(card, library)
-        print(f"{card}: good figure ({len(ready.views)} panels, {len(ready.studies)} cubes)")
-        if card not in library.files["scans"]:
-            return
-    if card in library.files["experiments"] and not (experiments or changes):
-        library.inputs([card], "sm")
-        print(f"{card}: good experiment")
-        return
-    study = study_of(card, experiments, changes)
-    print(f"{card}: good ({' × '.join(map(str, study.shape))} points, sha256 {study.key[:16]}…)")

@@ -1,0 +1,63 @@
+"""The command check: is a card good."""
+
+from typing import TYPE_CHECKING
+
+from gridscan.cli.common import CardName, Experiments, Settings, study_of
+
+if TYPE_CHECKING:
+    from gridscan.cards.library import Library
+
+
+def check(card: CardName, experiments: Experiments = None, changes: Settings = None) -> None:
+    """Validate a card of any kind, by name or as a file, and what it refers to. Writes nothing."""
+    from gridscan.cards.library import Library
+
+    library = Library()
+    if experiments or changes:
+        found = [("scans", card)]
+    elif card.endswith(".toml"):
+        found = [library.adopt(card)]
+    else:
+        named = ("figures", "experiments", "scans")
+        found = [(kind, card) for kind in named if card in library.files[kind]]
+    for kind, name in found or [("scans", card)]:
+        if kind == "figures":
+            print(f"{card}: good figure {_figure(name, library)}")
+        elif kind == "experiments":
+            _likelihood(name, library)
+            print(f"{card}: good experiment")
+        elif kind == "scans":
+            study = study_of(card, experiments, changes)
+            points = " × ".join(map(str, study.shape))
+            print(f"{card}: good ({points} points, sha256 {study.key[:16]}…)")
+        else:
+            library.load(kind, name)
+            print(f"{card}: good card of {kind}")
+
+
+def _figure(name: str, library: "Library") -> str:
+    """What a good figure has. Raises CardError."""
+    from gridscan import figures
+
+    ready = figures.prepare(name, library)
+    return f"({len(ready.views)} panels, {len(ready.studies)} cubes)"
+
+
+def _likelihood(name: str, library: "Library") -> None:
+    """Raises CardError for an experiment that no scan can use."""
+    from gridscan.cards.study import Study
+    from gridscan.evaluation import check_sees
+    from gridscan.likelihoods import Likelihood
+
+    inputs = library.inputs([name], "nsi")
+    scan = {
+        "title": name,
+        "model": "nsi",
+        "experiments": [name],
+        "conventions": inputs.experiments[name].conventions,
+        "axes": {"eps_ee_u": {"values": [0.0]}},
+    }
+    content = {"scan": scan, "inputs": inputs.model_dump(mode="json")}
+    study = Study.from_mapping(content, library.files["experiments"][name])
+    check_sees(study.inputs, name)
+    Likelihood.of(study.inputs)
