@@ -68,6 +68,10 @@ BAD_SCANS = {
         ("num = 5", 'num = 5, scale = "log"'),
         "start: found -1; allowed: above 0",
     ),
+    "NaN as a coupling": (
+        ("[axes]", "[fixed]\neps_mumu_u = nan\n[axes]"),
+        "fixed.eps_mumu_u: found NaN; allowed: a finite number",
+    ),
     "range and list": (("num = 5", "num = 5, values = [1.0]"), "values: excludes start, stop, num"),
     "half a range": ((", num = 5", ""), "axes.eps_ee_u: missing num (or give values)"),
     "unknown model": (('"nsi"', '"nsl"'), "unknown model 'nsl'; did you mean 'nsi'?"),
@@ -147,6 +151,17 @@ BAD_EXPERIMENTS = {
     "unknown component": (
         ('scales = ["brn"]', 'scales = ["bnr"]'),
         "nuisances.brn.scales: unknown component 'bnr'; did you mean 'brn'?",
+    ),
+    "a word where a list or another word stands": (
+        (
+            EXPERIMENT[(i := EXPERIMENT.index("observed = [")) : EXPERIMENT.index("\n]", i) + 2],
+            'observed = "standard_model"',
+        ),
+        "observed: found \"standard_model\"; allowed: a list or 'standard-model'",
+    ),
+    "a wrong word in the place of a number": (
+        ("brn = { sigma = 0.25", 'brn = { sigma = "fre"'),
+        "nuisances.brn.sigma: found \"fre\"; allowed: a valid number or 'free'",
     ),
     "a background called signal": (
         ("[backgrounds.ssb]", "[backgrounds.signal]"),

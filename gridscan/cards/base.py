@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Self, Union, get_args, get_origin
@@ -90,7 +90,25 @@ def explain(cls: type, error: ValidationError) -> str:
             return f"{where}{first['ctx']['error']}"
         case "too_short" | "too_long" | "string_too_short":
             return f"{where}found {_shown(first['input'])}; allowed: {_length(first)}"
-    rule = first["msg"].removeprefix("Input should be ")
+    return f"{where}found {_shown(first['input'])}; allowed: {_rules(cls, first, details)}"
+
+
+def _rules(cls: type, first: Mapping[str, Any], details: Sequence[Mapping[str, Any]]) -> str:
+    """What is allowed at the place of an error: of a union, every alternative; of NaN, a number."""
+    place = _as_written(cls, [str(part) for part in first["loc"]])
+    here = [
+        detail
+        for detail in details
+        if detail["type"] == first["type"] or _shown(detail["input"]) == _shown(first["input"])
+        if _as_written(cls, [str(part) for part in detail["loc"]]) == place
+    ]
+    infinite = [detail for detail in here if detail["type"] == "finite_number"]
+    return " or ".join(dict.fromkeys(_rule(detail["msg"]) for detail in infinite or here))
+
+
+def _rule(message: str) -> str:
+    """A rule of pydantic in plain words."""
+    rule = message.removeprefix("Input should be ")
     for technical, plain in (
         ("an object", "a table"),
         ("a valid dictionary", "a table"),
@@ -98,7 +116,7 @@ def explain(cls: type, error: ValidationError) -> str:
         ("a valid array", "a list"),
     ):
         rule = rule.replace(technical, plain)
-    return f"{where}found {_shown(first['input'])}; allowed: {rule}"
+    return rule
 
 
 def _length(detail: Mapping[str, Any]) -> str:
