@@ -641,3 +641,10 @@ def test_an_experiment_that_no_scan_can_use_is_not_good(
     assert (status, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("name", "other"), [("csi", "a material"), ("conventions", "conventions")])
+def test_a_path_leads_to_one_card(name, other, tmp_path):
+    (tmp_path / f"{name}.toml").write_text(f'extends = "{CSI}"\n')
+    with pytest.raises(CardError, match=f"experiment '{name}': found {other} of that name"):
+        Library([tmp_path]).inputs([name], "sm")

@@ -36,7 +36,7 @@ def command(*arguments, **environment) -> str:
 def test_the_readmes_own_experiment_works_as_printed(tmp_path):
     card, scan = re.findall(r"```toml\n(.*?)```", README, re.S)
     (tmp_path / "mycatalog").mkdir()
-    (tmp_path / "mycatalog" / "germanium.toml").write_text(card)
+    (tmp_path / "mycatalog" / "my-germanium.toml").write_text(card)
     (tmp_path / "mine.toml").write_text(scan)
     shell = README.split("export GRIDSCAN_CATALOG=mycatalog\n")[1].split("```")[0]
     outputs = [

@@ -39,6 +39,19 @@ class Inputs(Card):
         return self.model.parameters
 
     @model_validator(mode="after")
+    def _paths_are_of_one_card(self):
+        seen = {"conventions": "conventions"}
+        for kind in ("materials", "sources", "experiments"):
+            for name in getattr(self, kind):
+                if name in seen:
+                    raise ValueError(
+                        f"{kind.removesuffix('s')} {name!r}: found {seen[name]} of that name; "
+                        f"allowed: names that tell cards apart in a path ({name}.…)"
+                    )
+                seen[name] = f"a {kind.removesuffix('s')}"
+        return self
+
+    @model_validator(mode="after")
     def _references_resolve(self):
         for key in self.model.needs:
             if getattr(self.conventions, key) is None:
