@@ -155,7 +155,7 @@ class Catalog:
 
     def __init__(self, library: Library, cubes: str | Path):
         self.library = library
-        self.cubes = Cubes(Path(cubes))
+        self.cubes = Cubes(Path(cubes).expanduser())
         for kind in KINDS:
             setattr(self, kind, Cards(library, kind))
 

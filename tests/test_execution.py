@@ -139,7 +139,7 @@ def test_an_interrupted_local_cluster_says_nothing(capfd):
 
 
 def test_a_scheduler_that_is_gone_ends_the_run(cluster):
-    with Client(cluster) as client:
-        client.close()
-        with pytest.raises(ScanFailed, match="the scheduler does not answer"):
-            execution.on_cluster(good, BLOCKS, client, print)
+    client = Client(cluster)
+    client.close()
+    with pytest.raises(ScanFailed, match="the scheduler does not answer"):
+        execution.on_cluster(good, BLOCKS, client, print)
