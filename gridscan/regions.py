@@ -12,6 +12,8 @@ def threshold(cl: float, dof: int) -> float:
 
     if not 0 < cl < 1:
         raise ValueError(f"cl: found {cl}; allowed: between 0 and 1")
+    if not 0 < dof < float("inf"):
+        raise ValueError(f"dof: found {dof}; allowed: above 0")
     return float(2 * gammaincinv(dof / 2, cl))
 
 

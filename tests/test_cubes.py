@@ -36,6 +36,12 @@ def test_thresholds_are_the_quantiles_of_chi2(cl, dof, level):
     assert threshold(cl, dof) == pytest.approx(level, abs=5e-4)
 
 
+@pytest.mark.parametrize("dof", [0, -1, np.nan, np.inf])
+def test_degrees_of_freedom_are_above_zero(dof):
+    with pytest.raises(ValueError, match=f"dof: found {dof}; allowed: above 0"):
+        threshold(0.9, dof)
+
+
 def test_a_profile_is_the_minimum_over_the_others():
     cube = paraboloid()
     delta = cube.gridscan.delta()
