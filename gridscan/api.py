@@ -9,7 +9,7 @@ import xarray as xr
 
 from gridscan import plans, scans, storage
 from gridscan.cards.base import CardError
-from gridscan.cards.library import Library
+from gridscan.cards.library import Library, Roots
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import RESERVED, Scan
 from gridscan.catalog import cubes_folder
@@ -29,7 +29,7 @@ def counts(
     conventions: str | None = None,
     *,
     keep: Sequence[str] = (),
-    catalog: Sequence[str | Path] = (),
+    catalog: Roots = (),
     **settings: Any,
 ) -> xr.DataArray:
     """Expected signal counts of an experiment in its bins.
@@ -51,7 +51,7 @@ def toys(
     conventions: str | None = None,
     *,
     first: int = 0,
-    catalog: Sequence[str | Path] = (),
+    catalog: Roots = (),
     **settings: Any,
 ) -> xr.DataArray:
     """Poisson toys of an experiment, signal and backgrounds: dims (toy, *bins).
@@ -74,7 +74,7 @@ def resolve(
     experiment: str,
     model: str,
     conventions: str | None,
-    catalog: Sequence[str | Path],
+    catalog: Roots,
     settings: Mapping[str, Any],
 ) -> tuple[Inputs, dict[str, Any]]:
     """Cards with the entries of `settings` changed, and the couplings among `settings`."""
@@ -128,9 +128,7 @@ def _labelled(name: str, value: Any, known: Parameter) -> Any:
     return xr.DataArray(array.astype(float), dims=name, coords={name: (name, array, known.attrs)})
 
 
-def scan(
-    scan: ScanLike, changes: Changes = None, *, catalog: Sequence[str | Path] = ()
-) -> xr.Dataset:
+def scan(scan: ScanLike, changes: Changes = None, *, catalog: Roots = ()) -> xr.Dataset:
     """A scan as a lazy dataset: slice first, compute later. Raises CardError for a bad card."""
     return scans.lazy(Library(catalog).study(scan, changes))
 
@@ -140,7 +138,7 @@ def plan(
     out: str | Path | None = None,
     changes: Changes = None,
     *,
-    catalog: Sequence[str | Path] = (),
+    catalog: Roots = (),
 ) -> plans.Plan:
     """What a scan will cost: points, blocks, bytes, time. Nothing is written."""
     return plans.plan(Library(catalog).study(scan, changes), out or cubes_folder())
@@ -153,7 +151,7 @@ def run(
     threads: int | None = None,
     changes: Changes = None,
     *,
-    catalog: Sequence[str | Path] = (),
+    catalog: Roots = (),
 ) -> xr.Dataset:
     """Compute a scan to disk, or what is missing of it, and open its cube.
 

@@ -648,3 +648,15 @@ def test_a_path_leads_to_one_card(name, other, tmp_path):
     (tmp_path / f"{name}.toml").write_text(f'extends = "{CSI}"\n')
     with pytest.raises(CardError, match=f"experiment '{name}': found {other} of that name"):
         Library([tmp_path]).inputs([name], "sm")
+
+
+@pytest.mark.parametrize("values", [np.array([0, 1, 2]), xr.DataArray([0, 1, 2]), range(3)])
+def test_values_of_an_axis_are_any_sequence(values):
+    study = Library().study("csi-2021-ee-ud", {"axes.eps_ee_u": {"values": values}})
+    assert study.scan.axes["eps_ee_u"].values == (0.0, 1.0, 2.0)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_catalog_may_be_one_root(kind, tmp_path):
+    (tmp_path / "mine.toml").write_text(f'extends = "{CSI}"\n')
+    assert float(api.counts("mine", catalog=kind(tmp_path)).sum()) > 0

@@ -9,6 +9,7 @@ from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Self, Union, get_args, get_origin
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gridscan.schema import STRICT, UNITS
@@ -133,8 +134,10 @@ UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 
 
 def _plain(value: Any) -> Any:
-    """Numbers of numpy as numbers; anything that JSON has no word for as itself, in a table."""
-    return value.item() if hasattr(value, "item") else {type(value).__name__: str(value)}
+    """Arrays and sequences as lists; what JSON has no word for as itself, in a table."""
+    if hasattr(value, "__array__"):
+        return np.asarray(value).tolist()
+    return list(value) if isinstance(value, Sequence) else {type(value).__name__: str(value)}
 
 
 def _shown(value: Any) -> str:

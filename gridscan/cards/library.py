@@ -68,10 +68,15 @@ def default_roots() -> list[str]:
     return [shipped_root(), *ROOT.findall(os.environ.get("GRIDSCAN_CATALOG", ""))]
 
 
+Roots = str | Path | Sequence[str | Path]
+"""One root of a catalog, or several."""
+
+
 class Library:
     """Cards by kind and name over several roots. Nothing is read before it is asked for."""
 
-    def __init__(self, roots: Sequence[str | Path] = ()):
+    def __init__(self, roots: Roots = ()):
+        roots = [roots] if isinstance(roots, str | Path) else roots
         self.roots = [*default_roots(), *(str(root) for root in roots)]
         self.ignored: list[str] = []
 
