@@ -145,8 +145,9 @@ def test_all_together_are_the_same_experiments_in_every_column(cubes):
 
 def test_models_stand_side_by_side(cubes, monkeypatch, capsys):
     where = ["--param", "eps_ee_u"]
-    code, out, _ = gridscan(monkeypatch, capsys, "limits", *cubes, *where)
+    code, out, err = gridscan(monkeypatch, capsys, "limits", *cubes, *where)
     assert code == 0
+    assert "the allowed interval that holds the standard model; others may exist" in err
     names = [f"nsi ({path.name})" for path in cubes]
     header, first, second, together = out.splitlines()
     assert header.split("  ")[0] == "experiment"

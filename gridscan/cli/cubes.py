@@ -1,6 +1,7 @@
 """Commands on saved cubes: intervals, contours, plot."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,11 @@ from gridscan.cli.common import (
 
 if TYPE_CHECKING:
     import xarray as xr
+
+HELD = (
+    "limits bound the allowed interval that holds the standard model; "
+    "others may exist: gridscan intervals CUBE"
+)
 
 
 def intervals(
@@ -61,7 +67,11 @@ def limits(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the limits on one axis; of several cubes: a table of their models and experiments."""
+    """Print the limits on one axis; of several cubes: a table of their models and experiments.
+
+    They bound the allowed interval that holds the standard model, or the best fit where the axis
+    has no standard model. Other allowed intervals may exist: see `gridscan intervals`.
+    """
     from gridscan import limits as tables
     from gridscan import storage
 
@@ -88,6 +98,7 @@ def limits(
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         print("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
+    print(HELD, file=sys.stderr)
 
 
 def _by_model(paths: list[Path], opened: "list[xr.Dataset]") -> "dict[str, xr.Dataset]":
