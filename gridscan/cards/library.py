@@ -4,7 +4,6 @@ A root is a folder, local or at a URL that fsspec reads. Cards may sit in one fo
 (experiments/, sources/ …) or anywhere below the root: then their keys tell the kind.
 """
 
-import csv
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -13,13 +12,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import fsspec
-from fsspec.core import url_to_fs
 from pydantic import ValidationError
 
 from gridscan.cards.base import Card, CardError, explain, parse_toml, suggest
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.figures import Figure
+from gridscan.cards.files import text_of, toml_files, with_tables
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.limits import Limit
 from gridscan.cards.materials import composed
@@ -84,7 +82,7 @@ class Library:
     def files(self) -> dict[str, dict[str, str]]:
         """Location of every card, by kind and name. Raises CardError for a name given twice."""
         found: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
-        for where in dict.fromkeys(file for root in self.roots for file in _toml_files(root)):
+        for where in dict.fromkeys(file for root in self.roots for file in toml_files(root)):
             kind, name = _kind(where), Path(where).stem
             if kind is None:
                 self.ignored.append(where)
@@ -107,7 +105,7 @@ class Library:
             return self.read(kind, where)
         for other in self.ignored:
             if Path(other).stem == name:
-                parse_toml(_text(other), other)
+                parse_toml(text_of(other), other)
                 raise CardError(f"{other}: not a card of any kind; {_KINDS_OF_CARDS}")
         raise CardError(
             f"unknown {kind.removesuffix('s')} {name!r}; {suggest(name, self.files[kind])}"
@@ -118,7 +116,7 @@ class Library:
 
         parts_of: the files of the mixtures that a material is read for.
         """
-        raw = _with_tables(parse_toml(_text(where), where), where)
+        raw = with_tables(parse_toml(text_of(where), where), where)
         raw = self._extended(kind, raw, where)
         if kind == "materials":
             raw = composed(raw, where, lambda name: self._part(name, where, parts_of))
@@ -199,36 +197,8 @@ class Library:
         if not isinstance(base, str) or base not in others:
             raise CardError(f"{where}: extends: found {base!r}; {suggest(str(base), others)}")
         origin = others[base]
-        below = _with_tables(parse_toml(_text(origin), origin), origin)
+        below = with_tables(parse_toml(text_of(origin), origin), origin)
         return self._extended(kind, below, origin, (*seen, where)) | raw
-
-
-def _toml_files(root: str) -> list[str]:
-    """Files of cards below a root, but for those in hidden folders (an editor's copies)."""
-    try:
-        fs, path = url_to_fs(os.path.expanduser(root))
-        if not fs.isdir(path):
-            raise CardError(f"catalog root {root!r} is not a folder")
-        return [
-            fs.unstrip_protocol(f).removeprefix("file://")
-            for f in sorted(fs.find(path))
-            if f.endswith(".toml") and "/." not in f.removeprefix(path)
-        ]
-    except (OSError, ImportError, ValueError) as error:
-        # not there, a protocol that needs another package, or no protocol at all
-        raise CardError(f"catalog root {root!r} cannot be read: {error}") from None
-
-
-def _text(where: str) -> str:
-    try:
-        with fsspec.open(where, "rt", encoding="utf-8-sig") as file:
-            return file.read()
-    except FileNotFoundError:
-        raise CardError(f"{where}: no such file") from None
-    except UnicodeDecodeError:
-        raise CardError(f"{where}: not a text file in UTF-8") from None
-    except OSError as error:
-        raise CardError(f"{where}: cannot be read ({error.strerror or error})") from None
 
 
 _KINDS_OF_CARDS = f"allowed: a folder named {', '.join(KINDS)}, or a key that tells the kind"
@@ -240,38 +210,7 @@ def _kind(where: str) -> str | None:
     if folder in KINDS:
         return folder
     try:
-        raw = parse_toml(_text(where), where)
+        raw = parse_toml(text_of(where), where)
     except CardError:
         return None
     return next((kind for key, kind in SIGNATURES.items() if key in raw), None)
-
-
-def _with_tables(entry: Any, where: str) -> Any:
-    """Replace {table = "file.csv", column = "name"} by that column of a file beside the card."""
-    if isinstance(entry, list):
-        return [_with_tables(item, where) for item in entry]
-    if not isinstance(entry, dict):
-        return entry
-    if set(entry) != {"table", "column"}:
-        return {key: _with_tables(item, where) for key, item in entry.items()}
-    if not isinstance(entry["table"], str):
-        raise CardError(f"{where}: table: found {entry['table']!r}; allowed: the name of a file")
-    table = f"{where.rpartition('/')[0] or '.'}/{entry['table']}"
-    try:
-        lines = [line for line in _text(table).splitlines() if line and not line.startswith("#")]
-    except CardError:
-        raise CardError(
-            f"{where}: table {entry['table']!r} is missing (looked at {table})"
-        ) from None
-    rows = list(csv.DictReader(lines, skipinitialspace=True))
-    columns = list(rows[0]) if rows else []
-    if entry["column"] not in columns:
-        raise CardError(
-            f"{table}: unknown column {entry['column']!r}; {suggest(str(entry['column']), columns)}"
-        )
-    try:
-        return [float(row[entry["column"]]) for row in rows]
-    except (TypeError, ValueError):
-        raise CardError(
-            f"{table}: column {entry['column']!r} has an entry that is no number"
-        ) from None
