@@ -172,13 +172,21 @@ def study_likelihood(study: Study) -> Combination:
         if target in units
     }
     for name in inputs.experiments if not first else ():
-        check_sees(inputs, name)
+        _check_sees(inputs, name)
     joint = likelihood(inputs.replaced(first), inputs.conventions)
     _check_effects(study, joint)
     return joint
 
 
-def check_sees(inputs: Inputs, experiment: str) -> None:
+def check_usable(study: Study) -> None:
+    """Raises CardError for experiments that no scan can use, whatever its couplings."""
+    inputs = study.fixed_inputs()
+    for name in inputs.experiments:
+        _check_sees(inputs, name)
+    likelihood(inputs, inputs.conventions)
+
+
+def _check_sees(inputs: Inputs, experiment: str) -> None:
     """Raises CardError for an experiment without a single event of a neutrino."""
     if not Signal.of(inputs, experiment).template.any():
         raise CardError(f"{experiment}: no neutrino leaves an event in its bins: look at bins, "

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "figures": {"schema", "storage", "cards", "scans", "plots", "regions", "limits", "api"},
     "cli": {
         *("storage", "cards", "plans", "scans", "upkeep", "plots", "limits", "catalog", "api"),
-        *("figures", "execution"),
+        *("evaluation", "execution", "figures"),
     },
     "__main__": {"cli"},
     # what a new model, flux or form factor has to satisfy

@@ -24,7 +24,7 @@ def check(card: CardName, experiments: Experiments = None, changes: Settings = N
         if kind == "figures":
             print(f"{card}: good figure {_figure(name, library)}")
         elif kind == "experiments":
-            _likelihood(name, library)
+            _experiment(name, library)
             print(f"{card}: good experiment")
         elif kind == "scans":
             study = study_of(card, experiments, changes)
@@ -43,11 +43,10 @@ def _figure(name: str, library: "Library") -> str:
     return f"({len(ready.views)} panels, {len(ready.studies)} cubes)"
 
 
-def _likelihood(name: str, library: "Library") -> None:
+def _experiment(name: str, library: "Library") -> None:
     """Raises CardError for an experiment that no scan can use."""
     from gridscan.cards.study import Study
-    from gridscan.evaluation import check_sees
-    from gridscan.likelihoods import Likelihood
+    from gridscan.evaluation import check_usable
 
     inputs = library.inputs([name], "nsi")
     scan = {
@@ -58,6 +57,4 @@ def _likelihood(name: str, library: "Library") -> None:
         "axes": {"eps_ee_u": {"values": [0.0]}},
     }
     content = {"scan": scan, "inputs": inputs.model_dump(mode="json")}
-    study = Study.from_mapping(content, library.files["experiments"][name])
-    check_sees(study.inputs, name)
-    Likelihood.of(study.inputs)
+    check_usable(Study.from_mapping(content, library.files["experiments"][name]))
