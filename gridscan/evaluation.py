@@ -214,7 +214,7 @@ def _check_effects(study: Study, joint: Combination) -> None:
         if not felt and spread[name][0] < spread[name][2]:
             raise CardError(
                 f"axes.{name}: changes nothing in {', '.join(joint.experiments)} where the other "
-                "couplings are as given: no such neutrinos, no such targets, or a blind direction"
+                "couplings are as given: no such neutrinos, or nothing that they scatter on"
             )
 
 

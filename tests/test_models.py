@@ -450,7 +450,6 @@ def test_what_has_no_standard_value_has_to_be_stated(model, given, missing):
     [
         ("nsi", "eps_tautau_u", CSI, {}),
         ("nsi", "eps_ee_u", "cr51-lxe-a", {}),
-        ("e6-psi", "m_zprime_gev", CSI, {}),
         ("light-vector", "m_zprime_mev", CSI, {"gg_tautau_u": 1e-8}),
     ],
 )
@@ -460,7 +459,7 @@ def test_an_axis_that_changes_nothing_is_refused(model, axis, experiment, fixed)
     with pytest.raises(CardError, match=rf"axes\.{axis}: changes nothing in {experiment}"):
         evaluation.coordinates(flat)
     both = study_of(axes, model=model, experiments=[CSI, "cr51-lxe-a"], fixed=fixed)
-    if (model, axis) in {("nsi", "eps_ee_u"), ("e6-psi", "m_zprime_gev")}:
+    if axis == "eps_ee_u":
         assert evaluation.coordinates(both).sizes[axis] == 5
 
 
