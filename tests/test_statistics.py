@@ -229,6 +229,28 @@ def test_a_shape_may_fill_an_occupied_bin_that_has_no_nominal_prediction(scan):
     assert pulls[1, 0] == 0
 
 
+def as_shapes(linear):
+    """Linear background nuisances as components that each scale, beside a shape without effect."""
+    count, bins = linear.on_background.shape
+    rest = linear.background - linear.on_background.sum(axis=0)
+    return ShapeNuisances(
+        ("x",), linear, np.vstack([linear.on_background, rest]), np.eye(count, count + 1),
+        np.ones(1), np.zeros((2, 1, 1, bins)), np.zeros((2, 1, count + 1, bins)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("scan", [shapes.scan, compiled_shapes.scan])
+@pytest.mark.parametrize("most", [1e2, 1e4])
+def test_shapes_find_a_minimum_known_beforehand_with_empty_bins_and_tight_nuisances(scan, most):
+    rng = np.random.default_rng(1)
+    nothing = (np.ones((1, 1)), np.zeros((1, 12)))
+    for _ in range(40):
+        observed, nuisances, least = known(rng, most=most)
+        found, pulls = scan(*nothing, observed, as_shapes(nuisances), np.array([0]))
+        chi2 = found.sum() + nuisances.penalty(pulls[:, :-1])[0]
+        assert chi2 == pytest.approx(least, rel=1e-9, abs=1e-6)
+
+
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([0.0, 1.0, 1e3]))
 def test_gaussian_and_poisson_bins_make_one_likelihood(seed, scale):

@@ -130,7 +130,7 @@ def profile(
     nominal = np.where(normal, expected[at], np.maximum(expected[at], NOTHING))
     bins, weight = (observed, variance), nuisances.inverse_variance
     start = _towards_data(nominal, slope, bins, weight)
-    mu, alpha, left = _descend(*start, slope, bins, EMPTY, weight, concordance=1.0)
+    mu, alpha, left = _descend(*start, slope, bins, EMPTY, weight)
     lost = ~(left < DECREMENT) | (on_the_boundary(mu, nominal, observed) & ~normal.all())
     if lost.any():
         mu[lost], alpha[lost] = _from_inside(nominal[lost], slope[lost], bins, weight)
@@ -150,9 +150,7 @@ def _from_inside(nominal, slope, bins, weight) -> tuple[np.ndarray, np.ndarray]:
     """
     mu, alpha = nominal, np.zeros((len(nominal), len(weight)))
     for count in FADING:
-        concordance = np.sqrt(min(1.0, 2 * np.maximum(bins[0], count).min()))
-        mu, alpha, left = _descend(mu, alpha, slope, bins, count, weight, concordance)
-    # at zero, rounding may keep λ from getting as small as the faintest count asks for
+        mu, alpha, left = _descend(mu, alpha, slope, bins, count, weight)
     failed = (~(left < DECREMENT)).sum()
     if failed:
         raise RuntimeError(f"{failed} profile minimisations did not converge")
@@ -180,11 +178,8 @@ def _longest(mu, change, normal) -> np.ndarray:
     return TOWARDS_ZERO / np.maximum(fall, TOWARDS_ZERO)
 
 
-def _descend(mu, alpha, slope, bins, empty, weight, concordance):
-    """Newton's method from (μ, α), empty bins held by the count `empty`: μ, α and the last λ².
-
-    concordance: √(2n) of the faintest bin, at most 1; λ over it is what bounds the way to go.
-    """
+def _descend(mu, alpha, slope, bins, empty, weight):
+    """Newton's method from (μ, α), empty bins held by the count `empty`: μ, α and the last λ²."""
     observed, variance = bins
     normal = np.isfinite(variance)
     result, pulls, left = mu.copy(), alpha.copy(), np.full(len(mu), np.inf)
@@ -203,15 +198,14 @@ def _descend(mu, alpha, slope, bins, empty, weight, concordance):
         change = np.vecmat(step, slope)
         decrement = -2 * np.vecdot(step, gradient)
         length = _longest(mu, change, normal)
-        newton_decrement = np.sqrt(np.abs(decrement)) / concordance
-        far = newton_decrement**2 > FULL_STEP
+        far = decrement > FULL_STEP
         if far.any():
             line = (mu[far], change[far], alpha[far], step[far])
-            safe = 1 / (1 + newton_decrement[far])
+            safe = 1 / (1 + np.sqrt(decrement[far]))
             length[far] = _falling(length[far], safe, line, held, variance, weight)
         alpha += length[:, None] * step
         mu += length[:, None] * change
-        done = decrement < min(DECREMENT, FULL_STEP * concordance**2)
+        done = decrement < DECREMENT
         left[active] = decrement
         if done.any():
             pulls[active[done]], result[active[done]] = alpha[done], mu[done]

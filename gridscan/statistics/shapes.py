@@ -143,7 +143,7 @@ def _start(rows, template, observed, variance, nuisances):
     occupied = (observed != 0) & np.isinf(variance)
     pulls = np.zeros((len(rows), len(nuisances.every_inverse_variance)))
     expected, _ = predict(rows, template, pulls, nuisances)
-    possible: np.ndarray = np.all(expected[:, occupied] > 0, axis=1)
+    possible = np.asarray((expected[:, occupied] > 0).all(axis=1))
     sigmas = [1 / np.sqrt(weight or 1.0) for weight in nuisances.inverse_variance]
     for shift in np.vstack([np.diag(sigmas), -np.diag(sigmas)]):
         if possible.all():
