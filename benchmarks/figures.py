@@ -122,7 +122,7 @@ def on_workers(one: Study) -> tuple[list[float], list[float], list[float]]:
     def bare(where: str) -> None:
         path = scans.prepare(one, where)
         for index in evaluation.grid_of(one).blocks():
-            scans.write_block(str(path), index)
+            storage.write(path, *scans.compute_block(str(path), index))
 
     with execution.local_client(1) as single, execution.local_client(2) as double:
         ways: list[Callable[[str], object]] = [
