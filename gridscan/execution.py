@@ -23,6 +23,9 @@ SUBMISSIONS = 3
 POLL_SECONDS = 5.0
 """How often a cluster is looked at from which nothing comes."""
 
+ASK_SECONDS = 1.0
+"""How long the number of workers is taken as known: blocks may end every few milliseconds."""
+
 PATIENCE_SECONDS = 30.0
 """How long a cluster may have no workers; one that dies is back in a few seconds."""
 
@@ -147,6 +150,7 @@ class _Workers:
         self._client = client
         self._missing_since: float | None = None
         self._told = False
+        self._found, self._asked = 0, 0.0
 
     def threads(self) -> int:
         """Threads of all workers, as of now; one where there are no workers yet.
@@ -156,8 +160,11 @@ class _Workers:
         """
         from distributed import LocalCluster
 
+        if self._found and monotonic() - self._asked < min(ASK_SECONDS, POLL_SECONDS):
+            return self._found
         try:
-            found = sum(self._client.nthreads().values())
+            self._asked = monotonic()
+            self._found = found = sum(self._client.nthreads().values())
         except Exception as error:
             # of a lost connection or a closed client, anything
             raise ScanFailed(
