@@ -19,12 +19,13 @@ import numpy as np
 from iminuit import Minuit
 from scipy.optimize import minimize
 
-from gridscan import evaluation, execution, scans, storage
 from gridscan.cards.library import Library
 from gridscan.cards.study import Study
-from gridscan.likelihoods import Likelihood
-from gridscan.signals import complete
+from gridscan.channels.likelihood import Likelihood
+from gridscan.channels.signals import complete
+from gridscan.scans import evaluation, runs, workers
 from gridscan.statistics.poisson import deviance
+from gridscan.storage import stores
 
 REPEATS = 3
 TURNS = 5
@@ -79,7 +80,7 @@ def engine(one: Study, threads: int = 2) -> float:
 
     def run() -> None:
         with folder() as where:
-            scans.run(one, where, threads=threads)
+            runs.run(one, where, threads=threads)
 
     run()
     return median_seconds(run)
@@ -120,14 +121,14 @@ def on_workers(one: Study) -> tuple[list[float], list[float], list[float]]:
     """
 
     def bare(where: str) -> None:
-        path = scans.prepare(one, where)
+        path = runs.prepare(one, where)
         for index in evaluation.grid_of(one).blocks():
-            storage.write(path, *scans.compute_block(str(path), index))
+            stores.write(path, *runs.compute_block(str(path), index))
 
-    with execution.local_client(1) as single, execution.local_client(2) as double:
+    with workers.local_client(1) as single, workers.local_client(2) as double:
         ways: list[Callable[[str], object]] = [
-            lambda where: scans.run(one, where, single),
-            lambda where: scans.run(one, where, double),
+            lambda where: runs.run(one, where, single),
+            lambda where: runs.run(one, where, double),
             bare,
         ]
         seconds: tuple[list[float], list[float], list[float]] = ([], [], [])
@@ -171,13 +172,13 @@ def hundred_million(rows: list) -> None:
             ("464³: peak memory of the process", f"{usage.ru_maxrss / 2**20:.2f} GiB", "≤ 1 GiB")
         )
         rows.append(("464³: time per point over that of 100³", f"{slope:.2f}", "≤ 1.1"))
-        path = scans.store_path(cube_of(464), where)
-        chi2 = storage.read(path)["chi2"]
+        path = runs.store_path(cube_of(464), where)
+        chi2 = stores.read(path)["chi2"]
         for what, work, reach in (
             ("point", lambda: chi2.isel(dict.fromkeys(axes, 200)).values, "15 ms"),
             ("line", lambda: chi2.isel(eps_ee_u=200, eps_ee_d=200).values, "40 ms"),
             ("plane", lambda: chi2.isel(eps_ee_u=200).values, "150 ms"),
-            ("profile", lambda: storage.read(path).gridscan.profile("eps_ee_u").values, "2 s"),
+            ("profile", lambda: stores.read(path).gridscan.profile("eps_ee_u").values, "2 s"),
         ):
             rows.append(
                 (f"464³: {what} of the saved cube", f"{1e3 * median_seconds(work):.0f} ms", reach)

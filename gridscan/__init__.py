@@ -9,7 +9,7 @@ ds.gridscan.profile("eps_ee_u"), ds.gridscan.intervals("eps_ee_u", cl=0.9), ds.g
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gridscan.cubes import Cube  # registers the accessor ds.gridscan
+from gridscan.cubes.accessor import Cube  # registers the accessor ds.gridscan
 
 if TYPE_CHECKING:
     from gridscan.api import counts, open_cube, plan, run, scan, toys

@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridscan import plans, scans, storage
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library, Roots
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import RESERVED, Scan
 from gridscan.catalog import cubes_folder
-from gridscan.physics.models.parameters import Parameter
+from gridscan.channels.signals import FOLDED, Signal, complete, mediator_of
+from gridscan.physics.couplings.parameters import Parameter
+from gridscan.scans import lazy, plans, runs
 from gridscan.schema import BIN_NAMES, VARIABLES
-from gridscan.signals import FOLDED, Signal, complete, mediator_of
 from gridscan.statistics.toys import toys as draw
+from gridscan.storage import stores
 
 ScanLike = str | Path | Scan
 Changes = Mapping[str, Any] | None
@@ -130,7 +131,7 @@ def _labelled(name: str, value: Any, known: Parameter) -> Any:
 
 def scan(scan: ScanLike, changes: Changes = None, *, catalog: Roots = ()) -> xr.Dataset:
     """A scan as a lazy dataset: slice first, compute later. Raises CardError for a bad card."""
-    return scans.lazy(Library(catalog).study(scan, changes))
+    return lazy.dataset(Library(catalog).study(scan, changes))
 
 
 def plan(
@@ -160,9 +161,9 @@ def run(
     (the others are kept).
     """
     study = Library(catalog).study(scan, changes)
-    return storage.read(scans.run(study, out or cubes_folder(), client, threads))
+    return stores.read(runs.run(study, out or cubes_folder(), client, threads))
 
 
 def open_cube(path: str | Path) -> xr.Dataset:
     """A saved cube as a lazy dataset. Raises StoreError if it is none."""
-    return storage.read(path)
+    return stores.read(path)

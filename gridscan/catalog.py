@@ -11,9 +11,9 @@ from typing import Any
 
 import xarray as xr
 
-from gridscan import storage
 from gridscan.cards.base import CardError, suggest
 from gridscan.cards.library import KINDS, Library
+from gridscan.storage import stores
 
 CUBES = "cubes"
 """Folder of saved cubes, unless $GRIDSCAN_CUBES names another."""
@@ -71,9 +71,9 @@ class SavedCube:
     @classmethod
     def at(cls, path: Path) -> "SavedCube":
         try:
-            attrs = storage.attributes(path)
+            attrs = stores.attributes(path)
         except OSError as error:
-            raise storage.StoreError(f"{path}: cannot be read ({error.strerror})") from None
+            raise stores.StoreError(f"{path}: cannot be read ({error.strerror})") from None
         try:
             scan = json.loads(attrs["study"])["scan"]
             return cls(
@@ -86,11 +86,11 @@ class SavedCube:
                 attrs["created"],
             )
         except (KeyError, TypeError, ValueError):
-            raise storage.StoreError(f"{path}: not a cube of gridscan") from None
+            raise stores.StoreError(f"{path}: not a cube of gridscan") from None
 
     def open(self) -> xr.Dataset:
         """The cube, lazily."""
-        return storage.read(self.path)
+        return stores.read(self.path)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Cubes:
     def __iter__(self) -> Iterator[SavedCube]:
         """Every readable cube; `titles` names the others too."""
         for path in self._paths():
-            with suppress(storage.StoreError):
+            with suppress(stores.StoreError):
                 yield SavedCube.at(path)
 
     def titles(self) -> dict[str, str]:
@@ -111,7 +111,7 @@ class Cubes:
         for path in self._paths():
             try:
                 found[str(path)] = SavedCube.at(path).title
-            except storage.StoreError as error:
+            except stores.StoreError as error:
                 found[str(path)] = f"BROKEN — {error}"
         return found
 
@@ -135,7 +135,7 @@ class Cubes:
 
 def _may_be_store(path: Path) -> bool:
     try:
-        return storage.is_store(path)
+        return stores.is_store(path)
     except OSError:
         # somebody else's
         return True

@@ -11,14 +11,14 @@ from types import ModuleType
 import numpy as np
 import xarray as xr
 
+from gridscan.physics.couplings import electrons, sm
+from gridscan.physics.couplings.parameters import Nucleons, PerNucleon, weak_couplings
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.fluxes.species import Species
 from gridscan.physics.kinematics import max_recoil
-from gridscan.physics.models import electrons, sm
-from gridscan.physics.models.parameters import Nucleons, PerNucleon, weak_couplings
-from gridscan.physics.nuclides import Nuclide, target
-from gridscan.physics.nuclides import electrons as electrons_of
 from gridscan.physics.quadrature import panels, refine
+from gridscan.physics.targets import Nuclide, target
+from gridscan.physics.targets import electrons as electrons_of
 from gridscan.schema import FLAVOURS
 
 NUCLEONS = Nucleons(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from gridscan import cache
+from gridscan.storage import cache
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from gridscan import api, cli
 from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment, Nuisance
 from gridscan.cards.library import KINDS, Library, default_roots, shipped_root
-from gridscan.physics.nuclides import target
-from gridscan.signals import Signal
+from gridscan.channels.signals import Signal
+from gridscan.physics.targets import target
 from tests.conftest import CSI, study_of
 
 SCAN = """
@@ -307,7 +307,7 @@ def test_an_interruption_says_that_what_is_complete_is_kept(monkeypatch, capsys)
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gridscan.plans.plan", interrupted)
+    monkeypatch.setattr("gridscan.scans.plans.plan", interrupted)
     status, out, err = gridscan(monkeypatch, capsys, "plan", "csi-2021-ee-ud")
     assert (status, out) == (130, "")
     assert err == "gridscan: interrupted; what is complete is kept\n"

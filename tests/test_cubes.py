@@ -8,10 +8,12 @@ import pytest
 import xarray as xr
 
 import gridscan
-from gridscan import plots, scans, storage
+from gridscan import plots
 from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
-from gridscan.cubes import threshold
+from gridscan.cubes.accessor import threshold
+from gridscan.scans import lazy, runs
+from gridscan.storage import stores
 from tests.conftest import CSI, study_of
 from tests.test_cards import gridscan as run
 
@@ -67,8 +69,8 @@ def test_the_profile_is_the_minimum_of_delta_to_the_last_bit():
 def test_a_profile_reads_every_chunk_once(small, tmp_path, monkeypatch):
     from zarr.storage import LocalStore
 
-    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 1)
-    path = scans.run(small, tmp_path)
+    monkeypatch.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1)
+    path = runs.run(small, tmp_path)
     read, get = [], LocalStore.get
 
     def counting(self, key, *args, **kwargs):
@@ -76,7 +78,7 @@ def test_a_profile_reads_every_chunk_once(small, tmp_path, monkeypatch):
         return get(self, key, *args, **kwargs)
 
     monkeypatch.setattr(LocalStore, "get", counting)
-    for cube in (storage.read(path), storage.read(path).chunk(eps_ee_u=6, eps_ee_d=6)):
+    for cube in (stores.read(path), stores.read(path).chunk(eps_ee_u=6, eps_ee_d=6)):
         read.clear()
         cube.gridscan.intervals("eps_ee_u")
         chunks = [key for key in read if key.startswith("chi2/c/")]
@@ -84,15 +86,15 @@ def test_a_profile_reads_every_chunk_once(small, tmp_path, monkeypatch):
 
 
 def test_a_profile_of_a_lazy_scan_computes_every_block_once(small, monkeypatch):
-    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 1)
-    computed, whole = [], scans.evaluate
+    monkeypatch.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1)
+    computed, whole = [], runs.evaluate
 
     def counting(study, axes):
         computed.append(tuple(values[0] for values in axes.values()))
         return whole(study, axes)
 
-    monkeypatch.setattr(scans, "evaluate", counting)
-    scans.lazy(small).gridscan.intervals("eps_ee_u")
+    monkeypatch.setattr(lazy, "evaluate", counting)
+    lazy.dataset(small).gridscan.intervals("eps_ee_u")
     assert len(computed) == len(set(computed)) == 16
 
 
@@ -246,17 +248,17 @@ def test_a_cube_without_its_parts_says_so():
 
 
 def test_a_picture_leaves_a_lazy_scan_lazy(small, monkeypatch):
-    lazy = scans.lazy(small)
-    lazy.gridscan.plot()
-    assert lazy["chi2"].chunks is not None
+    grid = lazy.dataset(small)
+    grid.gridscan.plot()
+    assert grid["chi2"].chunks is not None
 
 
 def test_axes_that_were_renamed_or_dropped_have_no_standard_model(small):
-    lazy = scans.lazy(small)
-    renamed = lazy.rename(eps_ee_u="u").compute()
+    grid = lazy.dataset(small)
+    renamed = grid.rename(eps_ee_u="u").compute()
     assert renamed.gridscan.standard_model() is None
     assert {*renamed.gridscan.limits("u")} == {"lower", "upper"}
-    assert lazy.isel(eps_ee_u=0, drop=True).gridscan.standard_model() is None
+    assert grid.isel(eps_ee_u=0, drop=True).gridscan.standard_model() is None
 
 
 def test_a_dataset_that_is_no_cube_says_so():
@@ -265,7 +267,7 @@ def test_a_dataset_that_is_no_cube_says_so():
 
 
 def test_pictures_carry_labels_levels_and_points(small, tmp_path):
-    cube = storage.read(scans.run(small, tmp_path))
+    cube = stores.read(runs.run(small, tmp_path))
     ax = cube.gridscan.plot()
     assert ax.get_xlabel() == r"$\varepsilon_{ee}^{u}$"
     assert ax.get_ylabel() == r"$\varepsilon_{ee}^{d}$"
@@ -298,7 +300,7 @@ def test_units_are_part_of_a_label():
 
 
 def test_the_standard_model_point_is_known_to_the_cube(small, tmp_path):
-    cube = storage.read(scans.run(small, tmp_path))
+    cube = stores.read(runs.run(small, tmp_path))
     assert cube.gridscan.standard_model() == {"eps_ee_u": 0.0, "eps_ee_d": 0.0}
     assert cube.isel(eps_ee_u=slice(0, 2)).gridscan.standard_model() is None
     assert cube.gridscan.alone("eps_ee_u") is None, "zero is between two points of this grid"
@@ -306,7 +308,7 @@ def test_the_standard_model_point_is_known_to_the_cube(small, tmp_path):
 
 def test_other_fixed_couplings_are_not_the_standard_model(tmp_path):
     study = study_of({"eps_ee_u": {"values": [-0.1, 0.0, 0.1]}}, fixed={"eps_mumu_u": 0.3})
-    assert storage.read(scans.run(study, tmp_path)).gridscan.standard_model() is None
+    assert stores.read(runs.run(study, tmp_path)).gridscan.standard_model() is None
 
 
 def test_what_a_model_fixes_is_not_the_standard_model(tmp_path):
@@ -318,14 +320,14 @@ def test_what_a_model_fixes_is_not_the_standard_model(tmp_path):
         axes = {"eps_ee_u": {"values": [-0.1, 0.0, 0.1]}}
         card = {"title": "t", "model": "mine", "experiments": [CSI], "conventions": "2402.16953"}
         study = library.study(Scan.from_mapping(card | {"axes": axes}, "test"))
-        cube = storage.read(scans.run(study, tmp_path))
+        cube = stores.read(runs.run(study, tmp_path))
         assert cube.gridscan.standard_model() == (None if value else {"eps_ee_u": 0.0})
 
 
 def test_cubes_of_other_hypotheses_are_not_added(tmp_path):
     values = {"values": [-0.1, 0.0, 0.1]}
     one, *others = (
-        storage.read(scans.run(study_of({"eps": values | {"sets": sets}}, fixed=fixed), tmp_path))
+        stores.read(runs.run(study_of({"eps": values | {"sets": sets}}, fixed=fixed), tmp_path))
         for sets, fixed in (
             (["eps_ee_u"], {}),
             (["eps_ee_d"], {}),
@@ -342,7 +344,7 @@ def test_an_experiment_that_shares_a_nuisance_is_not_alone(tmp_path):
     share = {f"{name}.nuisances.signal.shared": True for name in names}
     share |= {f"{name}.nuisances.signal.sigma": 0.1 for name in names}
     study = study_of({"eps_ee_u": {"values": [-0.1, 0.0]}}, experiments=names, fixed=share)
-    cube = storage.read(scans.run(study, tmp_path))
+    cube = stores.read(runs.run(study, tmp_path))
     # the cards of a store are those before `fixed`
     content = json.loads(cube.attrs["study"])
     for name in names:
@@ -355,7 +357,7 @@ def test_an_experiment_that_shares_a_nuisance_is_not_alone(tmp_path):
 
 
 def test_cubes_that_share_a_nuisance_are_not_added(small, tmp_path):
-    cube = storage.read(scans.run(small, tmp_path)).load()
+    cube = stores.read(runs.run(small, tmp_path)).load()
     other = cube.assign_coords(experiment=["other"])
     assert float(cube.gridscan.combine(other)["chi2"].min()) > 2 * 68
     study = json.loads(cube.attrs["study"])
@@ -367,7 +369,7 @@ def test_cubes_that_share_a_nuisance_are_not_added(small, tmp_path):
 
 def test_a_sum_of_cubes_remembers_all_that_it_is_of(small, tmp_path):
     """Whichever of them come first, and added one by one or at once."""
-    cube = storage.read(scans.run(small, tmp_path)).load()
+    cube = stores.read(runs.run(small, tmp_path)).load()
     study = json.loads(cube.attrs["study"])
 
     def named(name, *, shares, beside=()):
@@ -395,7 +397,7 @@ def test_a_sum_of_cubes_remembers_all_that_it_is_of(small, tmp_path):
 
 
 def test_saved_cubes_are_found_by_what_they_hold(small, tmp_path):
-    path = scans.run(small, tmp_path / "cubes")
+    path = runs.run(small, tmp_path / "cubes")
     catalog = gridscan.open_catalog(cubes=tmp_path / "cubes")
     (hit,) = catalog.cubes.search(experiment="coherent-csi-2021", model="nsi", axis="eps_ee_u")
     assert hit.path == path
@@ -419,7 +421,7 @@ def without(entry, keys):
 def test_an_old_store_opens_for_ever(tmp_path, monkeypatch, capsys):
     """A cube whose cards lack all that came later answers as the cube of today."""
     axes = {name: {"start": -0.5, "stop": 0.7, "num": 25} for name in ("eps_ee_u", "eps_ee_d")}
-    new = scans.run(study_of(axes), tmp_path / "new")
+    new = runs.run(study_of(axes), tmp_path / "new")
     old = shutil.copytree(new, tmp_path / "old" / new.name)
     root = json.loads((old / "zarr.json").read_text())
     study = json.loads(root["attributes"]["study"])
@@ -431,7 +433,7 @@ def test_an_old_store_opens_for_ever(tmp_path, monkeypatch, capsys):
         root["attributes"][name] = json.loads(root["attributes"][name])
     (old / "zarr.json").write_text(json.dumps(root))
 
-    then, now = storage.read(old), storage.read(new)
+    then, now = stores.read(old), stores.read(new)
     assert then.gridscan.standard_model() == {"eps_ee_u": 0.0, "eps_ee_d": 0.0}
     for ask in (
         lambda cube: cube.intervals("eps_ee_u"),
@@ -468,17 +470,17 @@ def test_the_same_cube_gives_the_same_digits():
 
 
 def test_a_store_of_somebody_else_is_named_and_stops_nobody(small, tmp_path, monkeypatch):
-    mine = scans.run(small, tmp_path)
+    mine = runs.run(small, tmp_path)
     (tmp_path / "theirs.zarr").mkdir()
     for name in ("is_store", "attributes"):
-        real = getattr(storage, name)
+        real = getattr(stores, name)
 
         def guarded(path, real=real):
             if path.name == "theirs.zarr":
                 raise PermissionError(13, "Permission denied", str(path))
             return real(path)
 
-        monkeypatch.setattr(storage, name, guarded)
+        monkeypatch.setattr(stores, name, guarded)
     cubes = gridscan.open_catalog(cubes=tmp_path).cubes
     assert [cube.path for cube in cubes] == [mine]
     titles = cubes.titles()

@@ -9,8 +9,9 @@ import dask.system
 import pytest
 from distributed import Client, Future, LocalCluster
 
-from gridscan import execution, scans, storage
-from gridscan.execution import ScanFailed
+from gridscan.scans import runs, workers
+from gridscan.scans.workers import ScanFailed
+from gridscan.storage import stores
 
 BLOCKS = [(i,) for i in range(24)]
 
@@ -18,8 +19,8 @@ BLOCKS = [(i,) for i in range(24)]
 @pytest.fixture
 def cluster(monkeypatch):
     """A cluster without workers, looked at often."""
-    monkeypatch.setattr(execution, "POLL_SECONDS", 0.1)
-    monkeypatch.setattr(execution, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(workers, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(workers, "PATIENCE_SECONDS", 0.3)
     with LocalCluster(
         n_workers=0, threads_per_worker=1, processes=False, dashboard_address=None
     ) as cluster:
@@ -33,14 +34,14 @@ def good(index):
 
 def test_a_local_cluster_that_has_no_workers_left_ends_the_run(cluster):
     with Client(cluster) as client, pytest.raises(ScanFailed, match="no worker of the local"):
-        execution.on_cluster(good, BLOCKS, client, print)
+        workers.on_cluster(good, BLOCKS, client, print)
 
 
 def test_workers_of_a_scheduler_are_waited_for_and_that_is_said_once(cluster, capsys):
     done, late = {}, threading.Timer(1.0, cluster.scale, [1])
     with Client(cluster.scheduler_address) as client:
         late.start()
-        execution.on_cluster(good, BLOCKS, client, done.__setitem__)
+        workers.on_cluster(good, BLOCKS, client, done.__setitem__)
     late.join()
     assert done == dict.fromkeys(BLOCKS)
     assert capsys.readouterr().err == "gridscan: no workers; waiting for some\n"
@@ -59,12 +60,12 @@ def test_a_cluster_that_grows_gets_more_to_do(cluster):
                 cluster.scale(3)
                 client.wait_for_workers(3)
 
-        execution.on_cluster(good, BLOCKS, client, report)
-    assert max(flying[:1]) <= execution.TASKS_PER_THREAD
-    assert 2 * execution.TASKS_PER_THREAD < max(flying) <= 3 * execution.TASKS_PER_THREAD
+        workers.on_cluster(good, BLOCKS, client, report)
+    assert max(flying[:1]) <= workers.TASKS_PER_THREAD
+    assert 2 * workers.TASKS_PER_THREAD < max(flying) <= 3 * workers.TASKS_PER_THREAD
 
 
-@pytest.mark.parametrize("times", [1, execution.SUBMISSIONS])
+@pytest.mark.parametrize("times", [1, workers.SUBMISSIONS])
 def test_blocks_that_a_cluster_forgets_are_given_to_it_again(times, cluster):
     """But not for ever: then they failed."""
     ended, left = {}, [times]
@@ -80,9 +81,9 @@ def test_blocks_that_a_cluster_forgets_are_given_to_it_again(times, cluster):
             return future
 
         client.submit = forgetful
-        execution.on_cluster(good, BLOCKS, client, ended.__setitem__)
+        workers.on_cluster(good, BLOCKS, client, ended.__setitem__)
     assert left == [0]
-    forgotten = "cancelled by the cluster" if times == execution.SUBMISSIONS else None
+    forgotten = "cancelled by the cluster" if times == workers.SUBMISSIONS else None
     assert ended == dict.fromkeys(BLOCKS) | {BLOCKS[3]: forgotten}
 
 
@@ -95,7 +96,7 @@ def test_an_error_of_a_block_is_reported_and_the_others_go_on(cluster):
     ended = {}
     cluster.scale(2)
     with Client(cluster) as client:
-        execution.on_cluster(bad, BLOCKS, client, ended.__setitem__)
+        workers.on_cluster(bad, BLOCKS, client, ended.__setitem__)
     assert ended == dict.fromkeys(BLOCKS) | {BLOCKS[5]: "ValueError: odd"}
 
 
@@ -103,12 +104,12 @@ def test_a_block_that_is_in_the_store_did_not_fail(small, tmp_path, monkeypatch)
     """Its worker may die after it wrote the block and before it says so."""
 
     def dies_too_late(store, index):
-        storage.write(store, *scans.compute_block(store, index))
+        stores.write(store, *runs.compute_block(store, index))
         return index, "KilledWorker"
 
-    monkeypatch.setattr(scans, "_attempt", dies_too_late)
-    path = scans.run(small, tmp_path)
-    assert len(storage.complete_blocks(path)) == 1
+    monkeypatch.setattr(runs, "_attempt", dies_too_late)
+    path = runs.run(small, tmp_path)
+    assert len(stores.complete_blocks(path)) == 1
 
 
 def test_threads_are_as_many_as_cores_that_the_process_may_use(monkeypatch):
@@ -123,7 +124,7 @@ def test_threads_are_as_many_as_cores_that_the_process_may_use(monkeypatch):
         running.remove(index)
         return index, None
 
-    execution.on_threads(attempt, BLOCKS[:6], None, lambda index, failure: None)
+    workers.on_threads(attempt, BLOCKS[:6], None, lambda index, failure: None)
     assert max(most) == 1
 
 
@@ -131,7 +132,7 @@ def test_an_interrupted_local_cluster_says_nothing(capfd):
     """What is to be said is one line of the command's; afterwards logs are as they were."""
     logger = logging.getLogger("distributed")
     level = logger.level
-    with suppress(KeyboardInterrupt), execution.local_client(1) as client:
+    with suppress(KeyboardInterrupt), workers.local_client(1) as client:
         client.submit(time.sleep, 1)
         raise KeyboardInterrupt
     assert capfd.readouterr() == ("", "")
@@ -142,4 +143,4 @@ def test_a_scheduler_that_is_gone_ends_the_run(cluster):
     client = Client(cluster)
     client.close()
     with pytest.raises(ScanFailed, match="the scheduler does not answer"):
-        execution.on_cluster(good, BLOCKS, client, print)
+        workers.on_cluster(good, BLOCKS, client, print)

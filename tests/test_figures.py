@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from gridscan import figures, plots, scans, storage
+from gridscan import figures, plots
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
 from gridscan.figures import draw, layers
 from gridscan.plots import layers as brush
+from gridscan.scans import runs
+from gridscan.storage import stores
 
 CSI = "coherent-csi-2021"
 SHIPPED = Library()
@@ -281,7 +283,7 @@ def delta_of(catalog: Path, panel: str, out: Path):
     library = add(catalog, "one", panel)
     ((_, _, (drawing,)),) = figures.prepare("one", library).views
     for study in drawing.studies:
-        scans.run(study, out, threads=1)
+        runs.run(study, out, threads=1)
     return layers.delta(drawing, layers.cube(drawing, out), out), drawing
 
 
@@ -316,7 +318,7 @@ def test_the_standard_model_of_a_layer_is_of_its_experiment_and_its_fixed_cards(
         '"coherent-nai.mass_kg" = 500.0, "coherent-nai.nuisances.signal.sigma" = 0.01 } }]'
     )
     delta, drawing = delta_of(catalog, panel, tmp_path)
-    cube = storage.read(scans.store_path(drawing.study, tmp_path))
+    cube = stores.read(runs.store_path(drawing.study, tmp_path))
     own = cube["chi2_by_experiment"].sel(experiment=experiment)
     at_zero = own.sel(eps_ee_u=0.0, method="nearest")
     np.testing.assert_allclose(delta, own - at_zero, rtol=1e-9, atol=1e-9)
@@ -326,7 +328,7 @@ def test_the_standard_model_of_a_layer_is_of_its_experiment_and_its_fixed_cards(
 def test_a_slice_is_not_a_profile(catalog, tmp_path):
     layer = '{ scan = "plane", label = "a", at = { eps_ee_d = 0.1 } }'
     sliced, drawing = delta_of(catalog, f'kind = "curves"\nlayers = [{layer}]', tmp_path)
-    cube = storage.read_chi2(scans.store_path(drawing.study, tmp_path))
+    cube = stores.read_chi2(runs.store_path(drawing.study, tmp_path))
     line = cube["chi2"].sel(eps_ee_d=0.1, method="nearest")
     np.testing.assert_allclose(sliced, line - line.min())
 

@@ -12,11 +12,11 @@ from gridscan.cards.inputs import Source
 from gridscan.cards.library import Library
 from gridscan.constants import ELECTRON_MASS_MEV
 from gridscan.physics import cross_sections, kinematics
+from gridscan.physics.detectors import ConstantEfficiency, Response
 from gridscan.physics.fluxes import FLUXES, reactor
 from gridscan.physics.fluxes.chromium51 import Cylinder
 from gridscan.physics.form_factors import SymmetrisedFermi
-from gridscan.physics.nuclides import target
-from gridscan.physics.responses import ConstantEfficiency, Response
+from gridscan.physics.targets import target
 from gridscan.physics.templates import templates
 
 REACTORS = {"reactor-mueller": 1.3790, "reactor-huber": 1.3811, "reactor-u235": 1.5850}

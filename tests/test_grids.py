@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridscan.grids import MAX_BLOCK_POINTS, Grid, block_shape
+from gridscan.scans.blocks import MAX_BLOCK_POINTS, Grid, block_shape
 
 SHAPES = st.lists(st.integers(1, 40), min_size=1, max_size=3)
 

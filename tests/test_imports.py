@@ -12,43 +12,25 @@ MAY_IMPORT = {
     # what everything stands on
     "constants": set(),
     "schema": set(),
-    # four towers that do not know each other
+    # towers that do not know each other
     "physics": {"constants", "schema"},
     "statistics": set(),
-    "grids": set(),
-    "folders": set(),
-    "storage": {"grids", "folders"},
+    "storage": set(),
     # the only input, and what the towers make of it together
     "cards": {"schema", "physics"},
-    "nuisances": {"cards", "statistics"},
-    "cache": set(),
-    "signals": {"cards", "physics", "cache"},
-    "expansions": {"signals"},
-    "likelihoods": {"cards", "statistics", "nuisances", "signals", "expansions"},
-    "combinations": {"cards", "likelihoods"},
-    "evaluation": {"combinations", "schema", "grids", "cards", "signals", "likelihoods"},
+    "channels": {"cards", "physics", "statistics", "storage"},
     # the bridge
-    "execution": {"grids"},
-    "scans": {"schema", "grids", "storage", "cache", "cards", "evaluation", "execution", "folders"},
-    "plans": {"cards", "evaluation", "scans"},
-    "upkeep": {"storage", "cards", "evaluation", "scans"},
+    "scans": {"schema", "cards", "channels", "storage"},
     # what users touch
     "plots": set(),
-    "regions": set(),
-    "limits": {"regions"},
-    "provenance": {"cards", "physics"},
-    "sums": {"schema", "provenance"},
-    "cubes": {"plots", "regions", "limits", "provenance", "sums"},
+    "cubes": {"schema", "cards", "physics", "plots"},
     "catalog": {"storage", "cards"},
     "api": {
-        *("schema", "physics", "statistics", "storage", "cards", "signals"),
-        *("plans", "scans", "catalog"),
+        *("schema", "physics", "statistics", "storage", "cards", "channels"),
+        *("scans", "catalog"),
     },
-    "figures": {"schema", "storage", "cards", "scans", "plots", "regions", "limits", "api"},
-    "cli": {
-        *("storage", "cards", "plans", "scans", "upkeep", "plots", "limits", "catalog", "api"),
-        *("evaluation", "execution", "figures"),
-    },
+    "figures": {"schema", "storage", "cards", "scans", "plots", "cubes", "api"},
+    "cli": {"storage", "cards", "scans", "plots", "cubes", "catalog", "api", "figures"},
     "__main__": {"cli"},
     # what a new model, flux or form factor has to satisfy
     "testing": {"schema", "physics"},
@@ -57,11 +39,11 @@ MAY_IMPORT = {
 
 ONLY = {
     "zarr": {"storage"},
-    "dask": {"scans", "execution"},
-    "distributed": {"execution", "cli"},
+    "dask": {"scans"},
+    "distributed": {"scans"},
     "matplotlib": {"plots"},
 }
-"""Libraries that only these modules import. The command line starts and stops clusters."""
+"""Libraries that only these rooms import."""
 
 
 def modules():

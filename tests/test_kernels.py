@@ -12,15 +12,10 @@ from scipy.integrate import quad
 
 from gridscan import testing
 from gridscan.constants import ELECTRON_MASS_MEV, FERMI_CONSTANT_PER_MEV2, HBAR_C_MEV_FM
+from gridscan.physics.couplings import light_vector, nsi, sm
+from gridscan.physics.couplings.parameters import tree_level
 from gridscan.physics.cross_sections import KERNELS
-from gridscan.physics.fluxes import PionDecayAtRest
-from gridscan.physics.fluxes.species import Continuum, Species
-from gridscan.physics.form_factors import Helm
-from gridscan.physics.kinematics import max_recoil, min_energy, momentum_transfer
-from gridscan.physics.models import light_vector, nsi, sm
-from gridscan.physics.models.parameters import tree_level
-from gridscan.physics.nuclides import Nuclide, target
-from gridscan.physics.responses import (
+from gridscan.physics.detectors import (
     ConstantEfficiency,
     ConstantQuenching,
     ExponentialTail,
@@ -30,6 +25,11 @@ from gridscan.physics.responses import (
     PolynomialQuenching,
     Response,
 )
+from gridscan.physics.fluxes import PionDecayAtRest
+from gridscan.physics.fluxes.species import Continuum, Species
+from gridscan.physics.form_factors import Helm
+from gridscan.physics.kinematics import max_recoil, min_energy, momentum_transfer
+from gridscan.physics.targets import Nuclide, target
 from gridscan.physics.templates import templates
 
 SNS = PionDecayAtRest(neutrinos_per_proton=0.0848, pulse_mean_us=0.55, pulse_fwhm_us=0.38)

@@ -11,7 +11,7 @@ from gridscan import constants
 from gridscan.api import counts
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
-from gridscan.physics.nuclides import target
+from gridscan.physics.targets import target
 from tests.conftest import CSI
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from gridscan import evaluation, limits, scans, storage
-from gridscan.regions import threshold
+from gridscan.cubes import limits
+from gridscan.cubes.regions import threshold
+from gridscan.scans import evaluation, runs
+from gridscan.storage import stores
 from tests.conftest import CSI, study_of
 from tests.test_cards import gridscan
 
@@ -90,11 +92,11 @@ def cubes(tmp_path):
         study_of({"eps_ee_u": axis, "eps_mumu_u": {"values": [-0.01, 0.0, 0.01]}}, **both),
         study_of({"eps_ee_u": axis, "eps_mumu_u": {"values": [0.0]}}),
     ]
-    return [scans.run(study, tmp_path) for study in studies]
+    return [runs.run(study, tmp_path) for study in studies]
 
 
 def test_each_experiment_alone_is_a_cube_of_its_own(cubes):
-    both, one = (storage.read(path) for path in cubes)
+    both, one = (stores.read(path) for path in cubes)
     alone = both.gridscan.of(CSI).gridscan
     xr.testing.assert_allclose(alone.chi2.sel(eps_mumu_u=0.0), one["chi2"].sel(eps_mumu_u=0.0))
     along = both.gridscan.limits("eps_ee_u", along=["eps_mumu_u"], by_experiment=True)
@@ -129,7 +131,7 @@ def test_tables_are_printed_and_written(cubes, tmp_path, monkeypatch, capsys):
 
 
 def test_a_table_has_every_model_and_experiment(cubes):
-    both, one = (storage.read(path) for path in cubes)
+    both, one = (stores.read(path) for path in cubes)
     found = limits.table({"both": both, "one": one}, "eps_ee_u")
     assert found["experiment"].values.tolist() == [CSI, f"{CSI}-shapes", "all"]
     assert found["model"].values.tolist() == ["both", "one"]
@@ -137,7 +139,7 @@ def test_a_table_has_every_model_and_experiment(cubes):
 
 
 def test_all_together_are_the_same_experiments_in_every_column(cubes):
-    both = storage.read(cubes[0])
+    both = stores.read(cubes[0])
     other = both.assign_coords(experiment=[CSI, "another"])
     found = limits.table({"both": both, "other": other}, "eps_ee_u")
     assert found["experiment"].values.tolist() == [CSI, f"{CSI}-shapes", "another"]

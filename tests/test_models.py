@@ -9,16 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gridscan
-from gridscan import evaluation
 from gridscan.cards.base import CardError
 from gridscan.cards.inputs import Conventions, Model
 from gridscan.cards.library import Library
+from gridscan.channels.likelihood import Likelihood
 from gridscan.constants import ELECTRON_MASS_MEV, Z_MASS_MEV
-from gridscan.likelihoods import Likelihood
+from gridscan.physics.couplings import (
+    STRUCTURES,
+    e6,
+    gni,
+    left_right,
+    light_vector,
+    lma_dark,
+    nsi,
+    sm,
+)
+from gridscan.physics.couplings.parameters import tree_level, weak_couplings
 from gridscan.physics.cross_sections import KERNELS
-from gridscan.physics.models import STRUCTURES, e6, gni, left_right, light_vector, lma_dark, nsi, sm
-from gridscan.physics.models.parameters import tree_level, weak_couplings
-from gridscan.physics.nuclides import Nuclide, target
+from gridscan.physics.targets import Nuclide, target
+from gridscan.scans import evaluation
 from gridscan.testing import COUPLINGS, NUCLEONS, cross_section, example_target
 from tests.conftest import CSI, study_of
 

@@ -10,13 +10,10 @@ from scipy.signal import fftconvolve
 
 from gridscan import constants, testing
 from gridscan.physics import cross_sections, kinematics
-from gridscan.physics.fluxes import PionDecayAtRest, pion_dar
-from gridscan.physics.form_factors import FORM_FACTORS, Helm, KleinNystrand
-from gridscan.physics.models import STRUCTURES, nsi
-from gridscan.physics.models.parameters import tree_level
-from gridscan.physics.models.sm import charge
-from gridscan.physics.nuclides import Nuclide, target
-from gridscan.physics.responses import (
+from gridscan.physics.couplings import STRUCTURES, nsi
+from gridscan.physics.couplings.parameters import tree_level
+from gridscan.physics.couplings.sm import charge
+from gridscan.physics.detectors import (
     ConstantEfficiency,
     ConstantQuenching,
     ExponentialTail,
@@ -26,6 +23,9 @@ from gridscan.physics.responses import (
     PolynomialQuenching,
     Response,
 )
+from gridscan.physics.fluxes import PionDecayAtRest, pion_dar
+from gridscan.physics.form_factors import FORM_FACTORS, Helm, KleinNystrand
+from gridscan.physics.targets import Nuclide, target
 from gridscan.physics.templates import templates
 
 SNS = PionDecayAtRest(neutrinos_per_proton=0.0848, pulse_mean_us=0.55, pulse_fwhm_us=0.38)

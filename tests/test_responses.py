@@ -14,11 +14,7 @@ from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.inputs import Source
 from gridscan.physics import cross_sections, kinematics
-from gridscan.physics.fluxes import PionDecayAtRest
-from gridscan.physics.fluxes.pion_dar import ArrivalTable
-from gridscan.physics.form_factors import Helm
-from gridscan.physics.nuclides import Nuclide, target
-from gridscan.physics.responses import (
+from gridscan.physics.detectors import (
     ConstantEfficiency,
     ConstantQuenching,
     ExponentialTail,
@@ -30,6 +26,10 @@ from gridscan.physics.responses import (
     Steps,
     TableEfficiency,
 )
+from gridscan.physics.fluxes import PionDecayAtRest
+from gridscan.physics.fluxes.pion_dar import ArrivalTable
+from gridscan.physics.form_factors import Helm
+from gridscan.physics.targets import Nuclide, target
 from gridscan.physics.templates import templates
 
 TABLE = ArrivalTable((0.0, 0.5, 1.5, 6.0), (0.3, 0.7, 0.0), (0.1, 0.4, 0.5))

@@ -9,18 +9,19 @@ from contextlib import contextmanager
 
 import pytest
 
-from gridscan import cache, evaluation, execution, plans, scans, storage, upkeep
 from gridscan.cards.base import CardError
+from gridscan.scans import evaluation, plans, runs, verification, workers
 from gridscan.schema import ENGINE_REVISION
+from gridscan.storage import cache, stores
 from tests.conftest import study_of
 
 
 @pytest.fixture
 def begun(small, tmp_path, monkeypatch):
     """A cube of 16 blocks of which one is missing."""
-    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 1)
-    path = scans.run(small, tmp_path)
-    storage.remove_block(path, (1, 2))
+    monkeypatch.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1)
+    path = runs.run(small, tmp_path)
+    stores.remove_block(path, (1, 2))
     return path
 
 
@@ -30,54 +31,54 @@ def other_code(monkeypatch):
 
     def change():
         monkeypatch.setattr(cache, "code", lambda package: "other")
-        scans._study_text.cache_clear()
+        runs._study_text.cache_clear()
 
     yield change
-    scans._study_text.cache_clear()
+    runs._study_text.cache_clear()
 
 
 def test_another_revision_of_the_engine_is_another_cube(small, tmp_path, monkeypatch):
-    key, path = small.key, scans.prepare(small, tmp_path)
-    assert storage.attributes(path)["engine_revision"] == ENGINE_REVISION
+    key, path = small.key, runs.prepare(small, tmp_path)
+    assert stores.attributes(path)["engine_revision"] == ENGINE_REVISION
     monkeypatch.setattr("gridscan.cards.study.ENGINE_REVISION", ENGINE_REVISION + 1)
     assert small.key != key
-    assert scans.store_path(small, tmp_path) != path
-    path.rename(scans.store_path(small, tmp_path))
+    assert runs.store_path(small, tmp_path) != path
+    path.rename(runs.store_path(small, tmp_path))
     with pytest.raises(CardError, match="holds another card"):
-        scans.prepare(small, tmp_path)
+        runs.prepare(small, tmp_path)
 
 
 def test_other_code_does_not_go_on_with_a_cube(small, begun, tmp_path, other_code):
     other_code()
     told = r"begun by other code \(gridscan \S+, numpy \S+, scipy \S+, 2\S+\): finish it with that"
-    with pytest.raises(storage.StoreError, match=told):
-        scans.run(small, tmp_path)
+    with pytest.raises(stores.StoreError, match=told):
+        runs.run(small, tmp_path)
     # neither does a worker of a cluster whose code is another
-    _, failure = scans._attempt(str(begun), (1, 2))
+    _, failure = runs._attempt(str(begun), (1, 2))
     assert "begun by other code" in failure
-    assert upkeep.status(small, tmp_path)["done"] == 15
+    assert verification.status(small, tmp_path)["done"] == 15
 
 
 def test_a_cube_that_does_not_say_of_which_code_it_is_is_of_other_code(begun, monkeypatch):
-    attrs = storage.attributes(begun)
+    attrs = stores.attributes(begun)
     del attrs["code_sha256"], attrs["software"]
-    monkeypatch.setattr(storage, "attributes", lambda path: attrs)
-    with pytest.raises(storage.StoreError, match="begun by other code"):
-        scans.check_code(begun)
+    monkeypatch.setattr(stores, "attributes", lambda path: attrs)
+    with pytest.raises(stores.StoreError, match="begun by other code"):
+        runs.check_code(begun)
 
 
 def test_a_complete_cube_is_taken_as_it_is_whatever_code_computed_it(
     small, begun, tmp_path, other_code
 ):
-    assert scans.run(small, tmp_path) == begun
+    assert runs.run(small, tmp_path) == begun
     written = {file: file.stat().st_mtime_ns for file in begun.rglob("*")}
     other_code()
-    assert scans.run(small, tmp_path) == begun
+    assert runs.run(small, tmp_path) == begun
     assert {file: file.stat().st_mtime_ns for file in begun.rglob("*")} == written
 
 
 def test_a_block_that_fails_now_and_then_is_tried_three_times(small, begun, tmp_path, monkeypatch):
-    calls, whole = [], scans.compute_block
+    calls, whole = [], runs.compute_block
 
     def fails(times):
         def write(store, index):
@@ -88,19 +89,19 @@ def test_a_block_that_fails_now_and_then_is_tried_three_times(small, begun, tmp_
 
         return write
 
-    monkeypatch.setattr(scans, "compute_block", fails(3))
-    with pytest.raises(scans.ScanFailed, match="the disk was away"):
-        scans.run(small, tmp_path)
+    monkeypatch.setattr(runs, "compute_block", fails(3))
+    with pytest.raises(runs.ScanFailed, match="the disk was away"):
+        runs.run(small, tmp_path)
     assert calls == [(1, 2)] * 3
     calls.clear()
-    monkeypatch.setattr(scans, "compute_block", fails(2))
-    scans.run(small, tmp_path)
+    monkeypatch.setattr(runs, "compute_block", fails(2))
+    runs.run(small, tmp_path)
     assert calls == [(1, 2)] * 3
-    assert upkeep.status(small, tmp_path)["done"] == 16
+    assert verification.status(small, tmp_path)["done"] == 16
 
 
 def test_the_plan_tells_the_size_of_the_cube_and_the_memory_of_a_task(tmp_path, monkeypatch):
-    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 40_000)
+    monkeypatch.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 40_000)
     axis = {"start": -0.5, "stop": 0.7, "num": 200}
     study = study_of({"eps_ee_u": axis, "eps_ee_d": axis}, save=["pulls", "counts"])
     plan = plans.plan(study, tmp_path)
@@ -115,17 +116,17 @@ def test_the_plan_tells_the_size_of_the_cube_and_the_memory_of_a_task(tmp_path, 
     assert taken / 2 < plan.bytes_per_task < taken * 2
 
 
-@pytest.mark.parametrize("use", [scans.run, upkeep.verify])
+@pytest.mark.parametrize("use", [runs.run, verification.verify])
 def test_a_cube_whose_study_is_not_that_of_its_hash_is_refused(use, small, begun, tmp_path):
     root = begun / "zarr.json"
     text = root.read_text()
     assert text.count("14.6") == 1
     root.write_text(text.replace("14.6", "14.7"))
-    with pytest.raises(storage.StoreError, match="its study is not what its sha256 stands for"):
+    with pytest.raises(stores.StoreError, match="its study is not what its sha256 stands for"):
         use(small, tmp_path)
 
 
-@pytest.mark.parametrize("use", [scans.run, upkeep.status, upkeep.verify])
+@pytest.mark.parametrize("use", [runs.run, verification.status, verification.verify])
 @pytest.mark.parametrize("file", ["zarr.json", "chi2/zarr.json"])
 @pytest.mark.parametrize("left", [b"", b'{"zarr_format": 3, "node_ty', None])
 def test_a_cube_of_damaged_metadata_is_told_in_one_line(left, file, use, small, begun, tmp_path):
@@ -134,16 +135,16 @@ def test_a_cube_of_damaged_metadata_is_told_in_one_line(left, file, use, small, 
         (begun / file).unlink()
     else:
         (begun / file).write_bytes(left)
-    storage._opened.cache_clear()
-    with pytest.raises(storage.StoreError, match=f"{begun.name}: .*{storage.REMOVE}"):
+    stores._opened.cache_clear()
+    with pytest.raises(stores.StoreError, match=f"{begun.name}: .*{stores.REMOVE}"):
         use(small, tmp_path)
 
 
 def test_a_cube_that_lacks_a_variable_is_refused(small, begun, tmp_path):
     (begun / "chi2_by_experiment" / "zarr.json").unlink()
-    storage._opened.cache_clear()
-    with pytest.raises(storage.StoreError, match=f"has no chi2_by_experiment: {storage.REMOVE}"):
-        scans.run(small, tmp_path)
+    stores._opened.cache_clear()
+    with pytest.raises(stores.StoreError, match=f"has no chi2_by_experiment: {stores.REMOVE}"):
+        runs.run(small, tmp_path)
 
 
 @contextmanager
@@ -160,43 +161,43 @@ def no_file_larger_than(size):
 def test_a_cube_that_cannot_be_begun_is_told_in_one_line_and_leaves_nothing(small, tmp_path):
     out = tmp_path / "full"
     told = r"full: cannot hold cubes \(File too large\)$"
-    with no_file_larger_than(100), pytest.raises(storage.StoreError, match=told):
-        scans.run(small, out)
+    with no_file_larger_than(100), pytest.raises(stores.StoreError, match=told):
+        runs.run(small, out)
     assert list(out.iterdir()) == []
 
 
 def test_a_full_disk_ends_the_run_at_its_first_block(small, begun, tmp_path, monkeypatch):
-    computed, whole = [], scans.compute_block
+    computed, whole = [], runs.compute_block
 
     def counting(store, index):
         computed.append(index)
         return whole(store, index)
 
-    monkeypatch.setattr(scans, "compute_block", counting)
+    monkeypatch.setattr(runs, "compute_block", counting)
     for index in ((0, 0), (0, 1), (2, 2)):
-        storage.remove_block(begun, index)
+        stores.remove_block(begun, index)
     told = rf"{begun.name}: cannot be written \(File too large\)"
-    with no_file_larger_than(100), pytest.raises(execution.ScanFailed, match=told):
-        scans.run(small, tmp_path, threads=1)
+    with no_file_larger_than(100), pytest.raises(workers.ScanFailed, match=told):
+        runs.run(small, tmp_path, threads=1)
     assert len(computed) == 1
-    assert upkeep.status(small, tmp_path)["done"] == 12
+    assert verification.status(small, tmp_path)["done"] == 12
 
 
 def test_a_block_is_computed_once_however_often_it_is_written(small, begun, tmp_path, monkeypatch):
-    computed, written, whole, write = [], [], scans.compute_block, storage.write
+    computed, written, whole, write = [], [], runs.compute_block, stores.write
 
     def fails_at_first(store, region, block):
         written.append(region)
-        if len(written) <= scans.RETRIES:
+        if len(written) <= runs.RETRIES:
             raise OSError(errno.ESTALE, "Stale file handle")
         write(store, region, block)
 
-    monkeypatch.setattr(storage, "write", fails_at_first)
+    monkeypatch.setattr(stores, "write", fails_at_first)
     monkeypatch.setattr(
-        scans, "compute_block", lambda *which: computed.append(which) or whole(*which)
+        runs, "compute_block", lambda *which: computed.append(which) or whole(*which)
     )
-    scans.run(small, tmp_path)
-    assert (len(computed), len(written)) == (1, 1 + scans.RETRIES)
+    runs.run(small, tmp_path)
+    assert (len(computed), len(written)) == (1, 1 + runs.RETRIES)
 
 
 def test_what_killed_runs_left_is_removed_but_not_what_others_are_writing(small, begun, tmp_path):
@@ -209,6 +210,6 @@ def test_what_killed_runs_left_is_removed_but_not_what_others_are_writing(small,
         (path if path.suffix == ".partial" else path / "zarr.json").write_text("{}")
     for path in (*old, *others):
         os.utime(path, times=(time.time() - 3600,) * 2)
-    scans.run(small, tmp_path)
+    runs.run(small, tmp_path)
     assert not any(path.exists() for path in old)
     assert all(path.exists() for path in (*young, *others))

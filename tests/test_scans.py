@@ -11,36 +11,38 @@ import xarray as xr
 from iminuit import Minuit
 from scipy.optimize import minimize
 
-from gridscan import combinations, evaluation, execution, expansions, plans, scans, storage, upkeep
 from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.library import Library
-from gridscan.expansions import Expansion, design, folded, monomials, polynomial
-from gridscan.grids import block_shape
-from gridscan.likelihoods import Likelihood
-from gridscan.physics.models import nsi
-from gridscan.signals import Signal, complete
+from gridscan.channels import combination, expansion
+from gridscan.channels.expansion import Expansion, design, folded, monomials, polynomial
+from gridscan.channels.likelihood import Likelihood
+from gridscan.channels.signals import Signal, complete
+from gridscan.physics.couplings import nsi
+from gridscan.scans import evaluation, lazy, plans, runs, verification, workers
+from gridscan.scans.blocks import block_shape
 from gridscan.statistics import compiled, compiled_shapes, gaussian, poisson
 from gridscan.statistics.poisson import deviance
 from gridscan.statistics.shapes import predict
+from gridscan.storage import stores
 from tests.conftest import CSI, study_of
 
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch):
     """Cut even a small grid into 16 blocks."""
-    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 1)
+    monkeypatch.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1)
 
 
 @pytest.fixture
 def cube(small, tmp_path):
-    return storage.read(scans.run(small, tmp_path / "cubes"))
+    return stores.read(runs.run(small, tmp_path / "cubes"))
 
 
 def test_the_store_is_named_by_the_hash_and_complete_in_itself(small, cube, tmp_path):
-    path = scans.store_path(small, tmp_path / "cubes")
+    path = runs.store_path(small, tmp_path / "cubes")
     assert path.name == f"{small.key[:16]}.zarr"
-    attrs = storage.attributes(path)
+    attrs = stores.attributes(path)
     assert attrs["sha256"] == small.key
     assert json.loads(attrs["study"]) == json.loads(small.canonical())
     assert "arXiv:2110.07730" in attrs["references"]
@@ -191,7 +193,7 @@ def test_experiments_that_share_no_nuisance_are_profiled_apart():
     fixed = shared | sigma | data
     study = study_of({"eps_ee_u": axis, "eps_ee_d": axis}, experiments=names, fixed=fixed)
     inputs = study.fixed_inputs()
-    assert combinations.groups(inputs) == [(names[0], names[4]), *((n,) for n in names[1:4])]
+    assert combination.groups(inputs) == [(names[0], names[4]), *((n,) for n in names[1:4])]
     axes = {name: np.array(axis["values"]) for name in study.scan.axes}
     found = evaluation.evaluate(study, axes)
     theta = {name: xr.DataArray(values, dims=name) for name, values in axes.items()}
@@ -214,11 +216,11 @@ def test_experiments_are_connected_through_a_third(csi):
 
     cards = {"a": sharing("x"), "d": sharing(), "b": sharing("y"), "c": sharing("x", "y")}
     inputs = csi.model_copy(update={"experiments": cards})
-    assert combinations.groups(inputs) == [("a", "b", "c"), ("d",)]
+    assert combination.groups(inputs) == [("a", "b", "c"), ("d",)]
     # what the first of them brings is still known when the last comes
     cards = {"a": sharing("x", "z"), "c": sharing("x"), "b": sharing("z")}
     inputs = csi.model_copy(update={"experiments": cards})
-    assert combinations.groups(inputs) == [("a", "c", "b")]
+    assert combination.groups(inputs) == [("a", "c", "b")]
 
 
 def counted(monkeypatch, module) -> list:
@@ -230,8 +232,8 @@ def counted(monkeypatch, module) -> list:
 
 def test_large_scans_are_compiled_and_agree(small, cube, tmp_path, monkeypatch):
     calls = counted(monkeypatch, compiled)
-    monkeypatch.setattr(combinations, "COMPILED_WORK", 1)
-    fast = storage.read(scans.run(small, tmp_path / "compiled"))
+    monkeypatch.setattr(combination, "COMPILED_WORK", 1)
+    fast = stores.read(runs.run(small, tmp_path / "compiled"))
     np.testing.assert_allclose(fast["chi2"], cube["chi2"], rtol=1e-12)
     assert len(calls) == 16
 
@@ -239,15 +241,17 @@ def test_large_scans_are_compiled_and_agree(small, cube, tmp_path, monkeypatch):
 def test_dimensions_keep_the_order_of_the_card(tmp_path):
     axes = {"eps_mumu_u": {"values": [0.0, 0.1, 0.2]}, "eps_ee_u": {"values": [0.0, 0.1]}}
     study = study_of(axes)
-    cube = storage.read(scans.run(study, tmp_path))
+    cube = stores.read(runs.run(study, tmp_path))
     assert cube["chi2"].dims == tuple(axes)
-    again = scans._study(study.canonical())
+    again = runs.study_from(study.canonical())
     assert list(again.scan.axes) == list(axes)
     assert again.key == study.key
 
 
 def test_lazy_scan_equals_the_cube(small, cube):
-    xr.testing.assert_identical(scans.lazy(small).compute().drop_attrs(), cube.load().drop_attrs())
+    xr.testing.assert_identical(
+        lazy.dataset(small).compute().drop_attrs(), cube.load().drop_attrs()
+    )
 
 
 def test_a_slice_of_the_lazy_scan_computes_only_its_blocks(small, monkeypatch):
@@ -258,21 +262,21 @@ def test_a_slice_of_the_lazy_scan_computes_only_its_blocks(small, monkeypatch):
         computed.append({name: len(values) for name, values in axes.items()})
         return whole(study, axes)
 
-    monkeypatch.setattr(scans, "evaluate", counting)
-    lazy = scans.lazy(small)
+    monkeypatch.setattr(lazy, "evaluate", counting)
+    grid = lazy.dataset(small)
     assert math.prod(evaluation.grid_of(small).blocks_per_axis) == 16
     assert computed == []
-    lazy["chi2"].isel(eps_ee_u=0).compute()
+    grid["chi2"].isel(eps_ee_u=0).compute()
     assert len(computed) == 4
     computed.clear()
-    lazy["chi2"].isel(eps_ee_u=slice(0, 7), eps_ee_d=3).compute()
+    grid["chi2"].isel(eps_ee_u=slice(0, 7), eps_ee_d=3).compute()
     assert len(computed) == 2
 
 
 def test_threads_and_processes_write_the_same_cube(small, cube, tmp_path):
-    with execution.local_client(2) as client:
+    with workers.local_client(2) as client:
         environments = client.run(lambda: dict(os.environ))
-        other = storage.read(scans.run(small, tmp_path / "elsewhere", client))
+        other = stores.read(runs.run(small, tmp_path / "elsewhere", client))
     for environment in environments.values():
         assert environment["OMP_NUM_THREADS"] == "1"
         assert "MALLOC_TRIM_THRESHOLD_" not in environment
@@ -281,7 +285,7 @@ def test_threads_and_processes_write_the_same_cube(small, cube, tmp_path):
 
 def test_an_interrupted_run_resumes_with_what_is_missing(small, cube, tmp_path, monkeypatch):
     calls = []
-    whole = scans.compute_block
+    whole = runs.compute_block
 
     def dies_after_five(store, index):
         if len(calls) == 5:
@@ -289,67 +293,67 @@ def test_an_interrupted_run_resumes_with_what_is_missing(small, cube, tmp_path, 
         calls.append(index)
         return whole(store, index)
 
-    monkeypatch.setattr(scans, "compute_block", dies_after_five)
+    monkeypatch.setattr(runs, "compute_block", dies_after_five)
     with pytest.raises(KeyboardInterrupt):
-        scans.run(small, tmp_path / "again", threads=1)
-    assert upkeep.status(small, tmp_path / "again")["done"] == 5
+        runs.run(small, tmp_path / "again", threads=1)
+    assert verification.status(small, tmp_path / "again")["done"] == 5
 
     def counting(store, index):
         calls.append(index)
         return whole(store, index)
 
-    monkeypatch.setattr(scans, "compute_block", counting)
-    path = scans.run(small, tmp_path / "again")
+    monkeypatch.setattr(runs, "compute_block", counting)
+    path = runs.run(small, tmp_path / "again")
     assert len(calls) == len(set(calls)) == 16
-    xr.testing.assert_identical(storage.read(path).load().drop_attrs(), cube.load().drop_attrs())
-    scans.run(small, tmp_path / "again")
+    xr.testing.assert_identical(stores.read(path).load().drop_attrs(), cube.load().drop_attrs())
+    runs.run(small, tmp_path / "again")
     assert len(calls) == 16, "a complete cube is not computed again"
 
 
 def test_failed_blocks_are_reported_and_the_others_kept(small, tmp_path, monkeypatch):
-    whole = scans.compute_block
+    whole = runs.compute_block
 
     def fails_once(store, index):
         if index == (1, 2):
             raise OSError("disk on fire")
         return whole(store, index)
 
-    monkeypatch.setattr(scans, "compute_block", fails_once)
+    monkeypatch.setattr(runs, "compute_block", fails_once)
     with pytest.raises(
-        scans.ScanFailed, match=r"1 of 16 blocks failed, first \(1, 2\): OSError: disk on fire"
+        runs.ScanFailed, match=r"1 of 16 blocks failed, first \(1, 2\): OSError: disk on fire"
     ):
-        scans.run(small, tmp_path)
-    assert upkeep.status(small, tmp_path)["done"] == 15
-    monkeypatch.setattr(scans, "compute_block", whole)
-    scans.run(small, tmp_path)
-    assert upkeep.status(small, tmp_path)["done"] == 16
+        runs.run(small, tmp_path)
+    assert verification.status(small, tmp_path)["done"] == 15
+    monkeypatch.setattr(runs, "compute_block", whole)
+    runs.run(small, tmp_path)
+    assert verification.status(small, tmp_path)["done"] == 16
 
 
 def test_a_store_of_another_card_is_refused(small, cube, tmp_path):
-    path = scans.store_path(small, tmp_path / "cubes")
+    path = runs.store_path(small, tmp_path / "cubes")
     other = study_of({"eps_ee_u": {"values": [0.0, 0.1]}})
-    path.rename(scans.store_path(other, tmp_path / "cubes"))
+    path.rename(runs.store_path(other, tmp_path / "cubes"))
     with pytest.raises(CardError, match="holds another card"):
-        scans.run(other, tmp_path / "cubes")
+        runs.run(other, tmp_path / "cubes")
 
 
 @pytest.mark.parametrize("variable", ["chi2", "chi2_by_experiment"])
 def test_a_lost_or_empty_chunk_is_computed_again(variable, small, cube, tmp_path):
-    path = scans.store_path(small, tmp_path / "cubes")
+    path = runs.store_path(small, tmp_path / "cubes")
     good = cube.load()
     chunks = sorted(p for p in (path / variable / "c").rglob("*") if p.is_file())
     chunks[3].unlink()
     chunks[7].write_bytes(b"")
-    assert upkeep.status(small, tmp_path / "cubes")["done"] == 14
-    scans.run(small, tmp_path / "cubes")
-    xr.testing.assert_identical(storage.read(path).load(), good)
+    assert verification.status(small, tmp_path / "cubes")["done"] == 14
+    runs.run(small, tmp_path / "cubes")
+    xr.testing.assert_identical(stores.read(path).load(), good)
 
 
 def test_any_chunking_gives_the_same_numbers(small, cube, monkeypatch, tmp_path):
-    monkeypatch.setattr("gridscan.grids.BLOCKS", 1)
-    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 1000)
+    monkeypatch.setattr("gridscan.scans.blocks.BLOCKS", 1)
+    monkeypatch.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1000)
     assert evaluation.grid_of(small).block == (24, 24)
-    whole = storage.read(scans.run(small, tmp_path / "whole"))
+    whole = stores.read(runs.run(small, tmp_path / "whole"))
     np.testing.assert_allclose(whole["chi2"], cube["chi2"], rtol=1e-12)
 
 
@@ -422,7 +426,7 @@ def test_an_axis_moves_all_that_it_sets():
 
 def test_optional_variables_are_saved_when_asked(tmp_path):
     study = study_of({"eps_ee_u": {"values": [0.0, 0.1]}}, save=["pulls", "counts"])
-    cube = storage.read(scans.run(study, tmp_path))
+    cube = stores.read(runs.run(study, tmp_path))
     assert cube["pulls"].dims == ("nuisance", "eps_ee_u")
     assert list(cube["nuisance"].values) == [f"{CSI}.{n}" for n in ("signal", "brn", "nin", "ssb")]
     assert cube["counts"].sel(experiment=CSI, eps_ee_u=0).item() == pytest.approx(306.4, abs=0.1)
@@ -487,7 +491,7 @@ def test_shape_nuisances_are_profiled_through_their_nodes(monkeypatch):
         "efficiency",
     ]
     calls = counted(monkeypatch, compiled_shapes)
-    monkeypatch.setattr(combinations, "COMPILED_WORK", 1)
+    monkeypatch.setattr(combination, "COMPILED_WORK", 1)
     np.testing.assert_allclose(evaluation.evaluate(study, axes)["chi2"], found["chi2"], rtol=1e-9)
     assert len(calls) == 1
     linear = study_of({n: a.model_dump() for n, a in study.scan.axes.items()})
@@ -647,10 +651,10 @@ def test_what_a_model_said_once_holds_for_every_exposure_and_nuisance(monkeypatc
         conventions="2002.01482",
     )
     grid = {name: axis.points() for name, axis in study.scan.axes.items()}
-    expansions._at_points.cache_clear()
+    expansion._at_points.cache_clear()
     kept = evaluation.evaluate(study, grid)
-    assert expansions._at_points.cache_info().misses == 2, "one question for each experiment"
-    monkeypatch.setattr(expansions, "KEPT_POINTS", 0)
+    assert expansion._at_points.cache_info().misses == 2, "one question for each experiment"
+    monkeypatch.setattr(expansion, "KEPT_POINTS", 0)
     xr.testing.assert_identical(evaluation.evaluate(study, grid), kept)
 
 

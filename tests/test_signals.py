@@ -5,11 +5,11 @@ import pytest
 import xarray as xr
 
 import gridscan
-from gridscan import evaluation
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
+from gridscan.channels.signals import Signal, _unit_template
 from gridscan.constants import FERMI_CONSTANT_PER_MEV2
-from gridscan.signals import Signal, _unit_template
+from gridscan.scans import evaluation
 from tests.conftest import CSI
 
 
@@ -65,7 +65,7 @@ def test_a_template_read_from_disk_is_the_one_that_was_computed(library, monkeyp
     computed = Signal.of(inputs, CSI).template
     (file,) = (tmp_path / "cache").iterdir()
     _unit_template.cache_clear()
-    monkeypatch.setattr("gridscan.signals.templates", None)
+    monkeypatch.setattr("gridscan.channels.signals.templates", None)
     xr.testing.assert_identical(Signal.of(inputs, CSI).template, computed)
     monkeypatch.undo()
     monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "cache"))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gridscan.api import counts
-from gridscan.likelihoods import Likelihood
-from gridscan.signals import complete
+from gridscan.channels.likelihood import Likelihood
+from gridscan.channels.signals import complete
 
 RELEASED = {
     "coherent-csi-2017": {"observed": 547, "ssb": 405, "brn": 5.42},

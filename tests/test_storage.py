@@ -8,18 +8,20 @@ import pytest
 import xarray as xr
 
 import gridscan
-from gridscan import cli, evaluation, plans, scans, storage
+from gridscan import cli
+from gridscan.scans import evaluation, lazy, plans, runs
+from gridscan.storage import stores
 
 
 @pytest.fixture
 def store(small, tmp_path, monkeypatch):
     """An empty store of 16 blocks."""
-    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 1)
-    return scans.prepare(small, tmp_path)
+    monkeypatch.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1)
+    return runs.prepare(small, tmp_path)
 
 
 def first_block(study, store) -> tuple[dict[str, slice], xr.Dataset]:
-    grid = scans.grid_in(store, study)
+    grid = runs.grid_in(store, study)
     return grid.region((0, 0)), evaluation.evaluate(study, grid.values((0, 0)))
 
 
@@ -29,62 +31,62 @@ def test_a_chunk_whose_writing_breaks_off_is_not_there(small, store):
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
     try:
         with pytest.raises(OSError, match="File too large"):
-            storage.write(store, region, block)
+            stores.write(store, region, block)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     chunks = (
         path for name in evaluation.variables(small) for path in (store / name).rglob("c/**/*")
     )
     assert not [path for path in chunks if path.is_file()]
-    assert storage.complete_blocks(store) == set()
-    storage.write(store, region, block)
-    assert storage.complete_blocks(store) == {(0, 0)}
+    assert stores.complete_blocks(store) == set()
+    stores.write(store, region, block)
+    assert stores.complete_blocks(store) == {(0, 0)}
 
 
 @pytest.mark.parametrize("done", [0, 1, 2])
 def test_a_block_is_complete_once_all_its_variables_are_there(done, small, store, monkeypatch):
     """Writing stops before each variable; the one that marks the block complete is the last."""
     region, block = first_block(small, store)
-    arrays = list(storage._arrays(store).items())
+    arrays = list(stores._arrays(store).items())
     assert len(arrays) == 2
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "_arrays", lambda path: dict(arrays[:done]))
-        storage.write(store, region, block)
-    assert (storage.LAST in dict(arrays[:done])) == (done == 2)
-    assert storage.complete_blocks(store) == ({(0, 0)} if done == 2 else set())
+        patch.setattr(stores, "_arrays", lambda path: dict(arrays[:done]))
+        stores.write(store, region, block)
+    assert (stores.LAST in dict(arrays[:done])) == (done == 2)
+    assert stores.complete_blocks(store) == ({(0, 0)} if done == 2 else set())
 
 
 def test_a_block_without_a_number_is_written_all_the_same(small, store):
     """Else it would be computed for ever."""
     region, block = first_block(small, store)
-    storage.write(store, region, block * float("nan"))
-    assert storage.complete_blocks(store) == {(0, 0)}
+    stores.write(store, region, block * float("nan"))
+    assert stores.complete_blocks(store) == {(0, 0)}
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/cubes", "file:///tmp/cubes", "memory://cubes"])
 def test_a_url_is_refused_and_makes_no_folder(url, small, tmp_path):
     for use in (
-        lambda: scans.run(small, url),
-        lambda: scans.run(small, Path(url)),
+        lambda: runs.run(small, url),
+        lambda: runs.run(small, Path(url)),
         lambda: plans.plan(small, url),
         lambda: gridscan.open_cube(f"{url}/x.zarr"),
-        lambda: storage.read_chi2(Path(url)),
+        lambda: stores.read_chi2(Path(url)),
     ):
-        with pytest.raises(storage.StoreError, match="folders of this machine, not URLs"):
+        with pytest.raises(stores.StoreError, match="folders of this machine, not URLs"):
             use()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_tilde_is_the_home_of_the_user(small, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert scans.run(small, "~/cubes").parent == tmp_path / "home" / "cubes"
+    assert runs.run(small, "~/cubes").parent == tmp_path / "home" / "cubes"
     (path,) = (tmp_path / "home" / "cubes").iterdir()
-    for opened in (gridscan.open_cube, storage.read_chi2):
+    for opened in (gridscan.open_cube, stores.read_chi2):
         assert opened(f"~/cubes/{path.name}")["chi2"].shape == (24, 24)
 
 
 def test_a_cube_and_a_lazy_scan_go_to_netcdf_and_back(small, tmp_path):
-    for number, cube in enumerate((storage.read(scans.run(small, tmp_path)), scans.lazy(small))):
+    for number, cube in enumerate((stores.read(runs.run(small, tmp_path)), lazy.dataset(small))):
         file = tmp_path / f"{number}.nc"
         cube.to_netcdf(file)
         with xr.open_dataset(file) as back:
@@ -98,7 +100,7 @@ def test_a_cube_and_a_lazy_scan_go_to_netcdf_and_back(small, tmp_path):
 
 def test_tables_of_a_cube_are_shown_as_such_however_it_keeps_them(small, tmp_path, capsys):
     """As JSON text; in older stores as they are."""
-    path = scans.run(small, tmp_path)
+    path = runs.run(small, tmp_path)
     shown = []
     for _ in range(2):
         cli.catalog.show(str(path), as_json=True)
@@ -110,4 +112,4 @@ def test_tables_of_a_cube_are_shown_as_such_however_it_keeps_them(small, tmp_pat
     assert shown[0] == shown[1]
     assert set(shown[0]["software"]) >= {"gridscan", "numpy"}
     assert "arXiv:2110.07730" in shown[0]["references"]
-    scans.check_code(path)
+    runs.check_code(path)

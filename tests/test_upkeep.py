@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from gridscan import cache, scans, storage, upkeep
 from gridscan.cards.base import CardError
+from gridscan.scans import runs, verification
+from gridscan.storage import cache, coordinates, stores
 from tests.conftest import study_of
 
 PLANE = {f"eps_ee_{q}": {"start": -0.5, "stop": 0.7, "num": 8} for q in "ud"}
@@ -19,32 +20,32 @@ def study():
 @pytest.fixture
 def cubes(study, tmp_path, monkeypatch):
     """A folder with a cube of 16 blocks of 2 × 2 points."""
-    monkeypatch.setattr("gridscan.grids.MIN_BLOCK_POINTS", 1)
-    scans.run(study, tmp_path)
+    monkeypatch.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1)
+    runs.run(study, tmp_path)
     return tmp_path
 
 
 def spoil(study, cubes, index, **factors) -> None:
     """Multiply variables of one block."""
-    path = scans.store_path(study, cubes)
-    region = scans.grid_in(path, study).region(index)
-    block = storage.read_block(path, region)
-    storage.write(path, region, block.assign({n: block[n] * f for n, f in factors.items()}))
+    path = runs.store_path(study, cubes)
+    region = runs.grid_in(path, study).region(index)
+    block = stores.read_block(path, region)
+    stores.write(path, region, block.assign({n: block[n] * f for n, f in factors.items()}))
 
 
 def test_verify_says_what_it_did(study, cubes):
-    found = upkeep.verify(study, cubes)
+    found = verification.verify(study, cubes)
     assert found["good"]
     assert (found["blocks"], found["points"], found["bad"]) == (16, 64, {})
-    assert found["difference"] < upkeep.EXACT
+    assert found["difference"] < verification.EXACT
 
 
 def test_every_block_is_sampled_however_few_the_points(study, cubes):
     """A wrong block is found with certainty, wherever it is, and its point is named."""
-    assert upkeep.verify(study, cubes, points=1)["points"] == 16
+    assert verification.verify(study, cubes, points=1)["points"] == 16
     for index in ((0, 0), (1, 3), (3, 3)):
         spoil(study, cubes, index, chi2=1 + 1e-6)
-    found = upkeep.verify(study, cubes, points=1)
+    found = verification.verify(study, cubes, points=1)
     assert set(found["bad"]) == {(0, 0), (1, 3), (3, 3)}
     for told in found["bad"].values():
         assert told.startswith("differs from a new computation at eps_ee_u = ")
@@ -53,16 +54,16 @@ def test_every_block_is_sampled_however_few_the_points(study, cubes):
 
 
 def test_points_are_drawn_anew_at_every_call(study, cubes, monkeypatch):
-    drawn, evaluate = [], upkeep.evaluate
+    drawn, evaluate = [], verification.evaluate
 
     def noted(study, axes):
         drawn[-1].append(tuple(float(values[0]) for values in axes.values()))
         return evaluate(study, axes)
 
-    monkeypatch.setattr(upkeep, "evaluate", noted)
+    monkeypatch.setattr(verification, "evaluate", noted)
     for _ in range(2):
         drawn.append([])
-        upkeep.verify(study, cubes, points=1)
+        verification.verify(study, cubes, points=1)
     # the same with a probability of 1 in 4^16
     assert drawn[0] != drawn[1]
 
@@ -73,40 +74,40 @@ def test_points_are_drawn_anew_at_every_call(study, cubes, monkeypatch):
 )
 def test_any_variable_that_is_wrong_is_found(variable, factor, study, cubes):
     spoil(study, cubes, (2, 1), **{variable: factor})
-    found = upkeep.verify(study, cubes)
+    found = verification.verify(study, cubes)
     assert not found["good"]
     assert list(found["bad"]) == [(2, 1)]
     assert f": {variable} by" in found["bad"][2, 1]
 
 
 def test_what_verify_repairs_is_good_after_a_run(study, cubes):
-    path = scans.store_path(study, cubes)
-    good = storage.read(path).load()
+    path = runs.store_path(study, cubes)
+    good = stores.read(path).load()
     spoil(study, cubes, (0, 2), chi2=1.001)
     spoil(study, cubes, (3, 0), pulls=np.nan)
     chunk = path / "chi2" / "c" / "0" / "0"
     data = bytearray(chunk.read_bytes())
     data[len(data) // 2] ^= 1
     chunk.write_bytes(data)
-    with pytest.raises(storage.StoreError, match="damaged"):
-        storage.read_chi2(path)
-    found = upkeep.verify(study, cubes, repair=True)
+    with pytest.raises(stores.StoreError, match="damaged"):
+        stores.read_chi2(path)
+    found = verification.verify(study, cubes, repair=True)
     assert set(found["bad"]) == {(0, 0), (0, 2), (3, 0)}
     assert "damaged" in found["bad"][0, 0]
-    with pytest.raises(storage.StoreError, match="incomplete, 13 of 16 blocks"):
-        storage.read_chi2(path)
-    scans.run(study, cubes)
-    xr.testing.assert_identical(storage.read(path).load(), good)
-    assert upkeep.verify(study, cubes)["good"]
+    with pytest.raises(stores.StoreError, match="incomplete, 13 of 16 blocks"):
+        stores.read_chi2(path)
+    runs.run(study, cubes)
+    xr.testing.assert_identical(stores.read(path).load(), good)
+    assert verification.verify(study, cubes)["good"]
 
 
 def test_a_cube_of_other_code_is_verified_but_not_repaired(study, cubes, monkeypatch):
     spoil(study, cubes, (0, 0), chi2=1.001)
     monkeypatch.setattr(cache, "code", lambda package: "other")
-    assert list(upkeep.verify(study, cubes)["bad"]) == [(0, 0)]
-    with pytest.raises(storage.StoreError, match="begun by other code"):
-        upkeep.verify(study, cubes, repair=True)
-    assert upkeep.status(study, cubes)["done"] == 16
+    assert list(verification.verify(study, cubes)["bad"]) == [(0, 0)]
+    with pytest.raises(stores.StoreError, match="begun by other code"):
+        verification.verify(study, cubes, repair=True)
+    assert verification.status(study, cubes)["done"] == 16
 
 
 def flip_a_bit(file) -> None:
@@ -122,32 +123,32 @@ def cut(file) -> None:
 @pytest.mark.parametrize("name", ["eps_ee_u", "experiment", "nuisance"])
 @pytest.mark.parametrize("harm", [flip_a_bit, cut, lambda file: file.unlink()])
 def test_damaged_axes_and_labels_are_told_in_one_line_and_repaired(name, harm, study, cubes):
-    path = scans.store_path(study, cubes)
-    good = storage.read(path).load()
+    path = runs.store_path(study, cubes)
+    good = stores.read(path).load()
     harm(path / name / "c" / "0")
-    for opened in (storage.read, storage.read_chi2):
-        with pytest.raises(storage.StoreError, match=r"damaged: .*verify its card with --repair"):
+    for opened in (stores.read, stores.read_chi2):
+        with pytest.raises(stores.StoreError, match=r"damaged: .*verify its card with --repair"):
             opened(path)
-    with pytest.raises(storage.StoreError, match=f"damaged: {name} not as in its card"):
-        scans.run(study, cubes)
-    found = upkeep.verify(study, cubes)
+    with pytest.raises(stores.StoreError, match=f"damaged: {name} not as in its card"):
+        runs.run(study, cubes)
+    found = verification.verify(study, cubes)
     assert (found["good"], found["coordinates"], found["bad"]) == (False, [name], {})
-    upkeep.verify(study, cubes, repair=True)
-    xr.testing.assert_identical(storage.read(path).load(), good)
-    assert upkeep.verify(study, cubes)["good"]
+    verification.verify(study, cubes, repair=True)
+    xr.testing.assert_identical(stores.read(path).load(), good)
+    assert verification.verify(study, cubes)["good"]
     assert sorted(p.name for p in cubes.iterdir()) == [path.name], "nothing is left beside it"
 
 
 def test_an_axis_of_other_values_is_found_though_its_checksum_holds(study, cubes):
     """In an incomplete cube, too: repair mends the axis, and a run the rest."""
-    path = scans.store_path(study, cubes)
-    storage.remove_block(path, (1, 1))
-    cube = storage.read(path)
+    path = runs.store_path(study, cubes)
+    stores.remove_block(path, (1, 1))
+    cube = stores.read(path)
     moved = cube["eps_ee_d"].values + 1e-9 * (np.arange(8) == 3)
-    storage.rewrite_coordinates(path, cube[["eps_ee_d"]].assign_coords(eps_ee_d=moved))
-    with pytest.raises(storage.StoreError, match="damaged: eps_ee_d not as in its card"):
-        scans.run(study, cubes)
+    coordinates.rewrite(path, cube[["eps_ee_d"]].assign_coords(eps_ee_d=moved))
+    with pytest.raises(stores.StoreError, match="damaged: eps_ee_d not as in its card"):
+        runs.run(study, cubes)
     with pytest.raises(CardError, match="15 of 16 blocks are there"):
-        upkeep.verify(study, cubes, repair=True)
-    scans.run(study, cubes)
-    assert upkeep.verify(study, cubes)["good"]
+        verification.verify(study, cubes, repair=True)
+    runs.run(study, cubes)
+    assert verification.verify(study, cubes)["good"]

@@ -2,5 +2,5 @@
 
 base → what every card is               inputs, experiments, responses, materials → numbers
 resolved → them together, by paths      scans → axes     study → a scan with all that it refers to
-figures, limits → pictures and tables   files, library → folders of files to cards
+figures, published → pictures and tables   files, library → folders of files to cards
 """

@@ -9,7 +9,7 @@ from pydantic import model_validator
 from gridscan.cards.base import Card, suggest
 from gridscan.cards.inputs import Described
 from gridscan.cards.responses import ResponseCard
-from gridscan.physics.responses import ConstantEfficiency, PoissonResolution
+from gridscan.physics.detectors import ConstantEfficiency, PoissonResolution
 from gridscan.schema import BINS, OBSERVABLES
 
 SIGNAL = "signal"

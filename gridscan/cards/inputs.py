@@ -5,10 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from gridscan.cards.base import Card, suggest
-from gridscan.physics.fluxes import Flux
-from gridscan.physics.form_factors import FormFactor
-from gridscan.physics.models import STRUCTURES
-from gridscan.physics.models.parameters import (
+from gridscan.physics.couplings import STRUCTURES
+from gridscan.physics.couplings.parameters import (
     ELECTRONS_AT_TREE_LEVEL,
     QUARKS_AT_TREE_LEVEL,
     ElectronCorrections,
@@ -20,7 +18,9 @@ from gridscan.physics.models.parameters import (
     WeakCouplings,
     weak_couplings,
 )
-from gridscan.physics.nuclides import Nuclide
+from gridscan.physics.fluxes import Flux
+from gridscan.physics.form_factors import FormFactor
+from gridscan.physics.targets import Nuclide
 
 
 class Described(Card):

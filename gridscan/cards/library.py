@@ -19,8 +19,8 @@ from gridscan.cards.experiments import Experiment
 from gridscan.cards.figures import Figure
 from gridscan.cards.files import text_of, toml_files, with_tables
 from gridscan.cards.inputs import Conventions, Material, Model, Source
-from gridscan.cards.limits import Limit
 from gridscan.cards.materials import composed
+from gridscan.cards.published import Limit
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study

@@ -9,7 +9,7 @@ from pydantic import model_validator
 from gridscan.cards.base import Card, CardError, suggest
 from gridscan.cards.experiments import EXPOSURE, Experiment, Nuisance
 from gridscan.cards.inputs import Conventions, Material, Model, Source
-from gridscan.physics.models.parameters import Parameter
+from gridscan.physics.couplings.parameters import Parameter
 
 REFERENCES = frozenset({"source", "material", "conventions", "elements", "mixture"})
 """Entries that point to other cards, already followed here."""

@@ -7,7 +7,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import Field, model_validator
 
 from gridscan.cards.base import Card
-from gridscan.physics.responses import (
+from gridscan.physics.detectors import (
     ConstantEfficiency,
     Efficiency,
     PoissonResolution,

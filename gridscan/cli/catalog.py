@@ -43,17 +43,17 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print a card as validated, or what a cube holds."""
-    from gridscan import storage
     from gridscan.catalog import open_catalog
+    from gridscan.storage import stores
 
-    if storage.is_store(Path(name)):
-        attrs = storage.attributes(name)
+    if stores.is_store(Path(name)):
+        attrs = stores.attributes(name)
         if as_json:
             tables = ("study", "inputs_sha256", "references", "software")
             return print_json(
-                attrs | {key: storage.table(attrs[key]) for key in tables if key in attrs}
+                attrs | {key: stores.table(attrs[key]) for key in tables if key in attrs}
             )
-        return print(storage.read(name))
+        return print(stores.read(name))
     found = open_catalog().find(name)
     if as_json:
         return print_json({kind: card.model_dump(mode="json") for kind, card in found})

@@ -46,7 +46,7 @@ def _figure(name: str, library: "Library") -> str:
 def _experiment(name: str, library: "Library") -> None:
     """Raises CardError for an experiment that no scan can use."""
     from gridscan.cards.study import Study
-    from gridscan.evaluation import check_usable
+    from gridscan.scans.evaluation import check_usable
 
     inputs = library.inputs([name], "nsi")
     scan = {

@@ -37,9 +37,9 @@ def intervals(
     as_json: AsJson = False,
 ) -> None:
     """Print the allowed intervals of each axis of a cube, the others minimised over."""
-    from gridscan import storage
+    from gridscan.storage import stores
 
-    ds = storage.read_chi2(cube)
+    ds = stores.read_chi2(cube)
     with mistakes():
         found = {
             name: interval_list(ds.gridscan.intervals(name, cl, dof))
@@ -72,15 +72,15 @@ def limits(
     They bound the allowed interval that holds the standard model, or the best fit where the axis
     has no standard model. Other allowed intervals may exist: see `gridscan intervals`.
     """
-    from gridscan import limits as tables
-    from gridscan import storage
+    from gridscan.cubes import limits as tables
+    from gridscan.storage import stores
 
     if out and (out.suffix not in tables.FORMATS or not out.absolute().parent.is_dir()):
         allowed = ", ".join(tables.FORMATS)
         raise CardError(
             f"--out {out}: allowed: a file in a folder that exists, ending in {allowed}"
         )
-    opened = [storage.read(path) for path in cubes]
+    opened = [stores.read(path) for path in cubes]
     with mistakes():
         if len(opened) > 1:
             if along or by_experiment:
@@ -121,9 +121,9 @@ def contours(
     as_json: AsJson = False,
 ) -> None:
     """Print the contour lines of a cube in a plane (2 dof): one vertex per line, as CSV."""
-    from gridscan import storage
+    from gridscan.storage import stores
 
-    ds = storage.read_chi2(cube)
+    ds = stores.read_chi2(cube)
     with mistakes():
         lines = ds.gridscan.contours(cl, 2, x, y)
     if as_json:
@@ -144,9 +144,9 @@ def plot(
     y: Annotated[str | None, typer.Option(help="Vertical axis.")] = None,
 ) -> None:
     """Draw a cube: regions at 1σ, 90 % and 2σ, best fit and standard-model point."""
-    from gridscan import storage
+    from gridscan.storage import stores
 
-    ds = storage.read_chi2(cube)
+    ds = stores.read_chi2(cube)
     check_picture(out)
     picture(ds, out, x, y)
     print(out)

@@ -34,7 +34,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Say what a scan will cost: points, blocks, bytes, memory and time. Writes nothing."""
-    from gridscan import plans
+    from gridscan.scans import plans
 
     it = plans.plan(study_of(card, experiments, changes), folder(out))
     if as_json:
@@ -65,8 +65,9 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Compute what is missing of a scan; print best fit, intervals and the cube's path."""
-    from gridscan import scans, storage
     from gridscan.cards.base import CardError
+    from gridscan.scans import runs
+    from gridscan.storage import stores
 
     if sum(given is not None for given in (workers, threads, scheduler)) > 1:
         raise CardError("give one of --threads, --workers, --scheduler")
@@ -77,8 +78,8 @@ def run(
         _client(workers, scheduler) as client,
         progress(quiet=as_json) as report,
     ):
-        path = scans.run(study, folder(out), client, threads, report)
-    cube = storage.read_chi2(path)
+        path = runs.run(study, folder(out), client, threads, report)
+    cube = stores.read_chi2(path)
     broken = None
     if plot is not None:
         try:
@@ -104,28 +105,23 @@ def run(
 @contextmanager
 def _client(workers: int | None, scheduler: str | None):
     """A distributed client for the duration of a run, or None for threads."""
-    if workers is None and scheduler is None:
-        yield None
-        return
-    if scheduler is not None:
-        from distributed import Client
+    from gridscan.cards.base import CardError
+    from gridscan.scans import workers as clusters
 
-        from gridscan.cards.base import CardError
-
+    if workers is not None:
+        with clusters.local_client(workers) as client:
+            yield client
+    elif scheduler is not None:
         try:
-            client = Client(scheduler, timeout="10s")
+            client = clusters.client_of(scheduler)
         except (OSError, ValueError) as error:
             raise CardError(
                 f"scheduler {scheduler}: cannot connect ({type(error).__name__})"
             ) from None
         with client:
             yield client
-        return
-    from gridscan.execution import local_client
-
-    assert workers is not None
-    with local_client(workers) as client:
-        yield client
+    else:
+        yield None
 
 
 def _summary(cube: "xr.Dataset") -> dict[str, Any]:
@@ -163,9 +159,9 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say how much of a scan is in its store."""
-    from gridscan import upkeep
+    from gridscan.scans import verification
 
-    it = upkeep.status(study_of(card, experiments, changes), folder(out))
+    it = verification.status(study_of(card, experiments, changes), folder(out))
     if as_json:
         return print_json(it)
     print(f"{it['done']} of {it['blocks']} blocks in {it['store']}")
@@ -185,9 +181,9 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Read every chunk of a cube (checksums) and compute a sample of its points again."""
-    from gridscan import upkeep
+    from gridscan.scans import verification
 
-    it = upkeep.verify(study_of(card, experiments, changes), folder(out), points, repair)
+    it = verification.verify(study_of(card, experiments, changes), folder(out), points, repair)
     bad = {", ".join(map(str, index)): reason for index, reason in it["bad"].items()}
     if as_json:
         print_json({**it, "bad": bad})

@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gridscan import scans
 from gridscan.cards.base import CardError, suggest
 from gridscan.cards.figures import Figure, Limits, Spectrum
 from gridscan.cards.library import Library
 from gridscan.cards.study import Study
 from gridscan.figures import draw, gallery, limits, tables
 from gridscan.figures.layers import Drawing, drawings
+from gridscan.scans import runs
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def build(
     for figure in ready:
         for study in figure.studies.values():
             told = partial(progress, f"{figure.name}: {study.scan.title}")
-            scans.run(study, cubes, progress=told, **how)
+            runs.run(study, cubes, progress=told, **how)
         yield figure.name, _made(figure, library, out, cubes)
     yield "gallery", gallery.write_page(out, library)
 

@@ -11,11 +11,11 @@ from gridscan import api, plots
 from gridscan.cards.base import CardError, suggest
 from gridscan.cards.figures import Curves, Drawn, Exclusion, Figure, Regions, Scans, Spectrum
 from gridscan.cards.library import Library
-from gridscan.cards.limits import Band, Curve, Limit
+from gridscan.cards.published import Band, Curve, Limit
+from gridscan.cubes.regions import threshold
 from gridscan.figures.layers import Drawing, cube, delta
-from gridscan.plots import layers as brush
-from gridscan.plots import published
-from gridscan.regions import threshold
+from gridscan.plots import overlays
+from gridscan.plots import panels as brush
 from gridscan.schema import UNITS
 
 SIGMAS = {0.6827: 1, 0.9545: 2, 0.9973: 3}
@@ -167,16 +167,16 @@ def _limits(
         for shape in card.shapes:
             if isinstance(shape, Curve):
                 across, up = (np.array(shape.points[axis]) / per(panel, axis) for axis in (x, y))
-                yield published.tabulated(ax, across, up, shape.excludes, look)
+                yield overlays.tabulated(ax, across, up, shape.excludes, look)
                 continue
             edges = [
                 ({axis: c * per(panel, axis) for axis, c in edge.coefficients.items()}, edge.equals)
                 for edge in (shape.edges if isinstance(shape, Band) else (shape,))
             ]
             if isinstance(shape, Band):
-                yield published.between(ax, edges, x, y, look)
+                yield overlays.between(ax, edges, x, y, look)
             else:
-                yield published.straight(ax, *edges[0], x, y, look)
+                yield overlays.straight(ax, *edges[0], x, y, look)
 
 
 def panel_axes(drawn: list[Drawing], view: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,13 +7,14 @@ from typing import Any
 
 import xarray as xr
 
-from gridscan import scans, storage
 from gridscan.cards.base import CardError, suggest
 from gridscan.cards.figures import Layer, Scanned
 from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
-from gridscan.regions import least
+from gridscan.cubes.regions import least
+from gridscan.scans import runs
+from gridscan.storage import stores
 
 
 @dataclass(frozen=True)
@@ -143,15 +144,15 @@ def _standard_model(scan: Scan, study: Study, library: Library) -> Study:
 
 def cube(drawing: Drawing, out: Path) -> xr.Dataset:
     """The complete cube of a layer, at the values that it fixes. Raises CardError, StoreError."""
-    path = scans.store_path(drawing.study, out)
+    path = runs.store_path(drawing.study, out)
     if name := drawing.layer.experiment:
         return _at(drawing, _of(path, name))
-    return _at(drawing, storage.read_chi2(path))
+    return _at(drawing, stores.read_chi2(path))
 
 
 def whole(drawing: Drawing, out: Path) -> xr.Dataset:
     """The same with the χ² of each experiment."""
-    return _at(drawing, storage.read(scans.store_path(drawing.study, out)))
+    return _at(drawing, stores.read(runs.store_path(drawing.study, out)))
 
 
 def _at(drawing: Drawing, ds: xr.Dataset) -> xr.Dataset:
@@ -162,7 +163,7 @@ def _at(drawing: Drawing, ds: xr.Dataset) -> xr.Dataset:
 
 
 def _of(path: Path, experiment: str) -> xr.Dataset:
-    return storage.read(path).gridscan.of(experiment)[["chi2"]].load()
+    return stores.read(path).gridscan.of(experiment)[["chi2"]].load()
 
 
 def delta(drawing: Drawing, ds: xr.Dataset, out: Path) -> xr.DataArray:
@@ -173,8 +174,8 @@ def delta(drawing: Drawing, ds: xr.Dataset, out: Path) -> xr.DataArray:
     if drawing.above == "each-x":
         zero = least(chi2, drawing.axes[-1:])
     if drawing.reference is not None:
-        path, name = scans.store_path(drawing.reference, out), drawing.layer.experiment
-        sm = (_of(path, name) if name else storage.read_chi2(path))["chi2"]
+        path, name = runs.store_path(drawing.reference, out), drawing.layer.experiment
+        sm = (_of(path, name) if name else stores.read_chi2(path))["chi2"]
         zero = least(sm, set(sm.dims) - set(chi2.dims))
     found = (chi2 - zero).transpose(*kept)
     for axis in kept:

@@ -7,10 +7,10 @@ from typing import Any
 
 from gridscan.cards.base import CardError, suggest
 from gridscan.cards.figures import Limits
+from gridscan.cubes.limits import table
 from gridscan.figures.draw import level_name
 from gridscan.figures.layers import Drawing, check_alone, whole
 from gridscan.figures.tables import by_title
-from gridscan.limits import table
 
 COLUMNS = ("table", "experiment", "layer", "parameter", "units", "cl", "dof", "lower", "upper")
 TOGETHER = "all"

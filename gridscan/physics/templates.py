@@ -15,12 +15,12 @@ import numpy as np
 import xarray as xr
 
 from gridscan.physics.cross_sections import KERNELS
+from gridscan.physics.detectors import Response, bin_coordinates
 from gridscan.physics.fluxes.species import Species
 from gridscan.physics.form_factors import FormFactor, point_like
 from gridscan.physics.kinematics import max_recoil, min_energy, momentum_transfer
-from gridscan.physics.nuclides import electrons
 from gridscan.physics.quadrature import panels, refine, unit_interval
-from gridscan.physics.responses import Response, bin_coordinates
+from gridscan.physics.targets import electrons
 from gridscan.schema import DIMENSIONS
 
 RECOIL_ORDER = 24

@@ -5,7 +5,7 @@ import numpy as np
 from gridscan import figures
 from gridscan.cards.library import Library
 from gridscan.cards.study import Study
-from gridscan.evaluation import evaluate
+from gridscan.scans.evaluation import evaluate
 
 PLACES = (0.0, 0.31, 0.77)
 """Where along each axis values are compared, from 0 at its start to 1 at its end."""

@@ -7,9 +7,9 @@ import numpy as np
 from gridscan.api import counts_of
 from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
-from gridscan.evaluation import evaluate
-from gridscan.likelihoods import Likelihood
-from gridscan.signals import complete
+from gridscan.channels.likelihood import Likelihood
+from gridscan.channels.signals import complete
+from gridscan.scans.evaluation import evaluate
 from tests.literature.quantities.common import standard_model
 
 CSI = "coherent-csi-2021"

@@ -7,7 +7,7 @@ import numpy as np
 from gridscan.api import counts_of
 from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
-from gridscan.evaluation import evaluate
+from gridscan.scans.evaluation import evaluate
 
 
 def standard_model(experiment: str, **changes) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 import gridscan
-from gridscan.regions import crossings, threshold
+from gridscan.cubes.regions import crossings, threshold
 from tests.literature.quantities.common import along
 
 

@@ -5,15 +5,15 @@ from functools import cache
 import xarray as xr
 
 from gridscan.cards.library import Library
+from gridscan.channels.signals import complete
 from gridscan.constants import ATOMIC_MASS_UNIT_MEV
 from gridscan.physics import cross_sections
+from gridscan.physics.couplings import nsi
+from gridscan.physics.couplings.parameters import tree_level
 from gridscan.physics.form_factors import Helm, KleinNystrand, SymmetrisedFermi
 from gridscan.physics.kinematics import momentum_transfer
-from gridscan.physics.models import nsi
-from gridscan.physics.models.parameters import tree_level
-from gridscan.physics.nuclides import target
+from gridscan.physics.targets import target
 from gridscan.physics.templates import templates
-from gridscan.signals import complete
 
 CSI = "coherent-csi-2021"
 

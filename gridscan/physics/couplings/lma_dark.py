@@ -1,0 +1,51 @@
+"""LMA-Dark: the family of interactions that oscillations in matter cannot tell from none.
+
+Oscillation data allow ε_ee = x − 2, ε_μμ = ε_ττ = x at q² = 0 for any x (arXiv:1804.03660,
+section 2). Shared alike by u and d quarks, in matter with Y_n neutrons per proton,
+
+    ε_aa = [(2 + Y_n) + (1 + 2 Y_n)] ε^q_aa,    ε^q_ee = x/4 − ½, ε^q_μμ = ε^q_ττ = x/4 at Y_n = ⅓
+
+A mediator of mass m carries them: scattering sees ε^q m²/(q² + m²), nothing as m → 0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from gridscan.physics.couplings import electrons, quarks
+from gridscan.physics.couplings.light_vector import MASS, exchanged
+from gridscan.physics.couplings.parameters import Parameter, WeakCouplings
+from gridscan.physics.couplings.sm import charge
+from gridscan.schema import FLAVOURS
+
+KERNELS = ("vector", "vector-n1", "vector-n2", *electrons.KERNELS)
+PARAMETERS: Mapping[str, Parameter] = {
+    name: replace(parameter, standard=False) for name, parameter in MASS.items()
+} | {
+    "x": Parameter("flavour-universal part of the LMA-Dark interaction", symbol="x", standard=False)
+}
+
+NEUTRONS_PER_PROTON = 1 / 3
+"""Y_n for which the family is exact, between those of the Sun's centre and surface."""
+
+QUARKS_PER_PROTON = 3 * (1 + NEUTRONS_PER_PROTON)
+
+SHIFT = xr.DataArray(
+    np.diag([-2.0, 0.0, 0.0]),
+    dims=("flavour", "flavour_out"),
+    coords={"flavour": list(FLAVOURS), "flavour_out": list(FLAVOURS)},
+)
+"""What turns the octant of the solar angle: −2 for electron neutrinos."""
+
+
+def coefficients(theta: Mapping, target: xr.Dataset, weak: WeakCouplings) -> xr.DataArray:
+    """Q², 2 Q E_aa, E_aa² with E_aa at q² = 0, and the electrons' part.
+
+    Returns dims (kernel, flavour, nuclide, *theta dims).
+    """
+    eps = (theta["x"] * quarks.IDENTITY + SHIFT) / QUARKS_PER_PROTON
+    new = eps * quarks.vector_charges(target).sum("quark")
+    nuclear = exchanged(charge(target, weak), new, ("vector", "vector-n1", "vector-n2"))
+    return electrons.with_electrons(nuclear, target, weak)

@@ -1,0 +1,195 @@
+"""The response of a detector: recoil energy and time to the bins in which events are counted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import xarray as xr
+from scipy.optimize import brentq
+
+from gridscan.physics.detectors.efficiency import ConstantEfficiency, Efficiency, TimeEfficiency
+from gridscan.physics.detectors.quenching import Quenching
+from gridscan.physics.detectors.resolution import (
+    ContinuousResolution,
+    PoissonResolution,
+    Resolution,
+)
+from gridscan.physics.fluxes.species import Arrival
+from gridscan.physics.quadrature import panels, refine, unit_interval
+
+ORDER = 48
+"""Nodes per integral over a bin or an arrival time; kinks of efficiencies split them."""
+
+AROUND_A_RISE = np.array([-20.0, -8.0, -3.0, 0.0, 3.0, 8.0, 20.0])
+"""Where, in its widths, an integral splits around a rise of an efficiency."""
+
+STEEP = 8.0
+"""Widths of a rise in an interval, up to which the nodes there resolve it."""
+
+NEAR_AN_EDGE = (-8.0, -3.0, 0.0, 3.0, 8.0)
+"""Where, in widths of the resolution, the quadrature over recoils splits around a bin edge."""
+
+EVERYTHING = ConstantEfficiency()
+
+
+@dataclass(frozen=True)
+class Response:
+    """From recoil energy T to an observable: quenching, light yield, resolution, efficiency.
+
+    Observable "kevnr" is T itself, "kevee" the quenched energy, "pe" light yield × that.
+    Without a resolution the observable is sharp. `acceptance` is an efficiency of the mean
+    observable, before the resolution; `efficiency` is one of the observable itself. `f90`:
+    fractions of nuclear recoils over the bins of F90, row by row for the bins of the observable.
+    """
+
+    observable: str
+    quenching: Quenching | None
+    light_yield_pe_per_kevee: float
+    resolution: Resolution | None
+    efficiency: Efficiency
+    time_efficiency: TimeEfficiency
+    acceptance: Efficiency = EVERYTHING
+    f90: tuple[float, ...] | None = None
+
+    def energy_kevee(self, recoil):
+        return 1e3 * (recoil if self.quenching is None else self.quenching(recoil))
+
+    def mean(self, recoil):
+        """Mean observable for recoil T (MeV)."""
+        return self.light_yield_pe_per_kevee * self.energy_kevee(recoil)
+
+    def of_electrons(self) -> "Response":
+        """The response to recoiling electrons: all their energy is electron-equivalent.
+
+        Raises ValueError where the card knows nuclear recoils only.
+        """
+        if self.observable == "kevnr":
+            raise ValueError("electrons have no nuclear recoil energy; use kevee or pe")
+        if self.f90 is not None:
+            raise ValueError("response.f90 is that of nuclear recoils; electrons have another")
+        return replace(self, quenching=None)
+
+    def recoil_breakpoints(self, edges: np.ndarray, max_recoil: float) -> list[float]:
+        """Recoils (MeV) around which the counted fraction of a bin changes.
+
+        Where a sharp observable crosses a bin edge or a kink of the efficiency; with a
+        resolution, at some widths on both sides of it; and at kinks of the acceptance.
+        """
+        linear = np.linspace(0, max_recoil, 2001)[1:]
+        grid = np.concatenate([linear[0] * np.logspace(-9, 0, 200, endpoint=False), linear])
+
+        def beyond(recoil, level, widths):
+            mean = self.mean(recoil)
+            if self.resolution is None or not widths:
+                return mean - level
+            return mean - level - widths * self.resolution.width(mean, self.energy_kevee(recoil))
+
+        def crossings(levels, around=(0.0,)):
+            return [
+                root
+                for level in levels
+                for widths in around
+                for root in _roots(lambda t, x=level, n=widths: beyond(t, x, n), grid)
+            ]
+
+        accepted = _splits(np.array([0.0, self.mean(max_recoil)]), self.acceptance)[1:-1]
+        levels = _splits(edges, self.efficiency)
+        if self.resolution is None:
+            return crossings([*levels, *accepted])
+        return [*self._a_width_apart(crossings(levels, NEAR_AN_EDGE)), *crossings(accepted)]
+
+    def _a_width_apart(self, recoils: list[float]) -> list[float]:
+        """Of recoils where nothing is sharp, enough to resolve the resolution."""
+        if self.resolution is None or not recoils:
+            return recoils
+        recoil = np.sort(recoils)
+        mean = self.mean(recoil)
+        width = self.resolution.width(mean, self.energy_kevee(recoil))
+        kept = [0]
+        for i in range(1, len(recoil)):
+            if abs(mean[i] - mean[kept[-1]]) >= width[i]:
+                kept.append(i)
+        return recoil[kept].tolist()
+
+    def energy_matrix(self, recoil: xr.DataArray, edges: np.ndarray) -> xr.DataArray:
+        """Probability to count a recoil in each bin: dims (recoil, observable)."""
+        if self.resolution is None:
+            counted = self._sharp(recoil, edges)
+        elif isinstance(self.resolution, PoissonResolution):
+            counted = self._whole(self.resolution, recoil, edges)
+        else:
+            counted = self._smeared(self.resolution, recoil, edges)
+        accepted = xr.apply_ufunc(self.acceptance, self.mean(recoil))
+        return (counted * accepted).transpose(..., self.observable)
+
+    def _sharp(self, recoil: xr.DataArray, edges: np.ndarray) -> xr.DataArray:
+        low, high = (xr.DataArray(e, dims=self.observable) for e in (edges[:-1], edges[1:]))
+        x = self.mean(recoil)
+        return ((x >= low) & (x < high)) * xr.apply_ufunc(self.efficiency, x)
+
+    def _whole(
+        self, resolution: PoissonResolution, recoil: xr.DataArray, edges: np.ndarray
+    ) -> xr.DataArray:
+        """Sums over whole numbers of photoelectrons; edges are whole numbers, too."""
+        number = np.arange(edges[0], edges[-1])
+        efficiency = xr.DataArray(self.efficiency(number + 0.5), dims="panel")
+        probability = resolution.probability(xr.DataArray(number, dims="panel"), self.mean(recoil))
+        return self._in_bins(efficiency * probability, number, edges)
+
+    def _smeared(
+        self, resolution: ContinuousResolution, recoil: xr.DataArray, edges: np.ndarray
+    ) -> xr.DataArray:
+        """Integrals over the observable, split at the bin edges and where the efficiency bends."""
+        breakpoints = _splits(edges, self.efficiency)
+        low, high = (xr.DataArray(e, dims="panel") for e in (breakpoints[:-1], breakpoints[1:]))
+        nodes, weights = (xr.DataArray(v, dims="node") for v in unit_interval(ORDER))
+        mean, kevee = self.mean(recoil), self.energy_kevee(recoil)
+        begin, end = resolution.support(mean, kevee)
+        start = xr.ufuncs.maximum(low, begin)
+        length = (xr.ufuncs.minimum(high, end) - start).clip(0)
+        x = start + length * nodes
+        counted = resolution.density(x, mean, kevee) * xr.apply_ufunc(self.efficiency, x)
+        in_panel = length * xr.dot(counted, weights, dim="node")
+        return self._in_bins(in_panel, breakpoints[:-1], edges)
+
+    def _in_bins(self, panels: xr.DataArray, starts: np.ndarray, edges) -> xr.DataArray:
+        """Panels that begin at `starts` summed into the bins that hold them."""
+        bin_of = np.searchsorted(edges, starts, side="right") - 1
+        by_bin = panels.assign_coords(panel=bin_of).groupby("panel").sum(skipna=False)
+        return by_bin.rename(panel=self.observable).drop_vars(self.observable)
+
+    def time_fractions(self, arrival: Arrival, edges: np.ndarray) -> np.ndarray:
+        """Fraction of a species counted in each time bin (edges in µs)."""
+        kinks = (*self.time_efficiency.kinks(), *arrival.jumps_us)
+        breakpoints = refine(edges, kinks, 2 * arrival.scale_us)
+        time, weights = panels(breakpoints, ORDER)
+        counted = weights * arrival.density(time) * self.time_efficiency(time)
+        return np.histogram(time, bins=edges, weights=counted)[0]
+
+
+def _splits(edges: np.ndarray, efficiency: Efficiency) -> np.ndarray:
+    """Bin edges, an efficiency's kinks, and points around a rise that is steep between them."""
+    found = refine(edges, efficiency.kinks())
+    if (rise := efficiency.rise()) is None:
+        return found
+    middle, width = rise
+    around = middle + width * AROUND_A_RISE
+    around = around[(around > found[0]) & (around < found[-1])]
+    lengths = np.diff(found)[np.searchsorted(found, around) - 1]
+    return refine(found, tuple(around[lengths > STEEP * width]))
+
+
+def _roots(function, grid: np.ndarray) -> list[float]:
+    """Roots of a function between the points of a grid."""
+    above = function(grid) > 0
+    return [brentq(function, grid[i], grid[i + 1]) for i in np.flatnonzero(above[1:] != above[:-1])]
+
+
+def bin_coordinates(bins: Mapping[str, np.ndarray]) -> dict:
+    """Centres, lower and upper edges of each binned dimension, as coordinates."""
+    coords = {}
+    for name, edges in bins.items():
+        coords[name] = (name, (edges[1:] + edges[:-1]) / 2)
+        coords[f"{name}_low"] = (name, edges[:-1])
+        coords[f"{name}_high"] = (name, edges[1:])
+    return coords

@@ -1,0 +1,6 @@
+"""A study mapped over the grid of its axes. The only folder that imports dask.
+
+blocks → axes cut into blocks      evaluation → the one function of a block
+lazy → a dataset that computes what you touch      runs → a cube on disk, resumable
+plans → what it will cost      verification → is it right      workers → where blocks are computed
+"""

@@ -1,0 +1,84 @@
+"""What a scan will cost, before anything runs: points, blocks, bytes, memory and time."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gridscan.cards.study import Study
+from gridscan.scans.evaluation import coordinates, evaluate, grid_of, study_likelihood, variables
+from gridscan.scans.runs import store_path
+
+SAMPLE_POINTS = 2048
+"""Points, about, of the sample whose evaluation is timed."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a scan will cost, before anything runs."""
+
+    title: str
+    axes: dict[str, int]
+    points: int
+    blocks: int
+    block_shape: tuple[int, ...]
+    bytes_on_disk_at_most: int
+    bytes_per_task: int
+    seconds_per_task: float
+    seconds_on_one_core: float
+    store: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def plan(study: Study, out: str | Path = "cubes") -> Plan:
+    """Points, blocks, bytes and time of a study, the time from a sample of its grid."""
+    grid = grid_of(study)
+    joint = study_likelihood(study)
+    evaluate(study, _sample(study, grid.axes, (0.0, 1.0)))
+    # elsewhere: a scan integrates its templates, too
+    sample = _sample(study, grid.axes, (0.3, 0.7))
+    began = time.perf_counter()
+    evaluate(study, sample)
+    each = (time.perf_counter() - began) / math.prod(len(v) for v in sample.values())
+    sizes = coordinates(study).sizes
+    per_point = sum(
+        math.prod(sizes[d] for d in dims if d not in grid.axes)
+        for dims in variables(study).values()
+    )
+    terms = math.comb(len(grid.axes) + 2, 2)
+    columns = 2 * (len(joint.experiments) * 2 + len(joint.nuisances)) + 2 * terms
+    return Plan(
+        title=study.scan.title,
+        axes={name: len(values) for name, values in grid.axes.items()},
+        points=grid.points,
+        blocks=math.prod(grid.blocks_per_axis),
+        block_shape=grid.block,
+        bytes_on_disk_at_most=8 * per_point * grid.points,
+        bytes_per_task=8 * columns * math.prod(grid.block),
+        seconds_per_task=each * math.prod(grid.block),
+        seconds_on_one_core=each * grid.points,
+        store=str(store_path(study, out)),
+    )
+
+
+def _sample(
+    study: Study, axes: Mapping[str, np.ndarray], places: tuple[float, ...]
+) -> dict[str, np.ndarray]:
+    """A coarse grid over the same ranges: many values of couplings, few of numbers in cards.
+
+    places: where along an axis those few are, from 0 at its start to 1 at its end.
+    """
+    slow = study.of_cards
+    per_axis = max(2, round(SAMPLE_POINTS ** (1 / max(1, len(axes) - len(slow)))))
+    even = np.linspace(0, 1, per_axis)
+    return {
+        name: values[np.unique(np.rint((len(values) - 1) * np.array(where)).astype(int))]
+        for name, values in axes.items()
+        for where in [places if name in slow else even]
+    }

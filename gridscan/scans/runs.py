@@ -1,0 +1,188 @@
+"""A study computed to disk, block by block, resumable: `workers` says where blocks are computed."""
+
+import errno
+import json
+import math
+from collections.abc import Callable
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from gridscan.cards.base import CardError
+from gridscan.cards.study import Study
+from gridscan.scans import workers
+from gridscan.scans.blocks import Grid, Index
+from gridscan.scans.evaluation import (
+    attributes,
+    coordinates,
+    evaluate,
+    grid_of,
+    variables,
+)
+from gridscan.scans.workers import ScanFailed
+from gridscan.schema import VARIABLES
+from gridscan.storage import cache, stores
+from gridscan.storage import coordinates as saved
+from gridscan.storage.local import REMOVE, StoreError, local, remove_leftovers
+
+RETRIES = 2
+
+FOR_GOOD = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
+"""Errors of writing that do not pass by themselves."""
+
+
+@lru_cache(maxsize=4)
+def study_from(text: str) -> Study:
+    return Study.from_mapping(json.loads(text), "study")
+
+
+def store_path(study: Study, out: str | Path) -> Path:
+    """Where the cube of a study lives: the store's name is the study's hash.
+
+    Raises StoreError for a URL.
+    """
+    return local(out) / f"{study.key[:16]}.zarr"
+
+
+def run(
+    study: Study,
+    out: str | Path = "cubes",
+    client: Any = None,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Path:
+    """Compute what is missing of a study's cube and return the path of its store.
+
+    client: a distributed Client, else threads of this process (default: one per core).
+    progress(done, total) is called after every block. Raises ScanFailed if blocks failed: the
+    others are kept, and a further run resumes. A complete cube is taken as it is, whatever code
+    computed it; an incomplete one is finished by the code that began it (StoreError for another).
+    What cannot be written ends the run: StoreError before the first block, ScanFailed after it.
+    """
+    path = prepare(study, out)
+    grid = grid_in(path, study)
+    missing = sorted(set(grid.blocks()) - stores.complete_blocks(path))
+    total = math.prod(grid.blocks_per_axis)
+    done, failures = total - len(missing), {}
+    progress(done, total)
+
+    def report(index: Index, failure: str | None) -> None:
+        nonlocal done
+        if failure:
+            failures[index] = failure
+        else:
+            done += 1
+        progress(done, total)
+
+    if missing:
+        check_code(path)
+        store = str(path.resolve())
+        attempt = partial(_attempt, store)
+        if client is None:
+            workers.on_threads(attempt, missing, threads, report)
+        else:
+            workers.on_cluster(attempt, missing, client, report)
+    remove_leftovers(path)
+    there = stores.complete_blocks(path)
+    # a worker may die after it wrote a block
+    failures = {index: reason for index, reason in failures.items() if index not in there}
+    lost = total - len(there)
+    if lost and not failures:
+        raise ScanFailed(f"{lost} of {total} blocks are not in the store; run again")
+    if failures:
+        index, reason = next(iter(failures.items()))
+        raise ScanFailed(f"{len(failures)} of {total} blocks failed, first {index}: {reason}")
+    return path
+
+
+def prepare(study: Study, out: str | Path) -> Path:
+    """Write the empty cube, or make sure that the one which is there is of this study.
+
+    Raises CardError for a store of another card, StoreError for a folder that cannot hold one and
+    for a store that is damaged.
+    """
+    path = store_path(study, out)
+    if not path.exists():
+        names = variables(study)
+        attrs = {name: VARIABLES[name].attrs for name in names}
+        about = attributes(study) | {"code_sha256": cache.code("gridscan")}
+        grid = grid_of(study)
+        block = dict(zip(grid.axes, grid.block, strict=True))
+        stores.create(path, block, coordinates(study), names, about, attrs)
+        return path
+    check_study(path, study)
+    if wrong := saved.wrong(path, coordinates(study)):
+        raise StoreError(
+            f"{path}: damaged: {', '.join(wrong)} not as in its card; verify it with --repair"
+        )
+    return path
+
+
+def check_study(path: str | Path, study: Study) -> None:
+    """Raises CardError for a store of another card, StoreError for one that is not what it says.
+
+    Workers compute what the store's own text says, not what its hash stands for.
+    """
+    attrs = stores.attributes(path)
+    found = attrs.get("sha256")
+    if found != study.key:
+        raise CardError(
+            f"{path}: holds another card (sha256 {str(found)[:16]}…, not {study.key[:16]}…)"
+        )
+    if attrs.get("study") != study.canonical():
+        raise StoreError(f"{path}: its study is not what its sha256 stands for: {REMOVE}")
+    if lost := set(variables(study)) - set(stores.variables(path)):
+        raise StoreError(f"{path}: has no {', '.join(sorted(lost))}: {REMOVE}")
+
+
+def check_code(path: str | Path) -> None:
+    """Raises StoreError for a store that other code began: a cube holds numbers of one code."""
+    found = stores.attributes(path)
+    if found.get("code_sha256") != cache.code("gridscan"):
+        software = stores.table(found.get("software", {}))
+        versions = ", ".join(f"{n} {software.get(n)}" for n in ("gridscan", "numpy", "scipy"))
+        raise StoreError(
+            f"{path}: begun by other code ({versions}, {found.get('created')}): "
+            "finish it with that code, or remove it and run again"
+        )
+
+
+def grid_in(path: str | Path, study: Study) -> Grid:
+    """The grid as the store cuts it: another version of gridscan may cut it otherwise."""
+    return Grid(grid_of(study).axes, stores.block_shape(path))
+
+
+def compute_block(store: str, index: Index) -> tuple[dict[str, slice], xr.Dataset]:
+    """One block and where it sits. All it needs is the store, which carries its study."""
+    study = study_from(_study_text(store))
+    grid = grid_in(store, study)
+    return grid.region(index), evaluate(study, grid.values(index))
+
+
+@lru_cache(maxsize=4)
+def _study_text(store: str) -> str:
+    # on a cluster, this process may have other code than the one that began the store
+    check_code(store)
+    return stores.attributes(store)["study"]
+
+
+def _attempt(store: str, index: Index) -> tuple[Index, str | None]:
+    """Write a block; its index and what went wrong, if all tries did.
+
+    What is computed is not computed again because writing fails. Raises ScanFailed where no try
+    and no other block will do better: the disk is full, or nobody may write there.
+    """
+    block, failure = None, None
+    for _ in range(1 + RETRIES):
+        try:
+            block = block or compute_block(store, index)
+            stores.write(store, *block)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in FOR_GOOD:
+                raise ScanFailed(f"{store}: cannot be written ({error.strerror})") from None
+            failure = f"{type(error).__name__}: {error}"
+        else:
+            return index, None
+    return index, failure
