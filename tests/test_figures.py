@@ -10,7 +10,7 @@ from gridscan import figures, plots
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
 from gridscan.figures import draw, layers
-from gridscan.plots import layers as brush
+from gridscan.plots import panels as brush
 from gridscan.scans import runs
 from gridscan.storage import stores
 

@@ -6,6 +6,7 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, Self, Union, get_args, get_origin
 
@@ -20,9 +21,27 @@ class CardError(ValueError):
 
 
 class Card(BaseModel):
-    """A validated, immutable card. Unknown keys, wrong types, NaN and infinity are errors."""
+    """A validated, immutable card. Unknown keys, wrong types, NaN and infinity are errors.
 
-    model_config = ConfigDict(frozen=True, **STRICT)
+    Cards are equal, and hash alike, where their content is: what follows from a card can be kept
+    by the card.
+    """
+
+    model_config = ConfigDict(frozen=True, ignored_types=(cached_property,), **STRICT)
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return type(self) is type(other) and self.sha256 == other.sha256
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """The same card with some entries replaced, which have to be valid; nothing is checked."""
+        content = {name: getattr(self, name) for name in type(self).model_fields}
+        content |= dict(update or {})
+        return type(self).model_construct(self.model_fields_set, **content)  # type: ignore[return-value]
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any], where: str) -> Self:
@@ -40,7 +59,7 @@ class Card(BaseModel):
         """
         return self.model_dump_json()
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 

@@ -1,12 +1,13 @@
 """The resolved cards behind a calculation, and the paths by which their numbers are reached."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Self
 
-from pydantic import model_validator
+from pydantic import ValidationError, model_validator
 
-from gridscan.cards.base import Card, CardError, suggest
+from gridscan.cards.base import Card, CardError, explain, suggest
 from gridscan.cards.experiments import EXPOSURE, Experiment, Nuisance
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.physics.couplings.parameters import Parameter
@@ -121,30 +122,45 @@ class Inputs(Card):
         card = max(named, key=len)
         return [card, *path.removeprefix(f"{card}.").split(".")]
 
-    def _entry(self, content: dict[str, Any], path: str) -> tuple[Any, Any]:
-        """The table or list in `content` that holds the path's last entry, and its key there."""
-        card, *keys = self._parted(path)
+    def _placed(self, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Where the card of a path sits, and the path's keys in it. Raises CardError."""
+        name, *keys = self._parted(path)
         if keys[0] in REFERENCES:
             raise CardError(f"{path}: names another card; it cannot be changed from outside")
-        entry: Any = content
-        for part in self._cards()[card]:
-            entry = entry[part]
-        for depth, key in enumerate(keys):
-            found = _by_key(entry)
-            if key not in found:
-                here = ".".join([card, *keys[:depth]])
-                raise CardError(f"{path}: unknown key {key!r} of {here}; {suggest(key, found)}")
-            holder, last = entry, found[key]
-            entry = holder[last]
-        return holder, last
+        return self._cards()[name], tuple(keys)
+
+    def _card(self, place: tuple[str, ...]) -> Any:
+        kind, *name = place
+        return getattr(self, kind)[name[0]] if name else getattr(self, kind)
 
     def replaced(self, settings: Mapping[str, Any]) -> Self:
-        """The same inputs with entries changed, validated again. Raises CardError."""
-        content = self.model_dump(mode="json")
+        """The same inputs with entries changed; the cards that change are validated again.
+
+        Raises CardError.
+        """
+        changes: dict[tuple[str, ...], dict[str, Any]] = {}
         for path, value in settings.items():
-            holder, key = self._entry(content, path)
-            holder[key] = value
-        return type(self).from_mapping(content, ", ".join(settings)) if settings else self
+            place, _ = self._placed(path)
+            changes.setdefault(place, {})[path] = value
+        cards = {place: self._changed(place, entries) for place, entries in changes.items()}
+        return self._with(cards, ", ".join(settings))
+
+    def _changed(self, place: tuple[str, ...], entries: Mapping[str, Any]) -> Card:
+        """One card with entries changed, by their paths."""
+        keys = [(path, self._placed(path)[1], value) for path, value in entries.items()]
+        return _changed(self._card(place), place[-1], json.dumps(keys, default=str))
+
+    def _with(self, cards: Mapping[tuple[str, ...], Card], where: str) -> Self:
+        """The same inputs with other cards in some places. Raises CardError."""
+        if not cards:
+            return self
+        content = {name: getattr(self, name) for name in type(self).model_fields}
+        for (kind, *name), card in cards.items():
+            content[kind] = content[kind] | {name[0]: card} if name else card
+        try:
+            return type(self)(**content)
+        except ValidationError as error:
+            raise CardError(f"{where}: {explain(type(self), error)}") from None
 
     def at_node(self, experiment: str, nuisance: Nuisance, node: int) -> Self:
         """The inputs at a node of a shape nuisance. Raises CardError for what it cannot set.
@@ -163,18 +179,22 @@ class Inputs(Card):
         own = set(Experiment.model_fields) - REFERENCES
         return f"{experiment}.{path}" if path.split(".")[0] in own else path
 
+    def entry(self, path: str) -> Any:
+        """What stands at a path, None where the card leaves it out. Raises CardError."""
+        place, keys = self._placed(path)
+        holder, key = _holder(_content(self._card(place)), place[-1], path, keys)
+        return holder[key]
+
     def leaves_out(self, path: str) -> bool:
         """Whether the path is an optional entry that the card does not give."""
         try:
-            holder, key = self._entry(self.model_dump(mode="json"), path)
+            return self.entry(path) is None
         except CardError:
             return False
-        return holder[key] is None
 
     def number(self, path: str) -> float:
         """The number at a path. Raises CardError where there is none."""
-        holder, key = self._entry(self.model_dump(mode="json"), path)
-        value = holder[key]
+        value = self.entry(path)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise CardError(f"{path}: found {json.dumps(value)[:40]}; allowed: a number")
         return float(value)
@@ -202,6 +222,35 @@ class Inputs(Card):
         for kind in (self.experiments, self.sources, self.materials):
             cards.extend(kind.values())
         return tuple(dict.fromkeys(r for card in cards for r in card.references))
+
+
+@lru_cache(maxsize=32)
+def _content(card: Card) -> dict[str, Any]:
+    """A card as tables and lists; not to be changed."""
+    return card.model_dump(mode="json")
+
+
+@lru_cache(maxsize=512)
+def _changed(card: Card, name: str, entries: str) -> Card:
+    """A card with entries changed, validated: (path, keys, value) of each, as JSON."""
+    content, changes = json.loads(card.canonical()), json.loads(entries)
+    for path, keys, value in changes:
+        holder, key = _holder(content, name, path, keys)
+        holder[key] = value
+    return type(card).from_mapping(content, ", ".join(path for path, _, _ in changes))
+
+
+def _holder(content: Any, name: str, path: str, keys: Sequence[str]) -> tuple[Any, Any]:
+    """The table or list that holds the last of `keys`, and its key there. Raises CardError."""
+    entry = content
+    for depth, key in enumerate(keys):
+        found = _by_key(entry)
+        if key not in found:
+            here = ".".join([name, *keys[:depth]])
+            raise CardError(f"{path}: unknown key {key!r} of {here}; {suggest(key, found)}")
+        holder, last = entry, found[key]
+        entry = holder[last]
+    return holder, last
 
 
 def _by_key(entry: Any) -> dict[str, Any]:
