@@ -80,7 +80,7 @@ def test_the_notebook_runs(tmp_path):
 def test_a_wheel_carries_the_catalogs_and_runs_in_another_folder(tmp_path):
     source = tmp_path / "source"
     shutil.copytree(
-        ROOT, source, symlinks=True, ignore=shutil.ignore_patterns(".*", "cubes", "*.png")
+        ROOT, source, symlinks=True, ignore=shutil.ignore_patterns(".*", "*.zarr", "*.png")
     )
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", tmp_path, source],
