@@ -12,7 +12,8 @@ from gridscan.cards.library import Library, Roots
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import RESERVED, Scan
 from gridscan.catalog import cubes_folder
-from gridscan.channels.signals import FOLDED, Signal, complete, mediator_of
+from gridscan.channels.recoils import integrate
+from gridscan.channels.signals import SUMMED, Signal, complete, mediator_of
 from gridscan.physics.couplings.parameters import Parameter
 from gridscan.scans import lazy, plans, runs
 from gridscan.schema import BIN_NAMES, VARIABLES
@@ -89,14 +90,19 @@ def resolve(
 def counts_of(
     inputs: Inputs, experiment: str, theta: Mapping[str, Any], keep: Sequence[str] = ()
 ) -> xr.DataArray:
-    """Expected signal summed over FOLDED but for `keep`: dims (*keep, *theta dims, *bins)."""
-    signal = Signal.of(inputs, experiment, mediator_of(theta, inputs))
+    """Expected signal summed over SUMMED but for `keep`: dims (*keep, *theta dims, *bins)."""
     keep = [keep] if isinstance(keep, str) else list(keep)
-    if unknown := set(keep) - set(FOLDED):
-        raise CardError(f"keep: found {', '.join(sorted(unknown))}; allowed: {', '.join(FOLDED)}")
-    summed = [d for d in FOLDED if d not in keep]
-    total = xr.dot(signal.coefficients(complete(theta, inputs)), signal.template, dim=summed)
-    bins = signal.bins
+    if unknown := set(keep) - set(SUMMED):
+        raise CardError(f"keep: found {', '.join(sorted(unknown))}; allowed: {', '.join(SUMMED)}")
+    masses = mediator_of(theta, inputs)
+    each = np.ravel(masses).tolist() if masses is not None else [None]
+    signals = [Signal.of(inputs, experiment, mass) for mass in each]
+    integrate(signal.request for signal in signals)
+    parts = [signal.counts(complete(theta, inputs), keep) for signal in signals]
+    total = parts[0]
+    if isinstance(masses, xr.DataArray) and masses.ndim:
+        total = xr.concat(parts, dim=masses[masses.dims[0]] if masses.coords else masses.dims[0])
+    bins = signals[0].bins
     attrs = VARIABLES["counts"].attrs | {"experiment": experiment, "model": inputs.model.title}
     total = total.transpose(*keep, ..., *bins).rename("counts").assign_attrs(attrs)
     for name in bins:

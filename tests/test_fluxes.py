@@ -17,7 +17,7 @@ from gridscan.physics.fluxes import FLUXES, reactor
 from gridscan.physics.fluxes.chromium51 import Cylinder
 from gridscan.physics.form_factors import SymmetrisedFermi
 from gridscan.physics.targets import target
-from gridscan.physics.templates import templates
+from gridscan.physics.templates import template
 
 REACTORS = {"reactor-mueller": 1.3790, "reactor-huber": 1.3811, "reactor-u235": 1.5850}
 """Mean energies in MeV."""
@@ -132,7 +132,7 @@ def by_quadrature(spectrum, nuclides, threshold_mev: float) -> float:
 def test_reactor_templates_equal_adaptive_quadrature(material, threshold_kevnr, library):
     (one,) = flux("reactor-mueller").species()
     nuclides = target(library.load("materials", material).nuclides, 1.0)
-    found = templates(
+    found = template(
         [one], 1e20, nuclides, SymmetrisedFermi(), "full", SHARP,
         {"kevnr": np.array([threshold_kevnr, 100.0])},
     )  # fmt: skip
@@ -144,7 +144,7 @@ def test_a_threshold_above_every_recoil_counts_nothing(library):
     (one,) = flux("reactor-mueller").species()
     nuclides = target(library.load("materials", "xenon").nuclides, 1.0)
     bins = {"kevnr": np.array([5.0, 100.0])}
-    assert templates([one], 1e20, nuclides, SymmetrisedFermi(), "full", SHARP, bins).sum() == 0
+    assert template([one], 1e20, nuclides, SymmetrisedFermi(), "full", SHARP, bins).sum() == 0
 
 
 def test_the_mean_inverse_square_equals_its_integral_over_the_cylinder():
@@ -175,7 +175,7 @@ def test_a_line_counts_its_cross_section_and_no_energy(library):
     nuclides = target(library.load("materials", "xenon").nuclides, 1.0)
     seen = Response("kevee", None, 1.0, None, ConstantEfficiency(), ConstantEfficiency())
     # electrons recoil with their own energy; LL is flat in T up to T_max
-    found = templates(
+    found = template(
         [one], 1.0, nuclides, SymmetrisedFermi(), "full", seen,
         {"kevee": np.array([5.0, 600.0])}, ("LL",),
     )  # fmt: skip

@@ -26,7 +26,7 @@ from gridscan.physics.detectors import (
 from gridscan.physics.fluxes import PionDecayAtRest, pion_dar
 from gridscan.physics.form_factors import FORM_FACTORS, Helm, KleinNystrand
 from gridscan.physics.targets import Nuclide, target
-from gridscan.physics.templates import templates
+from gridscan.physics.templates import template
 
 SNS = PionDecayAtRest(neutrinos_per_proton=0.0848, pulse_mean_us=0.55, pulse_fwhm_us=0.38)
 CHARGES = tree_level(0.23857)
@@ -208,7 +208,7 @@ def test_any_width_of_resolution_counts_every_recoil_once(kappa):
     edges = np.array([-50.0, 20.3, 50.0, 300.0])
     np.testing.assert_allclose(smeared.energy_matrix(recoil, edges).sum("kevnr"), 1, rtol=1e-10)
     one, other = (
-        templates(SNS.species(), 1e14, testing.example_target(), Helm(), "leading", r,
+        template(SNS.species(), 1e14, testing.example_target(), Helm(), "leading", r,
                   {"kevnr": np.array([2.0, 20.3, 60.0])}).sum()
         for r in (sharp, smeared)
     )  # fmt: skip
@@ -274,7 +274,7 @@ def _by_quadrature(one, response, nuclides, form_factor, low, high, window) -> f
 def test_templates_equal_adaptive_quadrature(form_factor):
     nuclides = testing.example_target()
     bins = {"pe": np.array([8.0, 12.0, 50.0, 60.0]), "time": np.array([0.5, 0.625, 2.0])}
-    found = templates(SNS.species(), 1e14, nuclides, form_factor, "leading", CSI_RESPONSE, bins)
+    found = template(SNS.species(), 1e14, nuclides, form_factor, "leading", CSI_RESPONSE, bins)
     for flavour in ("e", "mu"):
         expected = 1e14 * sum(
             _by_quadrature(one, CSI_RESPONSE, nuclides, form_factor, 8.0, 12.0, (0.5, 0.625))
@@ -289,7 +289,7 @@ def test_sharp_thresholds_are_integrated_exactly():
     sharp = Response("kevnr", None, 1.0, None, ConstantEfficiency(0.5), ConstantEfficiency())
     nuclides = testing.example_target()
     whole, parts = (
-        templates(SNS.species(), 1e14, nuclides, Helm(), "full", sharp, {"kevnr": np.array(edges)})
+        template(SNS.species(), 1e14, nuclides, Helm(), "full", sharp, {"kevnr": np.array(edges)})
         for edges in ([7.0, 60.0], [7.0, 7.3, 13.1, 29.0, 60.0])
     )
     xr.testing.assert_allclose(whole.sum("kevnr"), parts.sum("kevnr"), rtol=1e-10, atol=0)

@@ -30,7 +30,7 @@ from gridscan.physics.fluxes import PionDecayAtRest
 from gridscan.physics.fluxes.pion_dar import ArrivalTable
 from gridscan.physics.form_factors import Helm
 from gridscan.physics.targets import Nuclide, target
-from gridscan.physics.templates import templates
+from gridscan.physics.templates import template
 
 TABLE = ArrivalTable((0.0, 0.5, 1.5, 6.0), (0.3, 0.7, 0.0), (0.1, 0.4, 0.5))
 SNS = PionDecayAtRest(0.08, arrival=TABLE)
@@ -92,7 +92,7 @@ def probability(response, recoil, low, high) -> float:
 @pytest.mark.parametrize("one", [NU_MU, NU_E], ids=lambda s: s.name)
 def test_templates_equal_adaptive_quadrature(response, one):
     edges = np.array([2.0, 6.0, 8.0, 14.0])
-    found = templates([one], 1e14, ARGON, Helm(), "leading", response, {response.observable: edges})
+    found = template([one], 1e14, ARGON, Helm(), "leading", response, {response.observable: edges})
     mass = ARGON["mass"].item()
 
     def rate(recoil, low, high):
@@ -136,7 +136,7 @@ def test_a_wide_bin_counts_what_thin_bins_count_however_steep_the_rise(
 
     def total(edges) -> float:
         bins = {"kevnr": np.unique(edges)}
-        return templates([NU_E], 1e14, ARGON, Helm(), "leading", response, bins).sum().item()
+        return template([NU_E], 1e14, ARGON, Helm(), "leading", response, bins).sum().item()
 
     around = np.linspace(-20, 20, 21) / steepness + 20
     thin = total([*np.linspace(0, 120, 25), *around[(around > 0) & (around < 120)]])
@@ -197,8 +197,8 @@ def test_f90_fractions_share_out_each_bin_of_energy():
     f90 = edges | {"f90": np.array([0.5, 0.6, 0.7, 0.9]), "time": np.array([0.0, 1.0, 6.0])}
     response = replace(SMEARED, f90=fractions)
     arguments = (SNS.species(), 1e14, ARGON, Helm(), "leading")
-    split = templates(*arguments, response, f90)
-    whole = templates(*arguments, SMEARED, {"kevee": edges["kevee"], "time": f90["time"]})
+    split = template(*arguments, response, f90)
+    whole = template(*arguments, SMEARED, {"kevee": edges["kevee"], "time": f90["time"]})
     assert split.dims == ("flavour", "nuclide", "kernel", "kevee", "f90", "time")
     shares = xr.DataArray(np.reshape(fractions, (2, 3)), dims=("kevee", "f90"))
     xr.testing.assert_allclose(split.drop_vars(["f90", "f90_low", "f90_high"]),
@@ -206,7 +206,7 @@ def test_f90_fractions_share_out_each_bin_of_energy():
     with pytest.raises(ValueError, match="electrons"):
         response.of_electrons()
     with pytest.raises(ValueError, match="f90"):
-        templates(*arguments, SMEARED, f90)
+        template(*arguments, SMEARED, f90)
 
 
 def test_tables_of_arrival_times_keep_the_contract_of_a_flux():

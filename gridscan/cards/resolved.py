@@ -1,8 +1,9 @@
 """The resolved cards behind a calculation, and the paths by which their numbers are reached."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 from pydantic import ValidationError, model_validator
@@ -34,6 +35,11 @@ class Inputs(Card):
     experiments: dict[str, Experiment]
     sources: dict[str, Source]
     materials: dict[str, Material]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of all cards by name, each of which knows its own."""
+        return hashlib.sha256(json.dumps(self.hashes()).encode()).hexdigest()
 
     @property
     def parameters(self) -> dict[str, Parameter]:

@@ -20,8 +20,13 @@ class Axis(Card):
     """Values of one dimension of the grid: a range (linear or log), or a list.
 
     `sets` names what the axis sets, if not just the parameter it is called: several parameters
-    that move together, or a number in a card, by its path ("coherent-csi-2021.mass_kg"). Numbers
-    in cards that it `multiplies` are scaled together: an exposure, years of running.
+    that move together, or a number in a card, by its path ("coherent-csi-2021.mass_kg"); with
+    weights, `{ eps_ee_u = 1.0, eps_ee_d = -0.5 }`, each moves by so much of it. Numbers in cards
+    that it `multiplies` are scaled together: an exposure, years of running.
+
+    A "parameter" is minimised over and has a standard-model value, a "design" axis, as an exposure
+    or a threshold, is neither. Without a role, entries of experiments, sources and materials are
+    designs, all others parameters.
     """
 
     start: float | None = None
@@ -29,14 +34,17 @@ class Axis(Card):
     num: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
     scale: Literal["linear", "log"] = "linear"
     values: Annotated[tuple[float, ...], MinLen(1)] | None = None
-    sets: tuple[str, ...] = ()
+    sets: tuple[str, ...] | dict[str, float] = ()
     multiplies: tuple[str, ...] = ()
+    role: Literal["parameter", "design"] | None = None
     symbol: str = ""
     units: str = ""
     long_name: str = ""
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self):
+        if isinstance(self.sets, dict) and not all(self.sets.values()):
+            raise ValueError("sets: found a weight of zero; allowed: what the axis moves")
         span = ("start", "stop", "num")
         given = [key for key in span if getattr(self, key) is not None]
         if self.values is not None:
@@ -66,6 +74,10 @@ class Axis(Card):
         assert self.num is not None
         return self.start, self.stop, self.num
 
+    def weight(self, target: str) -> float:
+        """By what a value of the axis is multiplied for what it sets."""
+        return self.sets[target] if isinstance(self.sets, dict) and target in self.sets else 1.0
+
     def points(self) -> np.ndarray:
         """Values along the axis, (num,)."""
         if self.values is not None:
@@ -94,7 +106,7 @@ class Scan(Described):
     model: str
     experiments: Annotated[tuple[str, ...], MinLen(1)]
     conventions: str
-    axes: Annotated[dict[str, Axis], MinLen(1)]
+    axes: dict[str, Axis] = {}
     fixed: dict[str, Setting] = {}
     save: tuple[Literal["pulls", "counts"], ...] = ()
 

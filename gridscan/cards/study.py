@@ -5,7 +5,7 @@ It travels as JSON, inside a cube and to the workers: nobody needs the catalog i
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import model_validator
@@ -112,14 +112,19 @@ class Study(Card):
             raise ValueError(f"{where}: a mediator's mass moves alone; found {', '.join(targets)}")
         for value in (float(points.min()), float(points.max())):
             for target in targets:
-                self._check_coupling(where, target, value)
+                self._check_coupling(where, target, value * self.scan.axes[name].weight(target))
             entries = [t for t in targets if t not in known]
             try:
                 inputs = self.fixed_inputs()
                 for target in entries:
                     inputs.number(target)
-                units = self.units(inputs, [name])
-                inputs.replaced({target: value * units[target] for target in entries})
+                axis = self.scan.axes[name]
+                inputs.replaced(
+                    {
+                        t: value * (inputs.number(t) if t in axis.multiplies else axis.weight(t))
+                        for t in entries
+                    }
+                )
             except CardError as error:
                 raise ValueError(f"{where}: {error}") from None
 
@@ -139,26 +144,30 @@ class Study(Card):
         fixed = {k: v for k, v in self.scan.fixed.items() if k not in known}
         return self.inputs.replaced(fixed | left_out)
 
-    def units(self, base: Inputs, axes: Iterable[str]) -> dict[str, float]:
-        """By what the values of an axis are multiplied for each entry of a card that it moves.
+    def weights(self, base: Inputs) -> dict[str, float]:
+        """By what the value of its axis is multiplied, for all that an axis moves.
 
-        Its number in `base`, the fixed inputs, where the axis multiplies it; else one.
+        The number in `base`, the fixed inputs, where the axis multiplies it.
         """
         return {
-            target: base.number(target) if target in axis.multiplies else 1.0
-            for name in axes
-            for axis, targets in [(self.scan.axes[name], self.scan.targets[name])]
-            for target in targets
-            if target not in self.inputs.parameters
+            target: base.number(target) if target in axis.multiplies else axis.weight(target)
+            for name, axis in self.scan.axes.items()
+            for target in self.scan.targets[name]
         }
 
     @property
     def of_cards(self) -> tuple[str, ...]:
-        """Axes that set, or multiply, numbers in cards: each of their values costs a likelihood."""
+        """Axes that set, or multiply, numbers in cards: each of their values is a setting."""
         known = self.inputs.parameters
         return tuple(
             n for n, those in self.scan.targets.items() if any(t not in known for t in those)
         )
+
+    def role(self, name: str) -> str:
+        """Whether an axis is a "parameter" or a "design": see `Axis`."""
+        parameters = ("conventions.", *self.inputs.parameters)
+        of_physics = all(target.startswith(parameters) for target in self.scan.targets[name])
+        return self.scan.axes[name].role or ("parameter" if of_physics else "design")
 
     @property
     def key(self) -> str:

@@ -4,14 +4,14 @@ The parts are the connected groups of experiments; within each there is one join
 likelihood of all gives the same numbers, at the price of bins × nuisances of all at every point.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-import numpy as np
-import xarray as xr
-
+from gridscan.cards.inputs import Conventions
 from gridscan.cards.resolved import Inputs
+from gridscan.channels.expansion import Points
 from gridscan.channels.likelihood import Likelihood
+from gridscan.channels.profile import Profile
 
 COMPILED_WORK = 5e8
 """Points × work of each from which the compiled statistic pays for its first compilation."""
@@ -43,30 +43,20 @@ class Combination:
     def nuisances(self) -> tuple[str, ...]:
         return tuple(name for part in self.parts for name in part.nuisances.names)
 
-    def chi2(self, theta: Mapping, axes: Mapping[str, np.ndarray], points: int) -> xr.Dataset:
-        """Sum of the parts' χ² on the grid of `axes`; variables and dims as of `Likelihood.chi2`.
+    def profile(self, points: Points, whole: int) -> Profile:
+        """Sum of the parts' χ² at points.
 
-        points: size of the whole scan, by which each part is compiled or not.
+        whole: size of the scan that they are of, by which each part is compiled or not.
         """
-        found = [part.chi2(theta, axes, points * part.work >= COMPILED_WORK) for part in self.parts]
-        if len(found) == 1:
-            return found[0]
-        dims = tuple(axes)
+        found = [part.profile(points, whole * part.work >= COMPILED_WORK) for part in self.parts]
         names = [name for part in self.parts for name in part.experiments]
-        order = [names.index(name) for name in self.experiments]
+        return Profile.summed(found, [names.index(name) for name in self.experiments])
 
-        def together(variable: str) -> np.ndarray:
-            return np.concatenate([one[variable].values for one in found])
 
-        return xr.Dataset(
-            {
-                "chi2": (dims, np.sum([one["chi2"].values for one in found], axis=0)),
-                "chi2_by_experiment": (
-                    ("experiment", *dims),
-                    together("chi2_by_experiment")[order],
-                ),
-                "pulls": (("nuisance", *dims), together("pulls")),
-                "counts": (("experiment", *dims), together("counts")[order]),
-            },
-            {**axes, "experiment": list(self.experiments), "nuisance": list(self.nuisances)},
-        )
+def combined(inputs: Inputs, truth: Conventions, mediator_mev: float | None = None) -> Combination:
+    """The likelihood of inputs, each part once per process. See `Likelihood.of`."""
+    parts = [_part(inputs.only(names), truth, mediator_mev) for names in groups(inputs)]
+    return Combination(tuple(inputs.experiments), tuple(parts))
+
+
+_part = lru_cache(maxsize=256)(Likelihood.of)

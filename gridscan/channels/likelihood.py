@@ -1,8 +1,8 @@
-"""Counts, data and nuisances to χ²: one joint likelihood over the experiments of a study."""
+"""Counts, data and nuisances to χ²: one joint likelihood over experiments that share nuisances."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -11,11 +11,11 @@ from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.inputs import STANDARD_MODEL, Conventions
 from gridscan.cards.resolved import Inputs
-from gridscan.channels.expansion import Expansion, polynomial
+from gridscan.channels.expansion import Couplings, Expansion, Points, polynomial
 from gridscan.channels.modifiers import Nuisances, joint_nuisances, label
+from gridscan.channels.profile import Profile
 from gridscan.channels.signals import Signal
-from gridscan.statistics import gaussian, poisson
-from gridscan.statistics import shapes as bending
+from gridscan.statistics import methods
 from gridscan.statistics.shapes import ShapeNuisances, quadratic
 
 
@@ -46,15 +46,14 @@ class Likelihood:
 
     @classmethod
     def of(
-        cls, inputs: Inputs, truth: Conventions | None = None, mediator: Any = None
+        cls, inputs: Inputs, truth: Conventions | None = None, mediator_mev: float | None = None
     ) -> "Likelihood":
-        """The likelihood of inputs, for one or many masses of a light mediator.
+        """The likelihood of inputs, at one mass of a light mediator (default: the model's).
 
         A forecast observes the standard model under the conventions `truth` (default: those of
         the inputs): a scan over conventions does not move its data.
         """
-        names = tuple(inputs.experiments)
-        cards = [inputs.experiments[name] for name in names]
+        names, cards = tuple(inputs.experiments), list(inputs.experiments.values())
         observed = [
             _forecast(inputs, truth, name) + sum(card.components.values())
             if card.counts is None
@@ -65,12 +64,12 @@ class Likelihood:
         nuisances = joint_nuisances(names, cards)
         return cls(
             names,
-            tuple(Signal.of(inputs, name, mediator) for name in names),
+            tuple(Signal.of(inputs, name, mediator_mev) for name in names),
             np.concatenate(observed),
             np.concatenate(variance),
             nuisances,
             np.concatenate([[0], np.cumsum([len(n) for n in observed])[:-1]]),
-            tuple(_bends(inputs, nuisances, mediator)),
+            tuple(_bends(inputs, nuisances, mediator_mev)),
         )
 
     @property
@@ -79,109 +78,76 @@ class Likelihood:
         cost = len(self.observed) * (1 + len(self.nuisances.names)) ** 2
         return 4 * cost if self.bends else cost
 
-    def chi2(
-        self, theta: Mapping, axes: Mapping[str, np.ndarray], compiled: bool = False
-    ) -> xr.Dataset:
-        """Profiled χ² on the grid of `axes`; couplings in `theta` may be one of those axes each.
+    @cached_property
+    def every_signal(self) -> tuple[Signal, ...]:
+        """Signals of the experiments, and those at the nodes of shapes."""
+        return (*self.signals, *(signal for bend in self.bends for signal in bend.signals))
 
-        compiled: by the compiled twin, for many points. Returns chi2 (*axes),
-        chi2_by_experiment (experiment, *axes), pulls (nuisance, *axes) and counts
-        (experiment, *axes): the model's events before nuisances.
-        """
-        masses = self.signals[0].mass_dim
-        grid = {name: values for name, values in axes.items() if name != masses}
-        bent = [signal for bend in self.bends for signal in bend.signals]
-        expansion = Expansion.over(self.signals, theta, grid, bent)
-        rows = expansion.rows
-        parts = [expansion.templates(e, signal) for e, signal in enumerate(self.signals)]
-        templates = np.sum(parts, axis=0)
-        shapes = self._shapes(expansion, templates) if self.bends else None
-        scan = self._scan(templates[0], compiled)
-        # all masses at once where points are few and calls would take most of the time
-        each = [templates] if scan is poisson.scan else templates
-        found = [
-            scan(
-                rows,
-                template,
-                self.observed,
-                shapes[m] if shapes else self.nuisances.linear,
-                self.first_bins,
-                self.variance,
-            )
-            for m, template in enumerate(each)
-        ]
-        deviance, pulls = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        counts = np.concatenate(rows @ np.add.reduceat(templates, self.first_bins, axis=2))
-        order = {masses: axes[masses]} | grid if masses else grid
-        return self._labelled(deviance, pulls, counts, order).transpose(..., *axes)
+    @cached_property
+    def _edges(self) -> list[int]:
+        return [*self.first_bins.tolist(), len(self.observed)]
 
-    def _scan(self, template: np.ndarray, compiled: bool) -> Callable:
-        """The scan for these nuisances; numba is imported only by scans that are large enough."""
-        alone = len(self.experiments) == 1 and not self.bends and np.isfinite(self.variance).all()
-        if alone and gaussian.has_form(template, self.nuisances.linear):
-            return gaussian.scan
-        if not compiled:
-            return bending.scan if self.bends else poisson.scan
-        if self.bends:
-            from gridscan.statistics import compiled_shapes
-
-            return compiled_shapes.scan
-        from gridscan.statistics import compiled as compiled_linear
-
-        return compiled_linear.scan
-
-    def _labelled(
-        self,
-        deviance: np.ndarray,
-        pulls: np.ndarray,
-        counts: np.ndarray,
-        axes: Mapping[str, np.ndarray],
-    ) -> xr.Dataset:
-        """Columns over the points of a grid as a dataset over its axes."""
+    def profile(self, points: Points, compiled: bool = False) -> Profile:
+        """χ² at points, minimised over the nuisances. compiled: by the compiled twin, for many."""
+        expansion = points.expansion(signal.charges for signal in self.every_signal)
+        each = [self._template(expansion, e, one) for e, one in enumerate(self.signals)]
+        template = np.sum(each, axis=0)
+        nuisances = self._shapes(expansion) if self.bends else self.nuisances.linear
+        alone = len(self.experiments) == 1
+        scan = methods.scan(template, nuisances, self.variance, alone, compiled)
+        deviance, pulls = scan(
+            expansion.rows, template, self.observed, nuisances, self.first_bins, self.variance
+        )
+        counts = expansion.rows @ np.add.reduceat(template, self.first_bins, axis=1)
         penalty = np.square(pulls) * self.nuisances.inverse_variance
         total = deviance.sum(axis=1) + penalty.sum(axis=1)
         if np.isnan(total).any():
             raise FloatingPointError("χ² is not a number; this is a defect of gridscan")
-        by_experiment = deviance + penalty @ self.nuisances.owner
-        shape = tuple(len(values) for values in axes.values())
-        return xr.Dataset(
-            {
-                "chi2": (tuple(axes), total.reshape(shape)),
-                "chi2_by_experiment": (("experiment", *axes), _unfold(by_experiment, shape)),
-                "pulls": (("nuisance", *axes), _unfold(pulls, shape)),
-                "counts": (("experiment", *axes), _unfold(counts, shape)),
-            },
-            coords={
-                **axes,
-                "experiment": list(self.experiments),
-                "nuisance": list(self.nuisances.names),
-            },
-        )
+        return Profile(total, deviance + penalty @ self.nuisances.owner, pulls, counts)
 
-    def _shapes(self, expansion: Expansion, templates: np.ndarray) -> list[ShapeNuisances]:
-        """The shapes at each mass: how template and backgrounds bend with each pull."""
+    def chi2(
+        self,
+        couplings: Couplings,
+        axes: Mapping[str, np.ndarray],
+        compiled: bool = False,
+    ) -> xr.Dataset:
+        """The profile on the grid of `axes` as a dataset: see `Profile.labelled`."""
+        found = self.profile(Points.grid(couplings, axes), compiled)
+        return found.labelled(axes, self.experiments, self.nuisances.names)
+
+    def _template(self, expansion: Expansion, experiment: int, signal: Signal) -> np.ndarray:
+        """The part of one experiment, whose signal may be that at a node of a shape nuisance.
+
+        Returns (terms, bins), zero in the bins of other experiments.
+        """
+        found = expansion.template(signal.charges, signal.matrix)
+        every = np.zeros((len(found), len(self.observed)))
+        every[:, self._edges[experiment] : self._edges[experiment + 1]] = found
+        return every
+
+    def _shapes(self, expansion: Expansion) -> ShapeNuisances:
+        """The shapes: how template and backgrounds bend with each pull."""
         nuisances = self.nuisances
-        signal = np.zeros((2, len(nuisances.shapes), *templates.shape))
+        terms, bins = expansion.rows.shape[1], len(self.observed)
+        signal = np.zeros((2, len(nuisances.shapes), terms, bins))
         background = np.zeros((2, len(nuisances.shapes), *nuisances.components.shape))
-        edges = [*self.first_bins, len(self.observed)]
         for bend in self.bends:
-            bins = slice(edges[bend.experiment], edges[bend.experiment + 1])
-            at_nodes = np.array([expansion.templates(bend.experiment, one) for one in bend.signals])
+            here = slice(self._edges[bend.experiment], self._edges[bend.experiment + 1])
+            at_nodes = np.array(
+                [self._template(expansion, bend.experiment, one) for one in bend.signals]
+            )
             signal[:, bend.nuisance] += quadratic(bend.nodes, at_nodes)
             mine = nuisances.component_owner == bend.experiment
-            background[:, bend.nuisance, mine, bins] += quadratic(bend.nodes, bend.backgrounds)
-        return [
-            ShapeNuisances(
-                nuisances.shapes,
-                nuisances.linear,
-                nuisances.components,
-                nuisances.on_components,
-                nuisances.inverse_variance[len(nuisances.linear.names) :],
-                signal[:, :, m],
-                background,
-            )
-            for m in range(len(templates))
-        ]
+            background[:, bend.nuisance, mine, here] += quadratic(bend.nodes, bend.backgrounds)
+        return ShapeNuisances(
+            nuisances.shapes,
+            nuisances.linear,
+            nuisances.components,
+            nuisances.on_components,
+            nuisances.inverse_variance[len(nuisances.linear.names) :],
+            signal,
+            background,
+        )
 
 
 def _variance(name: str, card: Experiment, observed: np.ndarray) -> np.ndarray:
@@ -191,17 +157,14 @@ def _variance(name: str, card: Experiment, observed: np.ndarray) -> np.ndarray:
         raise CardError(f"{name}: {error}") from None
 
 
-def _unfold(columns: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    return columns.T.reshape(columns.shape[1], *shape)
-
-
 def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> np.ndarray:
     """The standard model's signal, whatever the model, under the true conventions."""
     true = {"model": STANDARD_MODEL, "conventions": truth or inputs.conventions}
-    return polynomial(Signal.of(inputs.model_copy(update=true), experiment), {}, {})[0, 0]
+    signal = Signal.of(inputs.model_copy(update=true), experiment)
+    return (polynomial(signal.charges, Couplings(())) @ signal.matrix)[0]
 
 
-def _bends(inputs: Inputs, nuisances: Nuisances, mediator: Any) -> Iterator[Bend]:
+def _bends(inputs: Inputs, nuisances: Nuisances, mediator_mev: float | None) -> Iterator[Bend]:
     """Every shape nuisance of every experiment, with the inputs changed at its nodes."""
     for e, (name, card) in enumerate(inputs.experiments.items()):
         for key, nuisance in card.nuisances.items():
@@ -212,6 +175,6 @@ def _bends(inputs: Inputs, nuisances: Nuisances, mediator: Any) -> Iterator[Bend
                 nuisances.shapes.index(label(name, key, nuisance)),
                 e,
                 np.array(nuisance.nodes),
-                tuple(Signal.of(one, name, mediator) for one in moved),
+                tuple(Signal.of(one, name, mediator_mev) for one in moved),
                 np.array([list(one.experiments[name].components.values()) for one in moved]),
             )

@@ -1,26 +1,21 @@
 """Expected signals: templates of an experiment contracted with the coefficients of a model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from gridscan.cards.base import CardError
+from gridscan.cards.experiments import Experiment
 from gridscan.cards.resolved import Inputs
+from gridscan.channels.recoils import Common, Request, template, unit_target
 from gridscan.physics.couplings import STRUCTURES
 from gridscan.physics.couplings.parameters import WeakCouplings
 from gridscan.physics.cross_sections import KERNELS
-from gridscan.physics.detectors import Response
-from gridscan.physics.fluxes import Flux
-from gridscan.physics.form_factors import FormFactor
-from gridscan.physics.targets import Nuclide, target
-from gridscan.physics.templates import templates
-from gridscan.storage import cache
 
-FOLDED = ("flavour", "nuclide", "kernel")
+SUMMED = ("flavour", "nuclide", "kernel")
 """Dimensions of a template that the coefficients of a model are contracted with."""
 
 SCATTERERS = {"nucleus": "nuclei", "electron": "electrons"}
@@ -28,33 +23,6 @@ SCATTERERS = {"nucleus": "nuclei", "electron": "electrons"}
 
 INTERFERENCE = ("LR",)
 """Kernels that may be negative: an interference has either sign."""
-
-
-@lru_cache(maxsize=64)
-def _unit_template(
-    flux: Flux,
-    nuclides: tuple[Nuclide, ...],
-    nuclear_masses: str,
-    form_factor: FormFactor,
-    kinematics: str,
-    response: Response,
-    bins: tuple[tuple[str, tuple[float, ...]], ...],
-    kernels: tuple[str, ...],
-    mediator_mev: tuple[float, ...],
-) -> tuple[xr.DataArray, xr.Dataset]:
-    """Template of one kilogram and one neutrino per cm² of each species, and its target."""
-    unit = target(nuclides, 1.0, nuclear_masses)
-    edges = {name: np.array(values) for name, values in bins}
-    masses = np.array(mediator_mev) if mediator_mev else None
-
-    def integrated() -> xr.DataArray:
-        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            return templates(
-                flux.species(), 1.0, unit, form_factor, kinematics, response, edges, kernels, masses
-            )
-
-    inputs = (flux, nuclides, nuclear_masses, form_factor, kinematics, response, bins, kernels)
-    return cache.kept("gridscan", (*inputs, mediator_mev), integrated), unit
 
 
 @dataclass(frozen=True)
@@ -71,7 +39,7 @@ class Charges:
     target: xr.Dataset = field(compare=False, repr=False)
 
     def coefficients(self, theta: Mapping) -> xr.DataArray:
-        """Coefficients at couplings `theta`: dims (*FOLDED, *theta dims)."""
+        """Coefficients at couplings `theta`: dims (*SUMMED, *theta dims)."""
         every = STRUCTURES[self.structure].coefficients(
             dict(self.fixed) | dict(theta), self.target, self.weak
         )
@@ -80,93 +48,97 @@ class Charges:
 
 @dataclass(frozen=True)
 class Signal:
-    """Templates of one experiment under one model: couplings in, expected counts out."""
+    """The signal of one experiment under one model: couplings in, expected counts out."""
 
-    template: xr.DataArray
-    target: xr.Dataset
-    inputs: Inputs
+    experiment: str
+    request: Request
+    exposure: np.ndarray
+    """What the template of one kilogram and one neutrino per cm² is multiplied by in each bin."""
+    charges: Charges
 
     @classmethod
-    def of(cls, inputs: Inputs, experiment: str, mediator: Any = None) -> "Signal":
-        """The signal of an experiment; `mediator` is the mass in MeV of a light mediator.
+    def of(cls, inputs: Inputs, experiment: str, mediator_mev: float | None = None) -> "Signal":
+        """The signal of an experiment; `mediator_mev` is the mass of a light mediator.
 
-        A labelled array of masses gives the template its dimension; default: the model's mass.
-        Raises CardError where the cards give rates that are no numbers.
+        Default: the model's mass. Nothing is integrated yet. Raises CardError for a source without
+        arrival times where there are bins of them, and for a model that scatters on nothing here.
         """
         card = inputs.experiments[experiment]
         flux, conventions = inputs.sources[card.source].flux, inputs.conventions
-        if "time" in card.edges and not all(one.arrival for one in flux.species()):
+        species = flux.species()
+        if "time" in card.edges and not all(one.arrival for one in species):
             raise CardError(f"{experiment}: bins.time_us need a source with arrival times")
-        kernels = tuple(
-            name
-            for name in STRUCTURES[inputs.model.structure].KERNELS
-            if SCATTERERS[KERNELS[name].target] in card.scatters_on
-        )
-        if not kernels:
-            raise CardError(
-                f"{experiment}.scatters_on: model {inputs.model.structure!r} has no scattering on "
-                + " or ".join(card.scatters_on)
-            )
-        masses = _masses(inputs, mediator)
-        template, unit = _unit_template(
+        common = Common(
             flux,
             inputs.materials[card.material].nuclides,
             conventions.nuclear_masses,
-            conventions.form_factor,
             conventions.kinematics,
             card.response.physics(),
             tuple((name, tuple(edges.tolist())) for name, edges in card.edges.items()),
-            kernels,
-            masses,
+            _kernels(inputs, experiment, card),
         )
-        rates = template.values
-        positive = ~np.isin(template["kernel"].values, INTERFERENCE)
-        rated = np.compress(positive, rates, template.dims.index("kernel"))
-        if not (np.isfinite(rates).all() and (rated >= 0).all()):
-            raise CardError(
-                f"{experiment}: its rates are not finite and positive; "
-                f"look at its response and at conventions.form_factor ({conventions.form_factor})"
-            )
-        if masses:
-            template = _along(template, mediator)
-        exposure = card.mass_kg * flux.fluence(**card.exposure)
-        scale = np.reshape(card.signal_scale, card.shape if np.ndim(card.signal_scale) else ())
-        return cls(template * (exposure * scale), unit, inputs)
+        unit = unit_target(common.nuclides, common.nuclear_masses)
+        columns = {str(name): unit[name].values for name in unit.variables}
+        own = inputs.model.mediator_mev
+        mass = own if own is None or mediator_mev is None else float(mediator_mev)
+        return cls(
+            experiment,
+            Request(common, (conventions.form_factor, mass)),
+            card.mass_kg * flux.fluence(**card.exposure) * np.ravel(card.signal_scale),
+            Charges(
+                inputs.model.structure,
+                conventions.weak_couplings,
+                tuple(inputs.model.fixed.items()),
+                tuple((name, tuple(column.tolist())) for name, column in columns.items()),
+                tuple(sorted({one.flavour for one in species})),
+                common.kernels,
+                unit,
+            ),
+        )
 
     @property
-    def mass_dim(self) -> str | None:
-        """The template's dimension of mediator masses, if it has one."""
-        lead = str(self.template.dims[0])
-        return None if lead in FOLDED else lead
+    def shape(self) -> tuple[int, ...]:
+        """Number of bins along each binned dimension."""
+        return tuple(len(edges) - 1 for _, edges in self.request.common.bins)
+
+    @property
+    def template(self) -> xr.DataArray:
+        """Counts per unit coefficient: dims (*SUMMED, *bins).
+
+        Raises CardError where the cards give rates that are no numbers.
+        """
+        unit = template(self.request)
+        rates = unit.values
+        positive = ~np.isin(unit["kernel"].values, INTERFERENCE)
+        rated = np.compress(positive, rates, unit.dims.index("kernel"))
+        if not (np.isfinite(rates).all() and (rated >= 0).all()):
+            raise CardError(
+                f"{self.experiment}: its rates are not finite and positive; look at its response "
+                f"and at conventions.form_factor ({self.request.variant[0]})"
+            )
+        scale = self.exposure if self.exposure.size == 1 else self.exposure.reshape(self.shape)
+        return unit * scale
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """The template as a matrix: (flavours × nuclides × kernels, bins)."""
+        found = self.template.values
+        return found.reshape(-1, int(np.prod(self.shape)))
 
     @property
     def bins(self) -> list[str]:
         """Binned dimensions, the observable first."""
-        return [str(d) for d in self.template.dims if d not in (*FOLDED, self.mass_dim)]
-
-    @property
-    def charges(self) -> Charges:
-        """The model on this target."""
-        columns = {str(name): self.target[name].values for name in self.target.variables}
-        return Charges(
-            self.inputs.model.structure,
-            self.inputs.conventions.weak_couplings,
-            tuple(self.inputs.model.fixed.items()),
-            tuple((name, tuple(column.tolist())) for name, column in columns.items()),
-            tuple(self.template["flavour"].values.tolist()),
-            tuple(self.template["kernel"].values.tolist()),
-            self.target,
-        )
+        return [name for name, _ in self.request.common.bins]
 
     def coefficients(self, theta: Mapping) -> xr.DataArray:
-        """Coefficients of the template at couplings `theta`: dims (*FOLDED, *theta dims)."""
+        """Coefficients of the template at couplings `theta`: dims (*SUMMED, *theta dims)."""
         return self.charges.coefficients(theta)
 
     def moves(self, theta: Mapping, dim: str) -> bool:
         """Whether the signal follows what varies along `dim` of theta: couplings, or the mass.
 
-        A mass is felt wherever a kernel with a propagator has a coefficient. What cancels, as the
-        couplings of E6's ψ on nuclei, is felt: up to rounding.
+        A mass matters wherever a kernel with a propagator has a coefficient. What cancels, as the
+        couplings of E6's ψ on nuclei, does move it: up to rounding.
         """
         found = self.coefficients(theta)
         if dim in found.dims:
@@ -174,26 +146,26 @@ class Signal:
         exchanged = [k for k in found["kernel"].values if KERNELS[k].propagators]
         return bool(found.sel(kernel=exchanged).any())
 
-    def counts(self, theta: Mapping) -> xr.DataArray:
-        """Expected signal: dims (*theta dims, *bins)."""
-        return xr.dot(self.coefficients(theta), self.template, dim=FOLDED)
+    def counts(self, theta: Mapping, keep: Sequence[str] = ()) -> xr.DataArray:
+        """Expected signal: dims (*keep, *theta dims, *bins), keep of SUMMED."""
+        summed = [name for name in SUMMED if name not in keep]
+        return xr.dot(self.coefficients(theta), self.template, dim=summed)
 
 
-def _masses(inputs: Inputs, mediator: Any) -> tuple[float, ...]:
-    """Masses for the template; none for a model without a light mediator."""
-    own = inputs.model.mediator_mev
-    if own is None:
-        return ()
-    return tuple(np.atleast_1d(own if mediator is None else mediator).astype(float).tolist())
-
-
-def _along(template: xr.DataArray, mediator: Any) -> xr.DataArray:
-    """The template along the dimension of the given masses; without it for a single mass."""
-    if isinstance(mediator, xr.DataArray) and mediator.ndim:
-        (name,) = mediator.dims
-        coords = mediator.coords if name in mediator.coords else {}
-        return template.drop_vars("mediator_mev").rename(mediator_mev=name).assign_coords(coords)
-    return template.isel(mediator_mev=0, drop=True)
+def _kernels(inputs: Inputs, experiment: str, card: Experiment) -> tuple[str, ...]:
+    """Kernels of the model on what the experiment scatters on. Raises CardError for none."""
+    structure = inputs.model.structure
+    found = tuple(
+        name
+        for name in STRUCTURES[structure].KERNELS
+        if SCATTERERS[KERNELS[name].target] in card.scatters_on
+    )
+    if not found:
+        raise CardError(
+            f"{experiment}.scatters_on: model {structure!r} has no scattering on "
+            + " or ".join(card.scatters_on)
+        )
+    return found
 
 
 def mediator_of(theta: Mapping, inputs: Inputs) -> Any:

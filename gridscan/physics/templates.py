@@ -4,24 +4,27 @@ The expected counts of any model are then exact polynomials in its couplings,
 
     N_b(θ) = Σ_{f,n,k} c_{f,n,k}(θ) · T_{f,n,k,b}      f flavour, n nuclide, k kernel
 
-The mass of a light mediator, which enters otherwise, is one more dimension of T.
+What enters otherwise, a form factor's radius or the mass of a light mediator, makes variants of T:
+all are integrated together.
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from math import prod
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from gridscan.physics.cross_sections import KERNELS
+from gridscan.physics.cross_sections import KERNELS, Kernel
 from gridscan.physics.detectors import Response, bin_coordinates
 from gridscan.physics.fluxes.species import Species
 from gridscan.physics.form_factors import FormFactor, point_like
 from gridscan.physics.kinematics import max_recoil, min_energy, momentum_transfer
 from gridscan.physics.quadrature import panels, refine, unit_interval
 from gridscan.physics.targets import electrons
-from gridscan.schema import DIMENSIONS
+
+Variant = tuple[FormFactor, float | None]
+"""Form factor, and the mass of the mediator in MeV where there is one."""
 
 RECOIL_ORDER = 24
 ENERGY_ORDER = 24
@@ -100,52 +103,77 @@ def recoil_nodes(
     return xr.DataArray(nodes, dims="recoil"), xr.DataArray(weights, dims="recoil")
 
 
-def _exchanged(
-    events: xr.DataArray,
-    counted: xr.DataArray,
-    recoil: xr.DataArray,
-    mass: xr.DataArray,
-    mediator: xr.DataArray,
+def _summed(
+    events: xr.DataArray, counted: xr.DataArray, weights: Mapping[str, xr.DataArray]
 ) -> xr.DataArray:
-    """Events × counted × the exchange of each kernel, summed over recoils.
+    """Events × counted × the weights of each kernel, summed over recoils.
 
-    A matrix product per kernel and nuclide: (mediator, recoil) × (recoil, species and bins).
-    Probabilities below TINY are left out: with subnormal numbers, products are ten times slower.
+    weights: what differs between variants, dims (variant, recoil, nuclide). A matrix product per
+    kernel and nuclide: (variant, recoil) × (recoil, species and bins). Probabilities below TINY
+    are left out: with subnormal numbers, products are ten times slower.
     """
     counted = xr.where(counted < TINY, 0.0, counted)
 
     def of(nuclide: str) -> xr.DataArray:
-        def summed(kernel: str) -> xr.DataArray:
-            in_bins = events.sel(kernel=kernel, nuclide=nuclide) * counted
-            if KERNELS[kernel].propagators == 0:
-                return in_bins.sum("recoil", skipna=False).expand_dims(mediator_mev=mediator.size)
-            exchange = KERNELS[kernel].exchange(recoil, mass.sel(nuclide=nuclide), mediator)
-            return xr.dot(exchange, in_bins, dim="recoil", optimize=True)
+        each = [
+            xr.dot(
+                weight.sel(nuclide=nuclide),
+                events.sel(kernel=kernel, nuclide=nuclide) * counted,
+                dim="recoil",
+                optimize=True,
+            )
+            for kernel, weight in weights.items()
+        ]
+        return xr.concat(each, dim="kernel")
 
-        return xr.concat([summed(kernel) for kernel in events["kernel"].values], dim="kernel")
+    return xr.concat([of(str(n)) for n in events["nuclide"].values], dim="nuclide")
 
-    return xr.concat([of(nuclide) for nuclide in mass["nuclide"].values], dim="nuclide")
+
+def _weights(
+    kernels: Sequence[str],
+    variants: Sequence[Variant],
+    recoil: xr.DataArray,
+    cells: xr.Dataset,
+    point: bool,
+) -> dict[str, xr.DataArray]:
+    """Form factor² × exchange of each kernel: dims (variant, recoil, nuclide).
+
+    point: whether the targets have no structure, as electrons.
+    """
+    mass = cells["mass"]
+    momentum = momentum_transfer(recoil, mass)
+    shapes = {f: (point_like if point else f)(momentum, cells["A"]) ** 2 for f, _ in variants}
+
+    def of(kernel: Kernel) -> xr.DataArray:
+        each = [
+            shapes[f] * (kernel.exchange(recoil, mass, m) if kernel.propagators else 1.0)
+            for f, m in variants
+        ]
+        return xr.concat(each, dim="variant")
+
+    alike = {kernel: KERNELS[kernel] for kernel in kernels}
+    return {kernel: of(record) for kernel, record in alike.items()}
 
 
 def templates(
     species: Sequence[Species],
     fluence_per_cm2: float,
     target: xr.Dataset,
-    form_factor: FormFactor,
+    variants: Sequence[Variant],
     kinematics: str,
     response: Response,
     bins: Mapping[str, np.ndarray],
     kernels: Sequence[str] = ("vector",),
-    mediator_mev: np.ndarray | None = None,
 ) -> xr.DataArray:
-    """Expected counts per unit coefficient.
+    """Expected counts per unit coefficient, for all variants at once.
 
-    target: dataset of `nuclides.target`; bins: edges by dimension, the response's observable
-    first, `f90` if the response has it and `time` (µs) if events are binned in time;
-    mediator_mev: masses of the mediator, which kernels with propagators need.
-    Returns counts with dims ([mediator_mev,] flavour, nuclide, kernel, observable[, f90][, time]).
+    target: dataset of `targets.target`; variants: form factor and mass of the mediator (MeV, which
+    kernels with propagators need, else None) of each; bins: edges by dimension, the response's
+    observable first, `f90` if the response has it and `time` (µs) if events are binned in time.
+    Returns counts with dims (variant, flavour, nuclide, kernel, observable[, f90][, time]).
     """
-    if mediator_mev is None and (needy := [k for k in kernels if KERNELS[k].propagators]):
+    light = [mass is not None for _, mass in variants]
+    if not all(light) and (needy := [k for k in kernels if KERNELS[k].propagators]):
         raise ValueError(f"{', '.join(needy)}: the mass of the mediator is missing")
     edges = bins[response.observable]
 
@@ -154,30 +182,27 @@ def templates(
         names = [kernel for kernel in kernels if KERNELS[kernel].target == kind]
         nuclei = kind == "nucleus"
         cells = target if nuclei else electrons(target)
-        shape = form_factor if nuclei else point_like
         seen = response if nuclei else response.of_electrons()
-        decades = 0 if nuclei and mediator_mev is None else DECADES
+        decades = DECADES if any(light) or not nuclei else 0
         mass = cells["mass"]
         recoil, weights = recoil_nodes(species, mass.values, seen, edges, decades)
         counted = seen.energy_matrix(recoil, edges)
         # recoils that no bin counts, as below a sharp threshold, need no cross sections
         some = (counted != 0).any(set(counted.dims) - {"recoil"}).values
         recoil, weights, counted = (one.sel(recoil=some) for one in (recoil, weights, counted))
-        factors = shape(momentum_transfer(recoil, mass), cells["A"]) ** 2, cells["count"], weights
 
         # T_max ∝ E²: half as many decades of energy as of recoil
         rates = [
             kernel_rates(names, one, recoil, mass, kinematics, decades // 2) for one in species
         ]
-        if mediator_mev is None:
-            in_bins = [xr.dot(rate, *factors, counted, dim="recoil") for rate in rates]
-            return xr.concat(in_bins, dim="species")
-        events = prod(factors, start=xr.concat(rates, dim="species"))
-        mediator = xr.DataArray(mediator_mev, dims="mediator_mev")
-        return _exchanged(events, counted, recoil, mass, mediator)
+        events = xr.concat(rates, dim="species") * cells["count"] * weights
+        return _summed(events, counted, _weights(names, variants, recoil, cells, not nuclei))
 
     kinds = dict.fromkeys(KERNELS[kernel].target for kernel in kernels)
-    by_species = xr.concat([on(kind) for kind in kinds], dim="kernel").sel(kernel=list(kernels))
+    by_species = xr.concat([on(kind) for kind in kinds], dim="kernel").assign_coords(
+        kernel=[k for kind in kinds for k in kernels if KERNELS[k].target == kind]
+    )
+    by_species = by_species.sel(kernel=list(kernels))
     if "f90" in bins:
         if response.f90 is None:
             raise ValueError("f90 bins need a response with the fractions in them")
@@ -194,9 +219,18 @@ def templates(
         flavour=[one.flavour for one in species]
     )
     total = fluence_per_cm2 * flavours.groupby("flavour").sum(skipna=False)
-    dims = ("flavour", "nuclide", "kernel", *bins)
     named = total.assign_coords(kernel=list(kernels), **bin_coordinates(bins))
-    if mediator_mev is None:
-        return named.transpose(*dims)
-    axis = ("mediator_mev", mediator_mev, DIMENSIONS["mediator_mev"].attrs)
-    return named.transpose("mediator_mev", *dims).assign_coords(mediator_mev=axis)
+    return named.transpose("variant", "flavour", "nuclide", "kernel", *bins)
+
+
+def template(
+    species: Sequence[Species],
+    fluence_per_cm2: float,
+    target: xr.Dataset,
+    form_factor: FormFactor,
+    *rest: Any,
+    mediator_mev: float | None = None,
+) -> xr.DataArray:
+    """As `templates`, of one form factor and mass of the mediator, without their dimension."""
+    variants = [(form_factor, mediator_mev)]
+    return templates(species, fluence_per_cm2, target, variants, *rest).isel(variant=0)

@@ -1,0 +1,125 @@
+"""The axes of a study, resolved once to what they move.
+
+A coupling's axis is a column of the contraction: any number of its values cost one expansion. Any
+other axis makes settings: cards with other numbers, a mediator of another mass. What does not
+change between settings is not computed again, for it is kept by content: exposures, backgrounds
+and nuisances cost no template, and templates that differ in a radius or a mass are integrated
+together.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from gridscan.cards.inputs import Conventions
+from gridscan.cards.resolved import Inputs
+from gridscan.cards.study import Study
+from gridscan.channels.combination import Combination, combined
+from gridscan.channels.expansion import Couplings, Follows
+from gridscan.channels.recoils import integrate
+from gridscan.channels.signals import complete
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything at one value of all axes but those of couplings."""
+
+    inputs: Inputs
+    couplings: Couplings
+    mediator_mev: float | None
+
+    def likelihood(self, truth: Conventions) -> Combination:
+        """Forecasts observe the standard model under the conventions `truth`."""
+        return combined(self.inputs, truth, self.mediator_mev)
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What each axis of a study moves.
+
+    of_couplings: axes that set couplings only, each a column; of_settings: the others.
+    """
+
+    study: Study
+    base: Inputs
+    weights: Mapping[str, float]
+    """By what the value of its axis is multiplied, for all that an axis moves."""
+
+    @classmethod
+    def of(cls, study: Study) -> "Axes":
+        return _resolved(study)
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """Couplings that the scan fixes."""
+        return {k: v for k, v in self.study.scan.fixed.items() if k in self.base.parameters}
+
+    @property
+    def of_couplings(self) -> tuple[str, ...]:
+        known = self.base.parameters
+        return tuple(
+            name
+            for name, targets in self.study.scan.targets.items()
+            if all(target in known and not known[target].in_template for target in targets)
+        )
+
+    @property
+    def of_settings(self) -> tuple[str, ...]:
+        columns = self.of_couplings
+        return tuple(name for name in self.study.scan.axes if name not in columns)
+
+    def setting(self, values: Mapping[str, float]) -> Setting:
+        """Cards, couplings and mediator at values of the axes of settings."""
+        known, targets = self.base.parameters, self.study.scan.targets
+        moved = {
+            target: value * self.weights[target]
+            for name, value in values.items()
+            for target in targets[name]
+        }
+        inputs = self.base.replaced({k: v for k, v in moved.items() if k not in known})
+        theta = self.fixed | {k: v for k, v in moved.items() if k in known}
+        light = [name for name, p in known.items() if p.in_template and name in theta]
+        mediator = theta[light[0]] if light else None
+        return Setting(inputs, self._couplings(theta), mediator)
+
+    def settings(self, values: Mapping[str, np.ndarray]) -> Iterator[Setting]:
+        """All settings on a grid of such axes, the last of them the fastest."""
+        every = product(*(column.tolist() for column in values.values()))
+        return (self.setting(dict(zip(values, one, strict=True))) for one in every)
+
+    def _couplings(self, theta: Mapping[str, float]) -> Couplings:
+        """Couplings of which some have values, and others follow an axis."""
+        axes, known = self.study.scan.axes, self.base.parameters
+        follows: dict[str, float | Follows] = {
+            target: (name, self.weights[target])
+            for name in self.of_couplings
+            for target in self.study.scan.targets[name]
+        }
+        every = complete(dict(theta) | follows, self.base)
+        values = tuple((k, v) for k, v in every.items() if not known[k].in_template)
+        units = tuple((name, _scale(axes[name].points())) for name in self.of_couplings)
+        return Couplings(values, units, all(known[name].polynomial for name in follows))
+
+
+@lru_cache(maxsize=8)
+def _resolved(study: Study) -> Axes:
+    base = study.fixed_inputs()
+    return Axes(study, base, study.weights(base))
+
+
+def _scale(values: np.ndarray) -> float:
+    """Largest magnitude along an axis: the unit in which its polynomial is well conditioned."""
+    return float(np.max(np.abs(values))) or 1.0
+
+
+def likelihoods(axes: Axes, settings: Iterable[Setting]) -> list[Combination]:
+    """The likelihood of each setting; what their templates have in common is integrated at once."""
+    found = [setting.likelihood(axes.base.conventions) for setting in settings]
+    integrate(
+        signal.request for joint in found for part in joint.parts for signal in part.every_signal
+    )
+    return found

@@ -1,0 +1,37 @@
+"""Which way χ² is minimised: for every layout of bins and nuisances the fastest that is exact."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gridscan.statistics import gaussian, poisson, shapes
+from gridscan.statistics.nuisances import LinearNuisances
+from gridscan.statistics.shapes import ShapeNuisances
+
+
+def scan(
+    template: np.ndarray,
+    nuisances: LinearNuisances | ShapeNuisances,
+    variance: np.ndarray,
+    alone: bool,
+    compiled: bool,
+) -> Callable:
+    """The scan for these bins and nuisances; numba is imported only where `compiled`.
+
+    template: (terms, bins); variance: (bins,), infinite for Poisson bins; alone: whether they are
+    of one experiment.
+    """
+    bent = isinstance(nuisances, ShapeNuisances)
+    normal = alone and bool(np.isfinite(variance).all())
+    if normal and not isinstance(nuisances, ShapeNuisances):
+        if gaussian.has_form(template, nuisances):
+            return gaussian.scan
+    if not compiled:
+        return shapes.scan if bent else poisson.scan
+    if bent:
+        from gridscan.statistics import compiled_shapes
+
+        return compiled_shapes.scan
+    from gridscan.statistics import compiled as compiled_linear
+
+    return compiled_linear.scan
