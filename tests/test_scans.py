@@ -15,7 +15,7 @@ from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.library import Library
 from gridscan.channels import combination, expansion
-from gridscan.channels.expansion import Expansion, design, folded, monomials, polynomial
+from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.signals import Signal, complete
 from gridscan.physics.couplings import nsi
@@ -32,6 +32,11 @@ from tests.conftest import CSI, study_of
 def _small_blocks(monkeypatch):
     """Cut even a small grid into 16 blocks."""
     monkeypatch.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1)
+
+
+def following(inputs, axes) -> Couplings:
+    """Couplings of which each axis sets the one that it is called."""
+    return Couplings.of(inputs, {name: (name, 1.0) for name in axes}, axes)
 
 
 @pytest.fixture
@@ -87,24 +92,29 @@ def test_the_polynomial_equals_the_model_at_every_point(small):
     theta = complete(couplings, small.inputs)
     (signal,) = Likelihood.of(small.inputs).signals
     direct = signal.counts(theta).transpose(*axes, ...).values.reshape(20, -1)
-    found = monomials(axes) @ polynomial(signal, theta, axes)[0]
+    names = {"eps_ee_u": "x", "eps_mumu_d": "y", "eps_etau_u": "y", "eps_ee_d": "z"}
+    follows = {coupling: (axis, 1.0) for coupling, axis in names.items()} | {"eps_emu_u": 0.3}
+    points = Points.grid(Couplings.of(small.inputs, follows, axes), axes)
+    expansion = points.expansion([signal.charges])
+    found = expansion.rows @ expansion.template(signal.charges, signal.matrix)
     np.testing.assert_allclose(found, direct, rtol=1e-12)
 
 
 def test_any_axes_give_what_polynomial_axes_give():
     """The coefficients at every point are the slow twin of the monomials."""
-    axes = {"x": np.linspace(-3, 2, 5), "m": np.array([1.0, 30.0]), "y": np.array([0.1, 7.0])}
+    axes = {"x": np.linspace(-3, 2, 5), "y": np.array([0.1, 7.0])}
     inputs = Library().inputs([CSI], "light-vector")
-    x, m, y = (xr.DataArray(v, dims=name) for name, v in axes.items())
-    theta = complete({"gg_ee_u": x * 1e-7, "gg_mumu_d": y * 1e-7}, inputs)
-    (signal,) = Likelihood.of(inputs, mediator=m).signals
-    grid = {"x": axes["x"], "y": axes["y"]}
-    direct = design(signal, theta, grid) @ folded(signal)
-    found = monomials(grid) @ polynomial(signal, theta, grid)
-    np.testing.assert_allclose(found, direct, rtol=1e-12)
+    follows = {"gg_ee_u": ("x", 1e-7), "gg_mumu_d": ("y", -2e-7)}
+    (signal,) = Likelihood.of(inputs, mediator_mev=30.0).signals
+    monomials = Couplings.of(inputs, follows, axes)
+    found = []
+    for couplings in (monomials, dataclasses.replace(monomials, polynomial=False)):
+        expansion = Points.grid(couplings, axes).expansion([signal.charges])
+        found.append(expansion.rows @ expansion.template(signal.charges, signal.matrix))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
 
 
-def test_chi2_is_the_same_without_the_polynomial(monkeypatch):
+def test_chi2_is_the_same_without_the_polynomial():
     """One likelihood of two targets, one with shape nuisances: every term finds its bins.
 
     One of the shapes bends the couplings of the model itself.
@@ -116,14 +126,13 @@ def test_chi2_is_the_same_without_the_polynomial(monkeypatch):
     nuisances = inputs.model_dump(mode="json")["experiments"][names[0]]["nuisances"]
     nuisances["s2"] = {"sigma": 1.0, "nodes": [-1.0, 0.0, 1.0]} | bent
     inputs = inputs.replaced({f"{names[0]}.nuisances": nuisances})
-    theta = complete({n: xr.DataArray(v, dims=n) for n, v in axes.items()}, inputs)
-    exact = Likelihood.of(inputs).chi2(theta, axes)
-    known = nsi.PARAMETERS["eps_ee_u"]
-    direct = {**nsi.PARAMETERS, "eps_ee_u": dataclasses.replace(known, polynomial=False)}
-    monkeypatch.setattr(nsi, "PARAMETERS", direct)
-    joint = Likelihood.of(inputs)
-    assert len(Expansion.over(joint.signals, theta, axes).first_terms) == 2
-    found = joint.chi2(theta, axes)
+    couplings, joint = following(inputs, axes), Likelihood.of(inputs)
+    exact = joint.chi2(couplings, axes)
+    direct = dataclasses.replace(couplings, polynomial=False)
+    models = [signal.charges for signal in joint.every_signal]
+    # two targets, one of them with two more couplings at the nodes
+    assert len(Points.grid(direct, axes).expansion(models).first_terms) == 4
+    found = joint.chi2(direct, axes)
     assert (abs(found["pulls"].sel(nuisance=f"{names[0]}.s2")) > 0.01).any()
     for name in ("chi2", "counts", "chi2_by_experiment"):
         np.testing.assert_allclose(found[name], exact[name], rtol=1e-7)
@@ -196,8 +205,7 @@ def test_experiments_that_share_no_nuisance_are_profiled_apart():
     assert combination.groups(inputs) == [(names[0], names[4]), *((n,) for n in names[1:4])]
     axes = {name: np.array(axis["values"]) for name in study.scan.axes}
     found = evaluation.evaluate(study, axes)
-    theta = {name: xr.DataArray(values, dims=name) for name, values in axes.items()}
-    slow = Likelihood.of(inputs).chi2(complete(theta, inputs), axes)
+    slow = Likelihood.of(inputs).chi2(following(inputs, axes), axes)
     assert found["experiment"].values.tolist() == names
     assert {*found["nuisance"].values} == {*slow["nuisance"].values}
     for name in ("chi2", "chi2_by_experiment", "counts"):
@@ -501,14 +509,15 @@ def test_shape_nuisances_are_profiled_through_their_nodes(monkeypatch):
     )
 
 
-def test_the_bent_prediction_passes_through_the_nodes():
+def test_the_prediction_passes_through_the_nodes_of_shapes():
     study = shape_study()
     joint = Likelihood.of(study.inputs)
     axes = {"eps_ee_u": np.array([0.3])}
-    theta = complete({"eps_ee_u": xr.DataArray([0.3], dims="eps_ee_u")}, study.inputs)
-    expansion = Expansion.over(joint.signals, theta, axes)
-    templates = expansion.templates(0, joint.signals[0])
-    (bent,) = joint._shapes(expansion, templates)
+    points = Points.grid(following(study.inputs, axes), axes)
+    expansion = points.expansion(signal.charges for signal in joint.every_signal)
+    (signal,) = joint.signals
+    template = expansion.template(signal.charges, signal.matrix)
+    shapes = joint._shapes(expansion)
     shifted = study.inputs.replaced(
         {"sns-2021.flux.pulse_mean_us": 0.65}
         | {
@@ -523,7 +532,7 @@ def test_the_bent_prediction_passes_through_the_nodes():
     expected = there.signals[0].counts(at).values.ravel() + there.nuisances.linear.background
     pulls = np.zeros((1, 8))
     pulls[0, list(joint.nuisances.names).index(f"{SHAPES}.timing")] = 0.1
-    mu, _ = predict(expansion.rows, templates[0], pulls, bent)
+    mu, _ = predict(expansion.rows, template, pulls, shapes)
     np.testing.assert_allclose(mu[0], expected, rtol=1e-9)
 
 
@@ -632,10 +641,11 @@ def test_shapes_settle_in_empty_data(csi):
     for observed in (np.zeros((8, 11)), np.vstack([[0] * 8 + [30, 40, 35]] * 8)):
         inputs = study.inputs.replaced({f"{SHAPES}.observed": observed.tolist()})
         joint = Likelihood.of(inputs)
-        theta = complete({n: xr.DataArray(v, dims=n) for n, v in axes.items()}, inputs)
-        slow = joint.chi2(theta, axes)["chi2"]
+        couplings = following(inputs, axes)
+        slow = joint.chi2(couplings, axes)["chi2"]
         assert np.isfinite(slow).all()
-        np.testing.assert_allclose(joint.chi2(theta, axes, compiled=True)["chi2"], slow, atol=1e-4)
+        fast = joint.chi2(couplings, axes, compiled=True)["chi2"]
+        np.testing.assert_allclose(fast, slow, atol=1e-4)
 
 
 def test_what_a_model_said_once_holds_for_every_exposure_and_nuisance(monkeypatch):
@@ -651,9 +661,9 @@ def test_what_a_model_said_once_holds_for_every_exposure_and_nuisance(monkeypatc
         conventions="2002.01482",
     )
     grid = {name: axis.points() for name, axis in study.scan.axes.items()}
-    expansion._at_points.cache_clear()
+    expansion.design.cache_clear()
     kept = evaluation.evaluate(study, grid)
-    assert expansion._at_points.cache_info().misses == 2, "one question for each experiment"
+    assert expansion.design.cache_info().misses == 2, "one question for each experiment"
     monkeypatch.setattr(expansion, "KEPT_POINTS", 0)
     xr.testing.assert_identical(evaluation.evaluate(study, grid), kept)
 

@@ -7,7 +7,8 @@ import xarray as xr
 import gridscan
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
-from gridscan.channels.signals import Signal, _unit_template
+from gridscan.channels import recoils
+from gridscan.channels.signals import Signal
 from gridscan.constants import FERMI_CONSTANT_PER_MEV2
 from gridscan.scans import evaluation
 from tests.conftest import CSI
@@ -61,16 +62,16 @@ def test_a_scan_over_masses_equals_its_points():
 def test_a_template_read_from_disk_is_the_one_that_was_computed(library, monkeypatch, tmp_path):
     monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "cache"))
     inputs = library.inputs([CSI], "nsi")
-    _unit_template.cache_clear()
+    recoils._kept.clear()
     computed = Signal.of(inputs, CSI).template
     (file,) = (tmp_path / "cache").iterdir()
-    _unit_template.cache_clear()
-    monkeypatch.setattr("gridscan.channels.signals.templates", None)
+    recoils._kept.clear()
+    monkeypatch.setattr("gridscan.channels.recoils.templates", None)
     xr.testing.assert_identical(Signal.of(inputs, CSI).template, computed)
     monkeypatch.undo()
     monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "cache"))
     file.write_bytes(b"half a file")
-    _unit_template.cache_clear()
+    recoils._kept.clear()
     xr.testing.assert_identical(Signal.of(inputs, CSI).template, computed)
 
 
@@ -96,7 +97,7 @@ def test_a_template_is_found_again_by_all_that_it_follows_from(
     other, found = inputs.replaced(changes), []
     for cards in ((other,), (inputs, other)):
         monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / f"cache-{len(cards)}"))
-        _unit_template.cache_clear()
+        recoils._kept.clear()
         found.append([Signal.of(one, CSI).template for one in cards])
     (alone,), (shipped, beside) = found
     xr.testing.assert_identical(beside, alone)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gridscan.api import counts
+from gridscan.channels.expansion import Couplings
 from gridscan.channels.likelihood import Likelihood
-from gridscan.channels.signals import complete
 
 RELEASED = {
     "coherent-csi-2017": {"observed": 547, "ssb": 405, "brn": 5.42},
@@ -71,6 +71,6 @@ def test_prompt_and_delayed_are_the_inferred_ones(library):
 )  # fmt: skip
 def test_forecasts_observe_the_standard_model(library, name):
     inputs = library.inputs([name], "nsi")
-    point = Likelihood.of(inputs).chi2(complete({}, inputs), {})
+    point = Likelihood.of(inputs).chi2(Couplings.of(inputs, {}, {}), {})
     assert float(point["chi2"]) == pytest.approx(0, abs=1e-8)
     assert float(point["counts"].squeeze()) > 10

@@ -12,6 +12,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 import xarray as xr
 
+from gridscan.cards.resolved import Inputs
 from gridscan.channels.signals import SUMMED, Charges
 
 KEPT_POINTS = 4096
@@ -31,6 +32,17 @@ class Couplings:
     polynomial: bool = True
     """Whether counts are polynomials of degree two in the values of these axes."""
 
+    @classmethod
+    def of(
+        cls, inputs: Inputs, theta: Mapping[str, float | Follows], axes: Mapping[str, np.ndarray]
+    ) -> "Couplings":
+        """Those of a model: as `theta` says, else its defaults. axes: values, which set units."""
+        known = {name: p for name, p in inputs.parameters.items() if not p.in_template}
+        values = tuple((name, theta.get(name, p.default)) for name, p in known.items())
+        units = tuple((name, _scale(column)) for name, column in axes.items())
+        moved = [name for name, value in values if isinstance(value, tuple)]
+        return cls(values, units, all(known[name].polynomial for name in moved))
+
     def at(self, samples: Mapping[str, np.ndarray]) -> dict[str, xr.DataArray | float]:
         """The couplings at samples (n,) of the axes, as labelled arrays over `sample`."""
         return {
@@ -39,6 +51,11 @@ class Couplings:
             else value
             for name, value in self.values
         }
+
+
+def _scale(values: np.ndarray) -> float:
+    """Largest magnitude along an axis: the unit in which its polynomial is well conditioned."""
+    return float(np.max(np.abs(values))) or 1.0
 
 
 @dataclass(frozen=True)

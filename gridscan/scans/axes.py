@@ -21,7 +21,6 @@ from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination, combined
 from gridscan.channels.expansion import Couplings, Follows
 from gridscan.channels.recoils import integrate
-from gridscan.channels.signals import complete
 
 
 @dataclass(frozen=True)
@@ -91,29 +90,21 @@ class Axes:
         every = product(*(column.tolist() for column in values.values()))
         return (self.setting(dict(zip(values, one, strict=True))) for one in every)
 
-    def _couplings(self, theta: Mapping[str, float]) -> Couplings:
+    def _couplings(self, theta: dict[str, Any]) -> Couplings:
         """Couplings of which some have values, and others follow an axis."""
-        axes, known = self.study.scan.axes, self.base.parameters
         follows: dict[str, float | Follows] = {
             target: (name, self.weights[target])
             for name in self.of_couplings
             for target in self.study.scan.targets[name]
         }
-        every = complete(dict(theta) | follows, self.base)
-        values = tuple((k, v) for k, v in every.items() if not known[k].in_template)
-        units = tuple((name, _scale(axes[name].points())) for name in self.of_couplings)
-        return Couplings(values, units, all(known[name].polynomial for name in follows))
+        axes = {name: self.study.scan.axes[name].points() for name in self.of_couplings}
+        return Couplings.of(self.base, theta | follows, axes)
 
 
 @lru_cache(maxsize=8)
 def _resolved(study: Study) -> Axes:
     base = study.fixed_inputs()
     return Axes(study, base, study.weights(base))
-
-
-def _scale(values: np.ndarray) -> float:
-    """Largest magnitude along an axis: the unit in which its polynomial is well conditioned."""
-    return float(np.max(np.abs(values))) or 1.0
 
 
 def likelihoods(axes: Axes, settings: Iterable[Setting]) -> list[Combination]:

@@ -7,6 +7,7 @@ takes counts that are linear in coefficients and needs no bins at all.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -129,8 +130,10 @@ class QuadraticForm:
         return np.divide(pull, square + weight, out=np.zeros_like(pull), where=square + weight > 0)
 
 
-def has_form(template: np.ndarray, nuisances: LinearNuisances) -> bool:
-    """Whether the quadratic form covers these nuisances."""
+def has_form(template: np.ndarray, nuisances: Any) -> bool:
+    """Whether the quadratic form covers these nuisances: linear ones only."""
+    if not isinstance(nuisances, LinearNuisances):
+        return False
     try:
         _whole_signal(template, nuisances)
     except ValueError:

@@ -23,9 +23,8 @@ def scan(
     """
     bent = isinstance(nuisances, ShapeNuisances)
     normal = alone and bool(np.isfinite(variance).all())
-    if normal and not isinstance(nuisances, ShapeNuisances):
-        if gaussian.has_form(template, nuisances):
-            return gaussian.scan
+    if normal and gaussian.has_form(template, nuisances):
+        return gaussian.scan
     if not compiled:
         return shapes.scan if bent else poisson.scan
     if bent:

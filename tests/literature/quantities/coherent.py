@@ -7,8 +7,8 @@ import numpy as np
 from gridscan.api import counts_of
 from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
+from gridscan.channels.expansion import Couplings
 from gridscan.channels.likelihood import Likelihood
-from gridscan.channels.signals import complete
 from gridscan.scans.evaluation import evaluate
 from tests.literature.quantities.common import standard_model
 
@@ -29,7 +29,7 @@ def csi_total(conventions: str) -> float:
 def standard_model_fit() -> tuple[float, float]:
     """χ² and fitted signal of the standard model in the 88 bins."""
     inputs = Library().inputs([CSI], "nsi")
-    point = Likelihood.of(inputs).chi2(complete({}, inputs), {})
+    point = Likelihood.of(inputs).chi2(Couplings.of(inputs, {}, {}), {})
     pull = float(point["pulls"].sel(nuisance=f"{CSI}.signal"))
     return float(point["chi2"]), float(point["counts"].sum()) * (1 + pull)
 
@@ -61,7 +61,7 @@ def lar_fit(component: str, free: bool) -> float:
     inputs = Library().inputs([name], "nsi")
     if free:
         inputs = inputs.replaced({f"{name}.nuisances.{component}.sigma": "free"})
-    point = Likelihood.of(inputs).chi2(complete({}, inputs), {})
+    point = Likelihood.of(inputs).chi2(Couplings.of(inputs, {}, {}), {})
     pull = float(point["pulls"].sel(nuisance=f"{name}.{component}"))
     return (1 + pull) * (expected or float(point["counts"].sum()))
 
