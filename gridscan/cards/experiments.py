@@ -1,5 +1,6 @@
 """The card of an experiment: exposure, response, bins, counts, backgrounds, nuisances."""
 
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -20,6 +21,14 @@ EXPOSURE = ("baseline_m", "protons_on_target", "flux_per_cm2_s", "days")
 Count = Annotated[float, Ge(0)]
 Counts = tuple[Count, ...] | tuple[tuple[Count, ...], ...]
 """Counts per bin: flat, or nested with rows along the first dimension of the bins."""
+
+
+@lru_cache(maxsize=256)
+def _array(counts: Counts) -> np.ndarray:
+    """Numbers of a card as an array: many settings of a scan ask for the same."""
+    array = np.array(counts, dtype=float)
+    array.flags.writeable = False
+    return array
 
 
 class Background(Card):
@@ -188,7 +197,7 @@ class Experiment(Described):
         if isinstance(counts, str):
             return np.empty(0)
         try:
-            array = np.array(counts, dtype=float)
+            array = _array(counts)
         except ValueError:
             raise ValueError(f"{key}: rows of different lengths") from None
         if array.shape not in (self.shape, (np.prod(self.shape),)):

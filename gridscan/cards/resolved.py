@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError, model_validator
 
-from gridscan.cards.base import Card, CardError, explain, suggest
+from gridscan.cards.base import Card, CardError, explain, placed, suggest
 from gridscan.cards.experiments import EXPOSURE, Experiment, Nuisance
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.physics.couplings.parameters import Parameter
@@ -149,26 +149,41 @@ class Inputs(Card):
             place, _ = self._placed(path)
             changes.setdefault(place, {})[path] = value
         cards = {place: self._changed(place, entries) for place, entries in changes.items()}
-        return self._with(cards, ", ".join(settings))
+        if not cards:
+            return self
+        try:
+            return type(self)(**self._with(cards))
+        except ValidationError as error:
+            raise CardError(f"{', '.join(settings)}: {explain(type(self), error)}") from None
 
     def _changed(self, place: tuple[str, ...], entries: Mapping[str, Any]) -> Card:
         """One card with entries changed, by their paths."""
         keys = [(path, self._placed(path)[1], value) for path, value in entries.items()]
         return _changed(self._card(place), place[-1], json.dumps(keys, default=str))
 
-    def _with(self, cards: Mapping[tuple[str, ...], Card], where: str) -> Self:
-        """The same inputs with other cards in some places. Raises CardError."""
-        if not cards:
-            return self
+    def _with(self, cards: Mapping[tuple[str, ...], Card]) -> dict[str, Any]:
+        """The content with other cards in some places."""
         content = {name: getattr(self, name) for name in type(self).model_fields}
         for (kind, *name), card in cards.items():
             content[kind] = content[kind] | {name[0]: card} if name else card
-        try:
-            return type(self)(**content)
-        except ValidationError as error:
-            raise CardError(f"{where}: {explain(type(self), error)}") from None
+        return content
+
+    def placed(self, settings: Mapping[str, Any]) -> Self:
+        """The same inputs with entries changed, which are known to be valid: nothing is checked."""
+        cards: dict[tuple[str, ...], Card] = {}
+        for path, value in settings.items():
+            place, keys = self._placed(path)
+            cards[place] = placed(cards.get(place, self._card(place)), keys, value)
+        return self.model_copy(update=self._with(cards))
 
     def at_node(self, experiment: str, nuisance: Nuisance, node: int) -> Self:
+        """The inputs at a node of a shape nuisance that `check_node` has found to be good."""
+        values = {self.full_path(experiment, p): v[node] for p, v in nuisance.sets.items()}
+        if any(isinstance(value, dict) for value in values.values()):
+            return self.replaced(values)
+        return self.placed({path: _frozen(value) for path, value in values.items()})
+
+    def check_node(self, experiment: str, nuisance: Nuisance, node: int) -> Self:
         """The inputs at a node of a shape nuisance. Raises CardError for what it cannot set.
 
         Its paths start with a key of the experiment's own card, or with another card's name.
@@ -257,6 +272,11 @@ def _holder(content: Any, name: str, path: str, keys: Sequence[str]) -> tuple[An
         holder, last = entry, found[key]
         entry = holder[last]
     return holder, last
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples, as validated cards have them."""
+    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 def _by_key(entry: Any) -> dict[str, Any]:

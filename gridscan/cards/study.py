@@ -80,7 +80,7 @@ class Study(Card):
                     continue
                 where = f"{name}.nuisances.{key}"
                 try:
-                    nodes = [inputs.at_node(name, nuisance, node) for node in range(3)]
+                    nodes = [inputs.check_node(name, nuisance, node) for node in range(3)]
                 except CardError as error:
                     raise ValueError(f"{where}.sets: {error}") from None
                 if nodes[1] != inputs:

@@ -6,14 +6,14 @@ together: ask for all that a block needs before the first is used.
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from threading import Lock
 
 import numpy as np
 import xarray as xr
 
-from gridscan.physics.detectors import Response
+from gridscan.physics.detectors import Response, bin_coordinates
 from gridscan.physics.fluxes import Flux
 from gridscan.physics.targets import Nuclide, target
 from gridscan.physics.templates import Variant, templates
@@ -21,6 +21,9 @@ from gridscan.storage import cache
 
 KEPT_BYTES = 400_000_000
 """Templates that a process holds in memory; those that were not used for longest go first."""
+
+INTERFERENCE = ("LR",)
+"""Kernels that may be negative: an interference has either sign."""
 
 _kept: "OrderedDict[Request, xr.DataArray]" = OrderedDict()
 _guard = Lock()
@@ -63,15 +66,50 @@ def unit_target(nuclides: tuple[Nuclide, ...], masses: str) -> xr.Dataset:
 
 
 def integrate(requests: Iterable[Request]) -> None:
-    """Have the templates of all requests at hand, those of one common part at once."""
-    missing: dict[Common, dict[Variant, None]] = {}
+    """Have the templates of all requests at hand, those with most in common at once."""
     with _guard:
-        for request in requests:
-            if request not in _kept:
-                missing.setdefault(request.common, {})[request.variant] = None
-    for common, variants in missing.items():
-        found = _integrated(common, tuple(variants))
-        _keep({Request(common, v): found.isel(variant=i) for i, v in enumerate(variants)})
+        missing = [request for request in dict.fromkeys(requests) if request not in _kept]
+    families: dict[Common, list[Request]] = {}
+    for request in missing:
+        families.setdefault(_family(request.common), []).append(request)
+    for members in families.values():
+        _keep(_together(members))
+
+
+def _family(common: Common) -> Common:
+    """A common part without its observable's bins, unless fractions belong to each of them."""
+    (observable, _), *others = common.bins
+    kept = common.bins if common.response.f90 else ((observable, ()), *others)
+    return replace(common, bins=kept)
+
+
+def _together(members: list[Request]) -> dict[Request, xr.DataArray]:
+    """Templates of requests of one family: on the bins between all their edges, then summed."""
+    (observable, _), *others = members[0].common.bins
+    every = tuple(sorted({edge for one in members for edge in one.common.bins[0][1]}))
+    variants = tuple(dict.fromkeys(one.variant for one in members))
+    fine = replace(members[0].common, bins=((observable, every), *others))
+    found = _integrated(fine, variants)
+
+    def of(request: Request) -> xr.DataArray:
+        one = found.isel(variant=variants.index(request.variant))
+        edges = request.common.bins[0][1]
+        return one if edges == every else _merged(one, observable, every, edges)
+
+    return {request: of(request) for request in members}
+
+
+def _merged(
+    fine: xr.DataArray, observable: str, every: tuple[float, ...], edges: tuple[float, ...]
+) -> xr.DataArray:
+    """Counts in bins that are unions of finer ones."""
+    ends = np.searchsorted(every, edges)
+    axis = fine.dims.index(observable)
+    values = fine.values[(slice(None),) * axis + (slice(ends[0], ends[-1]),)]
+    summed = np.add.reduceat(values, ends[:-1] - ends[0], axis=axis)
+    coords = {n: c for n, c in fine.coords.items() if observable not in c.dims}
+    bins = bin_coordinates({observable: np.array(edges)})
+    return xr.DataArray(summed, coords | bins, fine.dims, attrs=fine.attrs)
 
 
 def template(request: Request) -> xr.DataArray:
@@ -80,9 +118,8 @@ def template(request: Request) -> xr.DataArray:
         if request in _kept:
             _kept.move_to_end(request)
             return _kept[request]
-    found = _integrated(request.common, (request.variant,)).isel(variant=0)
-    _keep({request: found})
-    return found
+    integrate([request])
+    return template(request)
 
 
 def _keep(found: dict[Request, xr.DataArray]) -> None:
@@ -103,4 +140,12 @@ def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             return templates(common.flux.species(), 1.0, *with_rest)
 
-    return cache.kept("gridscan", (common, variants), integrated)
+    found = cache.kept("gridscan", (common, variants), integrated)
+    return found.assign_attrs(good=_physical(found))
+
+
+def _physical(rates: xr.DataArray) -> bool:
+    """Whether rates are finite, and positive but for an interference."""
+    positive = ~np.isin(rates["kernel"].values, INTERFERENCE)
+    rated = np.compress(positive, rates.values, rates.dims.index("kernel"))
+    return bool(np.isfinite(rates.values).all() and (rated >= 0).all())

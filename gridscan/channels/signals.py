@@ -1,19 +1,23 @@
 """Expected signals: templates of an experiment contracted with the coefficients of a model."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from gridscan.cards.base import CardError
-from gridscan.cards.experiments import Experiment
+from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.resolved import Inputs
+from gridscan.cards.responses import ResponseCard
 from gridscan.channels.recoils import Common, Request, template, unit_target
 from gridscan.physics.couplings import STRUCTURES
 from gridscan.physics.couplings.parameters import WeakCouplings
 from gridscan.physics.cross_sections import KERNELS
+from gridscan.schema import BINS
 
 SUMMED = ("flavour", "nuclide", "kernel")
 """Dimensions of a template that the coefficients of a model are contracted with."""
@@ -21,8 +25,7 @@ SUMMED = ("flavour", "nuclide", "kernel")
 SCATTERERS = {"nucleus": "nuclei", "electron": "electrons"}
 """Target of a kernel → what an experiment's `scatters_on` calls it."""
 
-INTERFERENCE = ("LR",)
-"""Kernels that may be negative: an interference has either sign."""
+ORDER = list(BINS)
 
 
 @dataclass(frozen=True)
@@ -64,37 +67,19 @@ class Signal:
         arrival times where there are bins of them, and for a model that scatters on nothing here.
         """
         card = inputs.experiments[experiment]
-        flux, conventions = inputs.sources[card.source].flux, inputs.conventions
-        species = flux.species()
-        if "time" in card.edges and not all(one.arrival for one in species):
-            raise CardError(f"{experiment}: bins.time_us need a source with arrival times")
-        common = Common(
-            flux,
-            inputs.materials[card.material].nuclides,
-            conventions.nuclear_masses,
-            conventions.kinematics,
-            card.response.physics(),
-            tuple((name, tuple(edges.tolist())) for name, edges in card.edges.items()),
-            _kernels(inputs, experiment, card),
-        )
-        unit = unit_target(common.nuclides, common.nuclear_masses)
-        columns = {str(name): unit[name].values for name in unit.variables}
+        source, material = inputs.sources[card.source], inputs.materials[card.material]
+        detector = card.response, tuple(card.bins.items()), card.scatters_on
+        try:
+            common, charges = _physics(
+                inputs.model, inputs.conventions, source, material, *detector
+            )
+        except ValueError as error:
+            raise CardError(f"{experiment}{error}") from None
         own = inputs.model.mediator_mev
         mass = own if own is None or mediator_mev is None else float(mediator_mev)
-        return cls(
-            experiment,
-            Request(common, (conventions.form_factor, mass)),
-            card.mass_kg * flux.fluence(**card.exposure) * np.ravel(card.signal_scale),
-            Charges(
-                inputs.model.structure,
-                conventions.weak_couplings,
-                tuple(inputs.model.fixed.items()),
-                tuple((name, tuple(column.tolist())) for name, column in columns.items()),
-                tuple(sorted({one.flavour for one in species})),
-                common.kernels,
-                unit,
-            ),
-        )
+        request = Request(common, (inputs.conventions.form_factor, mass))
+        exposure = card.mass_kg * source.flux.fluence(**card.exposure) * np.ravel(card.signal_scale)
+        return cls(experiment, request, exposure, charges)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -107,23 +92,23 @@ class Signal:
 
         Raises CardError where the cards give rates that are no numbers.
         """
-        unit = template(self.request)
-        rates = unit.values
-        positive = ~np.isin(unit["kernel"].values, INTERFERENCE)
-        rated = np.compress(positive, rates, unit.dims.index("kernel"))
-        if not (np.isfinite(rates).all() and (rated >= 0).all()):
-            raise CardError(
-                f"{self.experiment}: its rates are not finite and positive; look at its response "
-                f"and at conventions.form_factor ({self.request.variant[0]})"
-            )
-        scale = self.exposure if self.exposure.size == 1 else self.exposure.reshape(self.shape)
-        return unit * scale
+        unit = self._unit
+        return unit.copy(data=self.matrix.reshape(unit.shape))
 
     @property
     def matrix(self) -> np.ndarray:
         """The template as a matrix: (flavours × nuclides × kernels, bins)."""
-        found = self.template.values
-        return found.reshape(-1, int(np.prod(self.shape)))
+        return self._unit.values.reshape(-1, math.prod(self.shape)) * self.exposure
+
+    @property
+    def _unit(self) -> xr.DataArray:
+        found = template(self.request)
+        if not found.attrs["good"]:
+            raise CardError(
+                f"{self.experiment}: its rates are not finite and positive; look at its response "
+                f"and at conventions.form_factor ({self.request.variant[0]})"
+            )
+        return found
 
     @property
     def bins(self) -> list[str]:
@@ -152,19 +137,54 @@ class Signal:
         return xr.dot(self.coefficients(theta), self.template, dim=summed)
 
 
-def _kernels(inputs: Inputs, experiment: str, card: Experiment) -> tuple[str, ...]:
-    """Kernels of the model on what the experiment scatters on. Raises CardError for none."""
-    structure = inputs.model.structure
-    found = tuple(
-        name
-        for name in STRUCTURES[structure].KERNELS
-        if SCATTERERS[KERNELS[name].target] in card.scatters_on
+@lru_cache(maxsize=256)
+def _physics(
+    model: Model,
+    conventions: Conventions,
+    source: Source,
+    material: Material,
+    response: ResponseCard,
+    bins: tuple[tuple[str, tuple[float, ...]], ...],
+    scatters_on: tuple[str, ...],
+) -> tuple[Common, Charges]:
+    """What a template follows from and the model on its target, exposures apart.
+
+    Raises ValueError for a source without arrival times where there are bins of them, and for a
+    model that scatters on nothing here.
+    """
+    species = source.flux.species()
+    edges = {BINS[key]: values for key, values in sorted(bins, key=lambda one: ORDER.index(one[0]))}
+    if "time" in edges and not all(one.arrival for one in species):
+        raise ValueError(": bins.time_us need a source with arrival times")
+    common = Common(
+        source.flux,
+        material.nuclides,
+        conventions.nuclear_masses,
+        conventions.kinematics,
+        response.physics(),
+        tuple(edges.items()),
+        _kernels(model.structure, scatters_on),
     )
+    unit = unit_target(common.nuclides, common.nuclear_masses)
+    columns = {str(name): unit[name].values for name in unit.variables}
+    return common, Charges(
+        model.structure,
+        conventions.weak_couplings,
+        tuple(model.fixed.items()),
+        tuple((name, tuple(column.tolist())) for name, column in columns.items()),
+        tuple(sorted({one.flavour for one in species})),
+        common.kernels,
+        unit,
+    )
+
+
+def _kernels(structure: str, scatters_on: tuple[str, ...]) -> tuple[str, ...]:
+    """Kernels of a model on what an experiment scatters on. Raises ValueError for none."""
+    every = STRUCTURES[structure].KERNELS
+    found = tuple(name for name in every if SCATTERERS[KERNELS[name].target] in scatters_on)
     if not found:
-        raise CardError(
-            f"{experiment}.scatters_on: model {structure!r} has no scattering on "
-            + " or ".join(card.scatters_on)
-        )
+        scatterers = " or ".join(scatters_on)
+        raise ValueError(f".scatters_on: model {structure!r} has no scattering on {scatterers}")
     return found
 
 

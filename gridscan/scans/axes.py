@@ -7,6 +7,7 @@ and nuisances cost no template, and templates that differ in a radius or a mass 
 together.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,12 @@ from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination, combined
 from gridscan.channels.expansion import Couplings, Follows
 from gridscan.channels.recoils import integrate
+
+FACTOR = re.compile(
+    r"\.(mass_kg|baseline_m|protons_on_target|flux_per_cm2_s|days|signal_scale"
+    r"|variance_per_count|backgrounds\.[^.]+\.expected|nuisances\.[^.]+\.sigma)$"
+)
+"""Numbers that multiply arrays, each good by itself: between the ends of an axis, all are good."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,10 @@ class Axes:
             for name, value in values.items()
             for target in targets[name]
         }
-        inputs = self.base.replaced({k: v for k, v in moved.items() if k not in known})
+        entries = {k: v for k, v in moved.items() if k not in known}
+        factors = {k: v for k, v in entries.items() if FACTOR.search(k)}
+        inputs = self.base.replaced({k: v for k, v in entries.items() if k not in factors})
+        inputs = inputs.placed(factors)
         theta = self.fixed | {k: v for k, v in moved.items() if k in known}
         light = [name for name, p in known.items() if p.in_template and name in theta]
         mediator = theta[light[0]] if light else None
