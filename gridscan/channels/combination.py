@@ -59,4 +59,4 @@ def combined(inputs: Inputs, truth: Conventions, mediator_mev: float | None = No
     return Combination(tuple(inputs.experiments), tuple(parts))
 
 
-_part = lru_cache(maxsize=256)(Likelihood.of)
+_part = lru_cache(maxsize=64)(Likelihood.of)

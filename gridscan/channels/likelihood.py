@@ -1,5 +1,6 @@
 """Counts, data and nuisances to χ²: one joint likelihood over experiments that share nuisances."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from gridscan.cards.resolved import Inputs
 from gridscan.channels.expansion import Couplings, Expansion, Points, polynomial
 from gridscan.channels.modifiers import Nuisances, joint_nuisances, label
 from gridscan.channels.profile import Profile
+from gridscan.channels.recoils import Request
 from gridscan.channels.signals import Signal
 from gridscan.statistics import methods
 from gridscan.statistics.shapes import ShapeNuisances, quadratic
@@ -36,12 +38,11 @@ class Likelihood:
     """χ² of several experiments, profiled over all their nuisances at once."""
 
     experiments: tuple[str, ...]
+    cards: tuple[Experiment, ...]
     signals: tuple[Signal, ...]
-    observed: np.ndarray
-    variance: np.ndarray
-    """Per bin: finite where the statistic is Gaussian, infinite where it is Poisson."""
+    forecasts: tuple[Signal | None, ...]
+    """What is observed besides backgrounds where a card forecasts."""
     nuisances: Nuisances
-    first_bins: np.ndarray
     bends: tuple[Bend, ...]
 
     @classmethod
@@ -53,29 +54,44 @@ class Likelihood:
         A forecast observes the standard model under the conventions `truth` (default: those of
         the inputs): a scan over conventions does not move its data.
         """
-        names, cards = tuple(inputs.experiments), list(inputs.experiments.values())
-        observed = [
-            _forecast(inputs, truth, name) + sum(card.components.values())
-            if card.counts is None
-            else card.counts
-            for name, card in inputs.experiments.items()
-        ]
-        variance = [_variance(*entry) for entry in zip(names, cards, observed, strict=True)]
+        names, cards = tuple(inputs.experiments), tuple(inputs.experiments.values())
         nuisances = joint_nuisances(names, cards)
         return cls(
             names,
+            cards,
             tuple(Signal.of(inputs, name, mediator_mev) for name in names),
-            np.concatenate(observed),
-            np.concatenate(variance),
+            tuple(_forecast(inputs, truth, name) for name in names),
             nuisances,
-            np.concatenate([[0], np.cumsum([len(n) for n in observed])[:-1]]),
             tuple(_bends(inputs, nuisances, mediator_mev)),
         )
+
+    @cached_property
+    def _observed(self) -> list[np.ndarray]:
+        return [
+            _truth(signal) + sum(card.components.values()) if signal else np.asarray(card.counts)
+            for card, signal in zip(self.cards, self.forecasts, strict=True)
+        ]
+
+    @cached_property
+    def observed(self) -> np.ndarray:
+        """Counts per bin, (bins,)."""
+        return np.concatenate(self._observed)
+
+    @cached_property
+    def variance(self) -> np.ndarray:
+        """Per bin: finite where the statistic is Gaussian, infinite where it is Poisson."""
+        of_each = zip(self.experiments, self.cards, self._observed, strict=True)
+        return np.concatenate([_variance(*entry) for entry in of_each])
+
+    @property
+    def first_bins(self) -> np.ndarray:
+        """First bin of each experiment."""
+        return np.array(self._edges[:-1])
 
     @property
     def work(self) -> int:
         """Cost of one point, up to a factor: bins × nuisances², four times as much with shapes."""
-        cost = len(self.observed) * (1 + len(self.nuisances.names)) ** 2
+        cost = self.bins * (1 + len(self.nuisances.names)) ** 2
         return 4 * cost if self.bends else cost
 
     @cached_property
@@ -83,9 +99,20 @@ class Likelihood:
         """Signals of the experiments, and those at the nodes of shapes."""
         return (*self.signals, *(signal for bend in self.bends for signal in bend.signals))
 
+    @property
+    def requests(self) -> Iterator[Request]:
+        """Templates that a profile needs."""
+        forecasts = (signal for signal in self.forecasts if signal)
+        return (signal.request for signal in (*self.every_signal, *forecasts))
+
     @cached_property
     def _edges(self) -> list[int]:
-        return [*self.first_bins.tolist(), len(self.observed)]
+        sizes = [math.prod(card.shape) for card in self.cards]
+        return np.cumsum([0, *sizes]).tolist()
+
+    @property
+    def bins(self) -> int:
+        return self._edges[-1]
 
     def profile(self, points: Points, compiled: bool = False) -> Profile:
         """χ² at points, minimised over the nuisances. compiled: by the compiled twin, for many."""
@@ -121,14 +148,14 @@ class Likelihood:
         Returns (terms, bins), zero in the bins of other experiments.
         """
         found = expansion.template(signal.charges, signal.matrix)
-        every = np.zeros((len(found), len(self.observed)))
+        every = np.zeros((len(found), self.bins))
         every[:, self._edges[experiment] : self._edges[experiment + 1]] = found
         return every
 
     def _shapes(self, expansion: Expansion) -> ShapeNuisances:
         """The shapes: how template and backgrounds bend with each pull."""
         nuisances = self.nuisances
-        terms, bins = expansion.rows.shape[1], len(self.observed)
+        terms, bins = expansion.rows.shape[1], self.bins
         signal = np.zeros((2, len(nuisances.shapes), terms, bins))
         background = np.zeros((2, len(nuisances.shapes), *nuisances.components.shape))
         for bend in self.bends:
@@ -157,11 +184,17 @@ def _variance(name: str, card: Experiment, observed: np.ndarray) -> np.ndarray:
         raise CardError(f"{name}: {error}") from None
 
 
-def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> np.ndarray:
+def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> Signal | None:
     """The standard model's signal, whatever the model, under the true conventions."""
+    if inputs.experiments[experiment].counts is not None:
+        return None
     true = {"model": STANDARD_MODEL, "conventions": truth or inputs.conventions}
-    signal = Signal.of(inputs.model_copy(update=true), experiment)
-    return (polynomial(signal.charges, Couplings(())) @ signal.matrix)[0]
+    return Signal.of(inputs.model_copy(update=true), experiment)
+
+
+def _truth(forecast: Signal) -> np.ndarray:
+    """Counts of a model without couplings, (bins,)."""
+    return (polynomial(forecast.charges, Couplings(())) @ forecast.matrix)[0]
 
 
 def _bends(inputs: Inputs, nuisances: Nuisances, mediator_mev: float | None) -> Iterator[Bend]:

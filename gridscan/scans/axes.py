@@ -8,7 +8,7 @@ together.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -22,6 +22,9 @@ from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination, combined
 from gridscan.channels.expansion import Couplings, Follows
 from gridscan.channels.recoils import integrate
+
+TOGETHER = 128
+"""Settings whose templates are integrated together."""
 
 FACTOR = re.compile(
     r"\.(mass_kg|baseline_m|protons_on_target|flux_per_cm2_s|days|signal_scale"
@@ -117,10 +120,15 @@ def _resolved(study: Study) -> Axes:
     return Axes(study, base, study.weights(base))
 
 
-def likelihoods(axes: Axes, settings: Iterable[Setting]) -> list[Combination]:
-    """The likelihood of each setting; what their templates have in common is integrated at once."""
-    found = [setting.likelihood(axes.base.conventions) for setting in settings]
-    integrate(
-        signal.request for joint in found for part in joint.parts for signal in part.every_signal
-    )
-    return found
+def likelihoods(axes: Axes, settings: Sequence[Setting]) -> Iterator[Combination]:
+    """The likelihood of each setting; what templates have in common is integrated at once.
+
+    Some settings at a time: one may take a megabyte.
+    """
+    for start in range(0, len(settings), TOGETHER):
+        found = [
+            setting.likelihood(axes.base.conventions)
+            for setting in settings[start : start + TOGETHER]
+        ]
+        integrate(request for joint in found for part in joint.parts for request in part.requests)
+        yield from found

@@ -39,13 +39,14 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
     columns = {name: axes[name] for name in resolved.of_couplings}
     others = {name: axes[name] for name in resolved.of_settings}
     settings = list(resolved.settings(others))
-    joints, whole = likelihoods(resolved, settings), math.prod(study.shape)
+    whole = math.prod(study.shape)
     points = {one: Points.grid(one, columns) for one in {s.couplings for s in settings}}
     profiles = [
         joint.profile(points[setting.couplings], whole)
-        for joint, setting in zip(joints, settings, strict=True)
+        for joint, setting in zip(likelihoods(resolved, settings), settings, strict=True)
     ]
-    names = joints[0].experiments, joints[0].nuisances
+    joint = settings[0].likelihood(resolved.base.conventions)
+    names = joint.experiments, joint.nuisances
     return Profile.joined(profiles).labelled(others | columns, *names).transpose(..., *axes)
 
 
