@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from gridscan.cubes.accessor import Cube  # registers the accessor ds.gridscan
 
 if TYPE_CHECKING:
-    from gridscan.api import counts, open_cube, plan, run, scan, toys
+    from gridscan.api import backgrounds, chi2, counts, open_cube, plan, run, scan, toys
     from gridscan.cards.base import CardError
     from gridscan.catalog import open_catalog
 
 _HOME = {
     "CardError": "gridscan.cards.base",
+    "backgrounds": "gridscan.api",
+    "chi2": "gridscan.api",
     "counts": "gridscan.api",
     "open_catalog": "gridscan.catalog",
     "open_cube": "gridscan.api",
@@ -30,6 +32,8 @@ _HOME = {
 __all__ = [
     "CardError",
     "Cube",
+    "backgrounds",
+    "chi2",
     "counts",
     "open_catalog",
     "open_cube",

@@ -15,7 +15,9 @@ from gridscan.catalog import cubes_folder
 from gridscan.channels.recoils import integrate
 from gridscan.channels.signals import SUMMED, Signal, complete, mediator_of
 from gridscan.physics.couplings.parameters import Parameter
+from gridscan.physics.detectors import bin_coordinates
 from gridscan.scans import lazy, plans, runs
+from gridscan.scans.function import ChiSquare
 from gridscan.schema import BIN_NAMES, VARIABLES
 from gridscan.statistics.toys import toys as draw
 from gridscan.storage import stores
@@ -43,6 +45,20 @@ def counts(
     """
     inputs, theta = resolve(experiment, model, conventions, catalog, settings)
     return counts_of(inputs, experiment, theta, keep)
+
+
+def backgrounds(experiment: str, *, catalog: Roots = (), **settings: Any) -> xr.DataArray:
+    """Expected backgrounds of an experiment in its bins: dims (background, *bins).
+
+    settings: entries of cards by path, as in `counts`.
+    """
+    inputs, _ = resolve(experiment, "sm", None, catalog, settings)
+    card = inputs.experiments[experiment]
+    found = [counts.reshape(card.shape) for counts in card.components.values()]
+    values = np.reshape(found, (len(found), *card.shape))
+    attrs = VARIABLES["counts"].attrs | {"experiment": experiment}
+    coords = {"background": list(card.backgrounds), **bin_coordinates(card.edges)}
+    return xr.DataArray(values, coords, ("background", *card.edges), "counts", attrs)
 
 
 def toys(
@@ -138,6 +154,14 @@ def _labelled(name: str, value: Any, known: Parameter) -> Any:
 def scan(scan: ScanLike, changes: Changes = None, *, catalog: Roots = ()) -> xr.Dataset:
     """A scan as a lazy dataset: slice first, compute later. Raises CardError for a bad card."""
     return lazy.dataset(Library(catalog).study(scan, changes))
+
+
+def chi2(scan: ScanLike, changes: Changes = None, *, catalog: Roots = ()) -> ChiSquare:
+    """χ² of a scan as a function of any points on its axes, for samplers and minimisers.
+
+    Built once; see `ChiSquare` for what it takes. Raises CardError for a bad card.
+    """
+    return ChiSquare(Library(catalog).study(scan, changes))
 
 
 def plan(

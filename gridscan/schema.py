@@ -7,7 +7,7 @@ the registry serves documentation, checks and the attributes written to disk.
 from dataclasses import dataclass
 from typing import Any
 
-ENGINE_REVISION = 1
+ENGINE_REVISION = 2
 """Part of every cube's identity: raise it when the same card would give other numbers."""
 
 FLAVOURS = ("e", "mu", "tau")
@@ -49,7 +49,7 @@ DIMENSIONS = {
     "mediator_mev": Name("mass of the mediator", "MeV", "m"),
     "experiment": Name("experiment of the scan"),
     "nuisance": Name("nuisance parameter"),
-    "component": Name("signal or background"),
+    "background": Name("background of an experiment"),
 }
 
 OBSERVABLES = {

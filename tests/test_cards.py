@@ -28,10 +28,6 @@ EXPERIMENT = (Path(shipped_root()) / "experiments" / f"{CSI}.toml").read_text()
 
 BAD_SCANS = {
     "unknown key": (("title =", "titel ="), "titel: unknown key 'titel'; did you mean 'title'?"),
-    "missing axes": (
-        ("[axes]\neps_ee_u = { start = -1.0, stop = 1.0, num = 5 }", ""),
-        "axes: missing",
-    ),
     "wrong type": (
         ("num = 5", 'num = "5"'),
         'axes.eps_ee_u.num: found "5"; allowed: a valid integer',
@@ -326,7 +322,7 @@ def test_impossible_rates_are_an_error_and_not_zero(library):
     inputs = library.inputs([CSI], "nsi", "2402.16953-helm")
     shrunk = inputs.replaced({"conventions.form_factor.s_fm": 3.0})
     with pytest.raises(CardError, match="its rates are not finite and positive"):
-        Signal.of(shrunk, CSI)
+        assert Signal.of(shrunk, CSI).template.any()
 
 
 @pytest.mark.parametrize(
@@ -344,7 +340,7 @@ def test_a_shape_moves_its_own_prediction_and_nothing_else(path, library):
     inputs = library.inputs([CSI, "coherent-nai"], "nsi")
     shape = Nuisance(sigma=1.0, nodes=(-1.0, 0.0, 1.0), sets={path: (1.0, 2.0, 3.0)})
     with pytest.raises(CardError, match=f"{path}: no shape of the prediction"):
-        inputs.at_node(CSI, shape, 0)
+        inputs.check_node(CSI, shape, 0)
 
 
 def test_a_card_that_extends_itself_in_the_end_is_refused(tmp_path):

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -117,9 +118,7 @@ class Likelihood:
     def profile(self, points: Points, compiled: bool = False) -> Profile:
         """χ² at points, minimised over the nuisances. compiled: by the compiled twin, for many."""
         expansion = points.expansion(signal.charges for signal in self.every_signal)
-        each = [self._template(expansion, e, one) for e, one in enumerate(self.signals)]
-        template = np.sum(each, axis=0)
-        nuisances = self._shapes(expansion) if self.bends else self.nuisances.linear
+        template, nuisances = self._prediction(expansion)
         alone = len(self.experiments) == 1
         scan = methods.scan(template, nuisances, self.variance, alone, compiled)
         deviance, pulls = scan(
@@ -141,6 +140,21 @@ class Likelihood:
         """The profile on the grid of `axes` as a dataset: see `Profile.labelled`."""
         found = self.profile(Points.grid(couplings, axes), compiled)
         return found.labelled(axes, self.experiments, self.nuisances.names)
+
+    def _prediction(self, expansion: Expansion) -> tuple[np.ndarray, Any]:
+        """What each term contributes (terms, bins), and the nuisances that move it.
+
+        The last one is kept: of polynomials, any points ask for the same.
+        """
+        kept = self.__dict__.get("_kept")
+        if kept and not expansion.first_terms and kept[0] == expansion.couplings:
+            return kept[1]
+        each = [self._template(expansion, e, one) for e, one in enumerate(self.signals)]
+        nuisances = self._shapes(expansion) if self.bends else self.nuisances.linear
+        found = np.sum(each, axis=0), nuisances
+        if not expansion.first_terms:
+            self.__dict__["_kept"] = expansion.couplings, found
+        return found
 
     def _template(self, expansion: Expansion, experiment: int, signal: Signal) -> np.ndarray:
         """The part of one experiment, whose signal may be that at a node of a shape nuisance.

@@ -26,6 +26,10 @@ class Profile:
         names = [field.name for field in fields(cls)]
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
+    def at(self, order: np.ndarray) -> "Profile":
+        """The same points in another order, or some of them."""
+        return Profile(*(getattr(self, field.name)[order] for field in fields(self)))
+
     @classmethod
     def summed(cls, parts: "Sequence[Profile]", order: Sequence[int]) -> "Profile":
         """That of experiments in groups without a nuisance in common, put in another order."""

@@ -39,10 +39,11 @@ def plan(
     it = plans.plan(study_of(card, experiments, changes), folder(out))
     if as_json:
         return print_json(it.as_dict())
-    axes = " × ".join(f"{name} ({n})" for name, n in it.axes.items())
+    axes = " × ".join(f"{name} ({n})" for name, n in it.axes.items()) or "none"
     print(it.title)
     print(f"  axes     {axes} = {it.points:,} points")
-    print(f"  blocks   {it.blocks} of {' × '.join(map(str, it.block_shape))} points")
+    shape = " × ".join(map(str, it.block_shape)) or "1"
+    print(f"  blocks   {it.blocks} of {shape} points")
     print(f"  memory   {it.bytes_per_task / 1e6:.1f} MB per task, {it.seconds_per_task:.2g} s each")
     print(f"  disk     at most {it.bytes_on_disk_at_most / 1e6:.1f} MB")
     print(f"  time     {it.seconds_on_one_core:.1f} s on one core")
@@ -144,7 +145,9 @@ def _summary(cube: "xr.Dataset") -> dict[str, Any]:
 def _print_summary(cube: "xr.Dataset") -> None:
     it = _summary(cube)
     point = ", ".join(f"{name} = {value:.4g}" for name, value in it["best_fit"].items())
-    print(f"best fit {point} (χ² = {it['chi2_min']:.2f})")
+    print(
+        f"best fit {point} (χ² = {it['chi2_min']:.2f})" if point else f"χ² = {it['chi2_min']:.2f}"
+    )
     for name, entry in it["intervals_90"].items():
         for key, found in entry.items():
             which = f", {key.replace('_', ' ')}" if len(it["best_fit"]) > 1 else ""

@@ -117,7 +117,8 @@ def _opened(path: str, inode: int, written: int) -> dict[str, zarr.Array]:
 
 
 def _dims(array: zarr.Array) -> tuple[str, ...]:
-    return tuple(str(name) for name in array.metadata.dimension_names)  # type: ignore[union-attr]
+    # none of an array without dimensions
+    return tuple(map(str, array.metadata.dimension_names or ()))  # type: ignore[union-attr]
 
 
 def variables(path: str | Path) -> list[str]:

@@ -1,0 +1,143 @@
+"""χ² as a function of points: for samplers and minimisers that choose their own."""
+
+from collections import deque
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from gridscan.cards.study import Study
+from gridscan.channels.combination import Combination
+from gridscan.channels.expansion import Couplings, Points
+from gridscan.channels.profile import Profile
+from gridscan.scans.axes import Axes, likelihoods
+
+KEPT_SETTINGS = 64
+"""Settings whose likelihood a function keeps at hand."""
+
+ALWAYS_COMPILED = int(1e12)
+"""A function is asked often: as if its points were of a scan as large as this."""
+
+
+class ChiSquare:
+    """Profiled χ² of a study at any points in the space of its axes.
+
+    Built once, called with points: an array (n, parameters) or (parameters,), in the order of
+    `parameters`, or keyword arrays by name that broadcast. Returns χ² as (n,), as a number, or in
+    the shape of the keywords; infinite where a parameter is outside of what makes sense. It may
+    be sent to other processes.
+    """
+
+    def __init__(self, study: Study):
+        self.study = study
+        self.parameters = tuple(study.scan.axes)
+        self._axes = Axes.of(study)
+        self._of_couplings = self._axes.of_couplings
+        self._of_settings = self._axes.of_settings
+        self._bounds = self._every_bound()
+        self._joint = lru_cache(maxsize=KEPT_SETTINGS)(self._likelihood)
+
+    def __reduce__(self) -> tuple[type, tuple[Study]]:
+        return type(self), (self.study,)
+
+    def __call__(self, points: Any = None, /, **values: Any) -> Any:
+        rows, shape = self._rows(points, values)
+        return self._chi2(rows).reshape(shape)[()]
+
+    def details(self, points: Any = None, /, **values: Any) -> xr.Dataset:
+        """chi2, chi2_by_experiment, pulls and counts at points: dims (…, point)."""
+        rows, _ = self._rows(points, values)
+        parts = [(at, joint, joint.profile(*how)) for at, joint, how in self._groups(rows)]
+        order = np.argsort(np.concatenate([at for at, _, _ in parts]))
+        whole = Profile.joined([profile for _, _, profile in parts]).at(order)
+        joint = parts[0][1]
+        found = whole.labelled({"point": np.arange(len(rows))}, joint.experiments, joint.nuisances)
+        columns = {name: ("point", rows[:, i]) for i, name in enumerate(self.parameters)}
+        return found.assign_coords(columns)
+
+    def _chi2(self, rows: np.ndarray) -> np.ndarray:
+        found = np.full(len(rows), np.inf)
+        inside = self._inside(rows)
+        chosen = rows[inside]
+        each = np.empty(len(chosen))
+        for at, joint, how in self._groups(chosen):
+            each[at] = joint.profile(*how).chi2
+        found[inside] = each
+        return found
+
+    def _groups(
+        self, rows: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, Combination, tuple[Points, int]]]:
+        """Points of one setting after the other: where they are, and how to profile them."""
+        columns = dict(zip(self.parameters, rows.T, strict=True))
+        for values, at in self._settings(columns, len(rows)):
+            joint, couplings = self._joint(values)
+            samples = {name: columns[name][at] for name in self._of_couplings}
+            yield at, joint, (Points(couplings, samples, len(at)), ALWAYS_COMPILED)
+
+    def _settings(
+        self, columns: dict[str, np.ndarray], size: int
+    ) -> Iterator[tuple[tuple[float, ...], np.ndarray]]:
+        """Settings among the points, and at which each is; their templates at hand."""
+        if not self._of_settings or not size:
+            yield from [((), np.arange(size))] if size else []
+            return
+        others = np.column_stack([columns[name] for name in self._of_settings])
+        every, member = np.unique(others, axis=0, return_inverse=True)
+        values = [tuple(one) for one in every.tolist()]
+        if len(values) > 1:
+            # integrates what is missing, many at once
+            deque(likelihoods(self._axes, [self._setting(one) for one in values]), maxlen=0)
+        for number, one in enumerate(values):
+            yield one, np.flatnonzero(member.ravel() == number)
+
+    def _setting(self, values: tuple[float, ...]) -> Any:
+        return self._axes.setting(dict(zip(self._of_settings, values, strict=True)))
+
+    def _likelihood(self, values: tuple[float, ...]) -> tuple[Combination, Couplings]:
+        setting = self._setting(values)
+        return setting.likelihood(self._axes.base.conventions), setting.couplings
+
+    def _every_bound(self) -> list[tuple[int, float, float, float]]:
+        """Couplings that do not make sense everywhere: column, weight, minimum and maximum."""
+        known, targets = self._axes.base.parameters, self.study.scan.targets
+        every = [
+            (i, self._axes.weights[target], known[target].minimum, known[target].maximum)
+            for i, name in enumerate(self.parameters)
+            for target in targets[name]
+            if target in known
+        ]
+        return [one for one in every if np.isfinite(one[2:]).any()]
+
+    def _inside(self, rows: np.ndarray) -> np.ndarray:
+        """Points at which every coupling makes sense."""
+        inside = np.ones(len(rows), dtype=bool)
+        for i, weight, minimum, maximum in self._bounds:
+            value = rows[:, i] * weight
+            inside &= (minimum <= value) & (value <= maximum)
+        return inside
+
+    def _rows(self, points: Any, values: dict[str, Any]) -> tuple[np.ndarray, tuple[int, ...]]:
+        """Points as (n, parameters), and the shape of what is returned. Raises ValueError."""
+        number = len(self.parameters)
+        if points is None:
+            if values.keys() != set(self.parameters):
+                raise ValueError(
+                    f"found {', '.join(values) or 'none'}; allowed: {', '.join(self.parameters)}"
+                )
+            columns = np.broadcast_arrays(np.zeros(()), *(values[n] for n in self.parameters))
+            shape = columns[0].shape
+            rows = np.reshape([column.ravel() for column in columns[1:]], (number, -1)).T
+        else:
+            rows = np.asarray(points, dtype=float)
+            shape = rows.shape[:-1]
+            if values or rows.ndim not in (1, 2) or rows.shape[-1] != number:
+                raise ValueError(
+                    f"points: found shape {rows.shape}; allowed: (n, {number}) or ({number},)"
+                )
+            rows = rows.reshape(-1, number)
+        if not np.isfinite(rows).all():
+            raise ValueError("points: found NaN or infinity; allowed: finite numbers")
+        return np.asarray(rows, dtype=float), shape
