@@ -19,7 +19,9 @@ import numpy as np
 from iminuit import Minuit
 from scipy.optimize import minimize
 
+import gridscan
 from gridscan.cards.library import Library
+from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.signals import complete
@@ -30,6 +32,7 @@ from gridscan.storage import stores
 REPEATS = 3
 TURNS = 5
 CSI = "coherent-csi-2021"
+LAR = "coherent-lar-2020"
 MILLION = {"axes.eps_ee_u.num": 1000, "axes.eps_ee_d.num": 1000}
 GAUSSIAN = {f"{CSI}.statistic": "gaussian", f"{CSI}.variance_per_count": 1.0}
 GAUSSIANS = MILLION | GAUSSIAN
@@ -111,6 +114,78 @@ def per_point() -> tuple[float, float, float]:
     scipy = median_seconds(lambda: [minimize(objective, start, args=(s,)) for s in signals])
     minuit = median_seconds(lambda: [Minuit(at(s), start).migrad() for s in signals])
     return fast, scipy / 20, minuit / 20
+
+
+def study_of(experiments: list[str], axes: dict, **more: str) -> Study:
+    card = {"title": "benchmark", "model": "nsi", "conventions": "2402.16953"} | more
+    card |= {"experiments": experiments, "axes": axes}
+    return Library().study(Scan.from_mapping(card, "benchmark"))
+
+
+def axis(path: str, start: float, stop: float, num: int, how: str = "sets") -> dict:
+    return {how: [path], "start": start, "stop": stop, "num": num}
+
+
+def along_cards() -> Iterator[tuple[str, Study, str]]:
+    """Scans along numbers of cards, each with what it should reach."""
+    eps = {"eps_ee_u": {"start": -1.0, "stop": 1.0, "num": 101}}
+    radius = axis("conventions.form_factor.r0_fm", 1.1, 1.3, 21)
+    for name, reach in ((LAR, "1 s (.2 s)"), (CSI, ".1 s (.05 s)")):
+        yield f"101 couplings × 21 radii, {name}", study_of([name], eps | {"r0": radius}), reach
+    for what, path, ends in (
+        ("mixing angles", "conventions.sin2_theta_w", (0.2, 0.26)),
+        ("masses", f"{LAR}.mass_kg", (10.0, 30.0)),
+        ("σ", f"{LAR}.nuisances.signal.sigma", (0.1, 0.3)),
+    ):
+        one = study_of([LAR], eps | {"x": axis(path, *ends, 21)})
+        yield f"101 couplings × 21 {what}, {LAR}", one, ".3 s (.05 s)"
+    both = {
+        "s2": axis("conventions.sin2_theta_w", 0.2, 0.26, 60),
+        "r0": axis("conventions.form_factor.r0_fm", 1.1, 1.3, 60),
+    }
+    yield "60 mixing angles × 60 radii, CsI 2021 + LAr", study_of([CSI, LAR], both), "10 s (3 s)"
+    conus = {
+        "threshold": axis("conus-p1.bins.kevnr.0", 0.1, 2.0, 60),
+        "exposure": axis("conus-p1.mass_kg", 0.1, 10.0, 60, "multiplies"),
+    }
+    one = study_of(["conus-p1"], conus, model="sm", conventions="2002.01482")
+    yield "60 thresholds × 60 exposures, CONUS", one, "3 s (1 s)"
+
+
+def without_templates(one: Study) -> float:
+    """Seconds of one evaluation in a process of its own, whose cache of templates is empty."""
+    code = (
+        "import sys, time, json; from gridscan.scans import evaluation; "
+        "from gridscan.cards.study import Study; "
+        "one = Study.from_mapping(json.loads(sys.stdin.read()), 'study'); "
+        "axes = {n: a.points() for n, a in one.scan.axes.items()}; "
+        "began = time.perf_counter(); evaluation.evaluate(one, axes); "
+        "print(time.perf_counter() - began)"
+    )
+    seconds = []
+    for _ in range(REPEATS):
+        with folder() as where:
+            done = subprocess.run(
+                [sys.executable, "-c", code],
+                input=one.canonical(),
+                env=os.environ | {"GRIDSCAN_CACHE": where},
+                capture_output=True,
+                check=True,
+                text=True,
+            )
+        seconds.append(float(done.stdout))
+    return statistics.median(seconds)
+
+
+def of_a_function() -> Iterator[tuple[str, str, str]]:
+    """χ² as a function of CsI 2021: one point, and many at once."""
+    chi2 = gridscan.chi2("csi-2021-ee-ud")
+    points = np.random.default_rng(0).uniform(-1, 1, (100_000, 2))
+    chi2(points)
+    one = median_seconds(lambda: [chi2(point) for point in points[:1000]]) / 1000
+    yield "chi2 callable, CsI 2021: one point", f"{1e6 * one:.0f} µs", "100 µs (25 µs)"
+    many = median_seconds(lambda: chi2(points))
+    yield "chi2 callable, CsI 2021: 10⁵ points", f"{many:.2f} s", ".5 s (.1 s)"
 
 
 def on_workers(one: Study) -> tuple[list[float], list[float], list[float]]:
@@ -220,6 +295,11 @@ def table() -> Iterator[tuple[str, str, str]]:
     ):
         if asked(f"{what} engine"):
             yield f"{what}: engine", f"{engine(study(name, changes)):.2f} s", reach
+    for what, one, reach in along_cards():
+        if asked(what):
+            yield what, f"{without_templates(one):.2f} s", reach
+    if asked("chi2 callable function"):
+        yield from of_a_function()
     if asked("ratio scipy iminuit"):
         fast, scipy, minuit = per_point()
         yield "engine on one core, per point", f"{1e6 * fast:.2f} µs", ""

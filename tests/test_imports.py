@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "storage": set(),
     # the only input, and what the towers make of it together
     "cards": {"schema", "physics"},
-    "channels": {"cards", "physics", "statistics", "storage"},
+    "channels": {"schema", "cards", "physics", "statistics", "storage"},
     # the bridge
     "scans": {"schema", "cards", "channels", "storage"},
     # what users touch
