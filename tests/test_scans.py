@@ -281,6 +281,18 @@ def test_a_slice_of_the_lazy_scan_computes_only_its_blocks(small, monkeypatch):
     assert len(computed) == 2
 
 
+def test_a_lazy_grid_of_any_size_has_no_tasks_before_it_is_computed():
+    axis = {"start": -1.0, "stop": 1.0, "num": 2500}
+    names = ("eps_ee_u", "eps_ee_d", "eps_mumu_u")
+    grid = lazy.dataset(study_of(dict.fromkeys(names, axis), save=["pulls"]))
+    assert grid["chi2"].size > 1e10
+    for name in ("chi2", "chi2_by_experiment", "pulls"):
+        layers = grid[name].data.dask.layers
+        blocks = [layer for key, layer in layers.items() if not key.startswith("study-")]
+        assert len(blocks) == 2
+        assert not any(layer.is_materialized() for layer in blocks)
+
+
 def test_threads_and_processes_write_the_same_cube(small, cube, tmp_path):
     with workers.local_client(2) as client:
         environments = client.run(lambda: dict(os.environ))

@@ -1,6 +1,8 @@
 """A scan as a lazy dataset: a labelled grid that computes the blocks you touch."""
 
 from collections.abc import Mapping
+from math import prod
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,27 +16,57 @@ from gridscan.schema import VARIABLES
 def dataset(study: Study) -> xr.Dataset:
     """The whole grid as a dataset of dask arrays: slice first, compute later.
 
-    Each block is one task; a slice computes the blocks that it touches and no others.
+    Each block is one task, whose variables are rows of it; a slice computes the blocks that it
+    touches and no others. Tasks come to be when something is computed: a grid of any size is
+    there at once.
     """
     import dask
     import dask.array as da
 
     grid, template = grid_of(study), coordinates(study)
+    leads = {
+        name: [template.sizes[d] for d in dims if d not in grid.axes]
+        for name, dims in variables(study).items()
+    }
+    ends = np.cumsum([0, *(prod(lead) for lead in leads.values())]).tolist()
+    chunks = da.core.normalize_chunks(grid.block, grid.shape)
     text = dask.delayed(study.canonical(), name=f"study-{study.key[:16]}", pure=True)
-    block = dask.delayed(_evaluate_values, pure=True)
-    tasks = {index: block(text, grid.values(index)) for index in grid.blocks()}
+    rows = da.map_blocks(
+        _rows,
+        text=text,
+        chunks=((ends[-1],), *chunks),
+        meta=np.empty((0,) * (1 + len(chunks))),
+        name=f"block-{study.key[:16]}",
+    )
     data = {}
-    for name, dims in variables(study).items():
-        lead = tuple(template.sizes[d] for d in dims if d not in grid.axes)
-        nested = np.empty(grid.blocks_per_axis, dtype=object)
-        for index, task in tasks.items():
-            shape = (*lead, *(s.stop - s.start for s in grid.region(index).values()))
-            nested[index] = da.from_delayed(task[name], shape, dtype=float)
-        data[name] = (dims, da.block(nested.tolist()), VARIABLES[name].attrs)
+    for (name, lead), first, last in zip(leads.items(), ends[:-1], ends[1:], strict=True):
+        part = da.map_blocks(
+            _part,
+            rows,
+            first=first,
+            last=last,
+            whole=not lead,
+            drop_axis=[] if lead else [0],
+            chunks=((last - first,), *chunks) if lead else chunks,
+            meta=np.empty((0,) * (len(lead) + len(chunks))),
+        )
+        data[name] = (variables(study)[name], part, VARIABLES[name].attrs)
     return xr.Dataset(data, template.coords, attributes(study))
 
 
-def _evaluate_values(text: str, axes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _rows(text: str, block_id: tuple[int, ...]) -> np.ndarray:
+    """The variables of one block, one below the other: (rows, *points of the axes)."""
     study = study_from(text)
+    grid = grid_of(study)
+    return _stacked(study, grid.values(block_id[1:]))
+
+
+def _stacked(study: Study, axes: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The variables of a study on a grid, one below the other: (rows, *axes)."""
     block = evaluate(study, axes)
-    return {name: block[name].values for name in variables(study)}
+    shape = tuple(len(values) for values in axes.values())
+    return np.concatenate([block[name].values.reshape(-1, *shape) for name in variables(study)])
+
+
+def _part(rows: np.ndarray, first: int, last: int, whole: bool) -> Any:
+    return rows[first] if whole else rows[first:last]
