@@ -1,5 +1,7 @@
 """Formulas against anchors, against their slow twins, and against known mistakes."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -293,3 +295,16 @@ def test_sharp_thresholds_are_integrated_exactly():
         for edges in ([7.0, 60.0], [7.0, 7.3, 13.1, 29.0, 60.0])
     )
     xr.testing.assert_allclose(whole.sum("kevnr"), parts.sum("kevnr"), rtol=1e-10, atol=0)
+
+
+def test_memory_of_a_template_grows_with_its_bins_and_not_their_square():
+    sharp = replace(CSI_RESPONSE, observable="kevnr", quenching=None, resolution=None,
+                    light_yield_pe_per_kevee=1.0)  # fmt: skip
+    peaks = []
+    for number in (150, 600):
+        bins = {"kevnr": np.linspace(1.0, 60.0, number + 1)}
+        tracemalloc.start()
+        template(SNS.species(), 1e14, testing.example_target(), Helm(), "full", sharp, bins)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 6 * peaks[0]

@@ -8,7 +8,7 @@ What enters otherwise, a form factor's radius or the mass of a light mediator, m
 all are integrated together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -32,6 +32,12 @@ DECADES = 12
 """Decades of recoil energy below the largest that are resolved where spectra are steep."""
 
 TINY = 1e-100
+
+RECOILS_TOGETHER = 4096
+"""Recoils whose cross sections are averaged over the flux at once."""
+
+BINS_TOGETHER = 32
+"""Bins whose probabilities are in memory at once."""
 
 
 def flux_averaged(kernel, species: Species, recoil, mass, decades: int = 0) -> xr.DataArray:
@@ -101,6 +107,27 @@ def recoil_nodes(
     ]
     nodes, weights = panels(refine([0.0, highest], inner), RECOIL_ORDER)
     return xr.DataArray(nodes, dims="recoil"), xr.DataArray(weights, dims="recoil")
+
+
+def _counted(
+    response: Response, recoil: xr.DataArray, edges: np.ndarray
+) -> Iterator[tuple[np.ndarray, xr.DataArray]]:
+    """Some bins at a time: the recoils that are counted in them, by number, and how likely.
+
+    Memory grows with the number of bins: of all recoils, few reach any bin.
+    """
+    for first in range(0, len(edges) - 1, BINS_TOGETHER):
+        some = edges[first : first + BINS_TOGETHER + 1]
+        near = np.flatnonzero(response.reaches(recoil, some[0], some[-1]))
+        counted = response.energy_matrix(recoil[near], some)
+        kept = (counted != 0).any(response.observable).values
+        yield near[kept], counted[kept]
+
+
+def _some_at_a_time(recoil: xr.DataArray) -> list[xr.DataArray]:
+    """Recoils in parts: averages over the flux take much memory for each. At least one part."""
+    starts = range(0, max(1, recoil.size), RECOILS_TOGETHER)
+    return [recoil[start : start + RECOILS_TOGETHER] for start in starts]
 
 
 def _summed(
@@ -186,17 +213,33 @@ def templates(
         decades = DECADES if any(light) or not nuclei else 0
         mass = cells["mass"]
         recoil, weights = recoil_nodes(species, mass.values, seen, edges, decades)
-        counted = seen.energy_matrix(recoil, edges)
+        parts = list(_counted(seen, recoil, edges))
         # recoils that no bin counts, as below a sharp threshold, need no cross sections
-        some = (counted != 0).any(set(counted.dims) - {"recoil"}).values
-        recoil, weights, counted = (one.sel(recoil=some) for one in (recoil, weights, counted))
+        some = np.unique(np.concatenate([at for at, _ in parts]))
+        recoil, weights = recoil[some], weights[some]
 
         # T_max ∝ E²: half as many decades of energy as of recoil
-        rates = [
-            kernel_rates(names, one, recoil, mass, kinematics, decades // 2) for one in species
-        ]
-        events = xr.concat(rates, dim="species") * cells["count"] * weights
-        return _summed(events, counted, _weights(names, variants, recoil, cells, not nuclei))
+        rates = xr.concat(
+            [
+                xr.concat(
+                    [
+                        kernel_rates(names, one, r, mass, kinematics, decades // 2)
+                        for one in species
+                    ],
+                    dim="species",
+                )
+                for r in _some_at_a_time(recoil)
+            ],
+            dim="recoil",
+        )
+        events = rates * cells["count"] * weights
+        damped = _weights(names, variants, recoil, cells, not nuclei)
+        in_bins = []
+        for at, counted in parts:
+            here = {"recoil": np.searchsorted(some, at)}
+            each = {name: weight.isel(here) for name, weight in damped.items()}
+            in_bins.append(_summed(events.isel(here), counted, each))
+        return xr.concat(in_bins, dim=response.observable)
 
     kinds = dict.fromkeys(KERNELS[kernel].target for kernel in kernels)
     by_species = xr.concat([on(kind) for kind in kinds], dim="kernel").assign_coords(

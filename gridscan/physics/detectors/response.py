@@ -111,6 +111,16 @@ class Response:
                 kept.append(i)
         return recoil[kept].tolist()
 
+    def reaches(self, recoil: xr.DataArray, low: float, high: float) -> np.ndarray:
+        """Whether a recoil may be counted between two values of the observable: (recoil,)."""
+        mean = self.mean(recoil).values
+        if self.resolution is None:
+            return (mean >= low) & (mean < high)
+        if isinstance(self.resolution, PoissonResolution):
+            return np.ones(len(mean), dtype=bool)
+        begin, end = self.resolution.support(mean, self.energy_kevee(recoil).values)
+        return (begin < high) & (end > low)
+
     def energy_matrix(self, recoil: xr.DataArray, edges: np.ndarray) -> xr.DataArray:
         """Probability to count a recoil in each bin: dims (recoil, observable)."""
         if self.resolution is None:
