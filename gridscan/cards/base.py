@@ -11,13 +11,18 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Self, Union, get_args, get_origin
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gridscan.schema import STRICT, UNITS
 
 
 class CardError(ValueError):
     """A mistake in a user's input, told in one line: which card, which key, found, allowed."""
+
+
+def one_of(family: Mapping[str, type]) -> Any:
+    """An entry of a card that is one of a family's records, told apart by their `kind`."""
+    return Annotated[Union[tuple(family.values())], Field(discriminator="kind")]  # noqa: UP007
 
 
 class Card(BaseModel):

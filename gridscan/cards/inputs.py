@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from gridscan.cards.base import Card, suggest
+from gridscan.cards.base import Card, one_of, suggest
 from gridscan.physics.couplings import STRUCTURES
 from gridscan.physics.couplings.parameters import (
     ELECTRONS_AT_TREE_LEVEL,
@@ -18,8 +18,8 @@ from gridscan.physics.couplings.parameters import (
     WeakCouplings,
     weak_couplings,
 )
-from gridscan.physics.fluxes import Flux
-from gridscan.physics.form_factors import FormFactor
+from gridscan.physics.fluxes import FLUXES
+from gridscan.physics.form_factors import FORM_FACTORS
 from gridscan.physics.targets import Nuclide
 
 
@@ -33,7 +33,7 @@ class Described(Card):
 class Source(Described):
     """A neutrino source."""
 
-    flux: Annotated[Flux, Field(discriminator="kind")]
+    flux: one_of(FLUXES)  # type: ignore[valid-type]
 
 
 class Material(Described):
@@ -119,7 +119,7 @@ class Conventions(Described):
     """
 
     sin2_theta_w: Annotated[float, Field(gt=0, lt=1)]
-    form_factor: Annotated[FormFactor, Field(discriminator="kind")]
+    form_factor: one_of(FORM_FACTORS)  # type: ignore[valid-type]
     kinematics: Literal["leading", "full"] = "leading"
     nuclear_masses: Literal["measured", "mass-number"] = "measured"
     radiative: QuarkCorrections = QUARKS_AT_TREE_LEVEL

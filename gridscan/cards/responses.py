@@ -4,17 +4,17 @@ from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from gridscan.cards.base import Card
+from gridscan.cards.base import Card, one_of
 from gridscan.physics.detectors import (
+    EFFICIENCIES,
+    QUENCHINGS,
+    RESOLUTIONS,
+    TIME_EFFICIENCIES,
     ConstantEfficiency,
-    Efficiency,
     PoissonResolution,
-    Quenching,
-    Resolution,
     Response,
-    TimeEfficiency,
 )
 
 Fractions = tuple[Annotated[float, Ge(0), Le(1)], ...]
@@ -29,12 +29,12 @@ class ResponseCard(Card):
     """
 
     observable: Literal["pe", "kevee", "kevnr"]
-    quenching: Annotated[Quenching, Field(discriminator="kind")] | None = None
+    quenching: one_of(QUENCHINGS) | None = None  # type: ignore[valid-type]
     light_yield_pe_per_kevee: Annotated[float, Gt(0)] | None = None
-    resolution: Annotated[Resolution, Field(discriminator="kind")] | None = None
-    acceptance: Annotated[Efficiency, Field(discriminator="kind")] = ConstantEfficiency()
-    efficiency: Annotated[Efficiency, Field(discriminator="kind")] = ConstantEfficiency()
-    time_efficiency: Annotated[TimeEfficiency, Field(discriminator="kind")] = ConstantEfficiency()
+    resolution: one_of(RESOLUTIONS) | None = None  # type: ignore[valid-type]
+    acceptance: one_of(EFFICIENCIES) = ConstantEfficiency()  # type: ignore[valid-type]
+    efficiency: one_of(EFFICIENCIES) = ConstantEfficiency()  # type: ignore[valid-type]
+    time_efficiency: one_of(TIME_EFFICIENCIES) = ConstantEfficiency()  # type: ignore[valid-type]
     f90: Fractions | tuple[Fractions, ...] | None = None
 
     @model_validator(mode="after")

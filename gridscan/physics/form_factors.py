@@ -5,7 +5,7 @@ and the mass number A gives F. Inputs may be floats, numpy arrays or labelled xa
 """
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Protocol
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,12 @@ from annotated_types import Ge, Gt
 
 from gridscan.constants import HBAR_C_MEV_FM
 from gridscan.schema import STRICT
+
+
+class FormFactor(Protocol):
+    """F(q): `momentum` in MeV, `mass_number` A."""
+
+    def __call__(self, momentum, mass_number): ...
 
 
 def point_like(momentum, mass_number):
@@ -97,4 +103,3 @@ FORM_FACTORS = {
     "helm": Helm,
     "symmetrised-fermi": SymmetrisedFermi,
 }
-FormFactor = KleinNystrand | Helm | SymmetrisedFermi

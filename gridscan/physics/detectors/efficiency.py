@@ -16,8 +16,11 @@ def _increases(values) -> bool:
     return bool((np.diff(values) > 0).all())
 
 
-class Curve:
-    """What integrals have to know of an efficiency: where it is not smooth, or nearly so."""
+class Efficiency:
+    """The fraction that is counted, and where it is not smooth, or nearly so."""
+
+    def __call__(self, observed):
+        raise NotImplementedError
 
     def kinks(self) -> tuple[float, ...]:
         """Where it bends or jumps."""
@@ -29,7 +32,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class ConstantEfficiency(Curve):
+class ConstantEfficiency(Efficiency):
     """ε = value."""
 
     __pydantic_config__: ClassVar = STRICT
@@ -61,7 +64,7 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class LogisticEfficiency(Curve):
+class LogisticEfficiency(Efficiency):
     """ε(x) = a/(1 + e^{−b(x−c)}) + d, clipped to ε ≥ 0; x in the unit of the observable.
 
     `steps` multiply it: a threshold, or several (H(x) of arXiv:1804.09459).
@@ -96,7 +99,7 @@ class LogisticEfficiency(Curve):
 
 
 @dataclass(frozen=True)
-class TableEfficiency(Curve):
+class TableEfficiency(Efficiency):
     """ε(x) by a table: linear between its points x, in the unit of the observable.
 
     Above the last x, ε stays at the last value. Below the first x, it is 0, and the table has to
@@ -128,7 +131,7 @@ class TableEfficiency(Curve):
 
 
 @dataclass(frozen=True)
-class ExponentialTail(Curve):
+class ExponentialTail(Efficiency):
     """ε_t = 1 for t < start, e^{−rate (t − start)} after (times in µs)."""
 
     __pydantic_config__: ClassVar = STRICT
@@ -136,12 +139,16 @@ class ExponentialTail(Curve):
     rate_per_us: Annotated[float, Ge(0)]
     kind: Literal["exponential-tail"] = "exponential-tail"
 
-    def __call__(self, time):
-        return np.exp(-self.rate_per_us * np.maximum(time - self.start_us, 0.0))
+    def __call__(self, observed):
+        return np.exp(-self.rate_per_us * np.maximum(observed - self.start_us, 0.0))
 
     def kinks(self) -> tuple[float, ...]:
         return (self.start_us,)
 
 
-Efficiency = ConstantEfficiency | LogisticEfficiency | TableEfficiency
-TimeEfficiency = ConstantEfficiency | ExponentialTail
+EFFICIENCIES = {
+    "constant": ConstantEfficiency,
+    "logistic": LogisticEfficiency,
+    "table": TableEfficiency,
+}
+TIME_EFFICIENCIES = {"constant": ConstantEfficiency, "exponential-tail": ExponentialTail}

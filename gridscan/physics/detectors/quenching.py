@@ -1,11 +1,17 @@
 """Quenching: recoil energy T to electron-equivalent energy E_ee, both in MeV."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Protocol
 
 from annotated_types import Gt, Le, MinLen
 
 from gridscan.schema import STRICT
+
+
+class Quenching(Protocol):
+    """E_ee of a recoil energy T, both in MeV."""
+
+    def __call__(self, recoil): ...
 
 
 @dataclass(frozen=True)
@@ -33,4 +39,4 @@ class ConstantQuenching:
         return self.factor * recoil
 
 
-Quenching = PolynomialQuenching | ConstantQuenching
+QUENCHINGS = {"polynomial": PolynomialQuenching, "constant": ConstantQuenching}

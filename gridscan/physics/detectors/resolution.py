@@ -1,13 +1,23 @@
 """Resolutions: how the observable scatters around its mean."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Protocol
 
 import numpy as np
 from annotated_types import Ge, Gt
 from scipy.special import gammaln, xlogy
 
 from gridscan.schema import STRICT
+
+
+class ContinuousResolution(Protocol):
+    """A resolution that has a density of the observable, between the ends of its support."""
+
+    def width(self, mean, energy_kevee): ...
+
+    def support(self, mean, energy_kevee): ...
+
+    def density(self, observed, mean, energy_kevee): ...
 
 
 @dataclass(frozen=True)
@@ -85,5 +95,10 @@ class PoissonResolution:
         return np.exp(xlogy(number, mean) - mean - gammaln(number + 1))
 
 
-ContinuousResolution = GammaResolution | GaussianResolution
 Resolution = ContinuousResolution | PoissonResolution
+
+RESOLUTIONS = {
+    "gamma": GammaResolution,
+    "gaussian": GaussianResolution,
+    "poisson": PoissonResolution,
+}

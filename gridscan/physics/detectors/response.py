@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import brentq
 
-from gridscan.physics.detectors.efficiency import ConstantEfficiency, Efficiency, TimeEfficiency
+from gridscan.physics.detectors.efficiency import ConstantEfficiency, Efficiency
 from gridscan.physics.detectors.quenching import Quenching
 from gridscan.physics.detectors.resolution import (
     ContinuousResolution,
@@ -47,7 +47,7 @@ class Response:
     light_yield_pe_per_kevee: float
     resolution: Resolution | None
     efficiency: Efficiency
-    time_efficiency: TimeEfficiency
+    time_efficiency: Efficiency
     acceptance: Efficiency = EVERYTHING
     f90: tuple[float, ...] | None = None
 
