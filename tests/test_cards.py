@@ -122,11 +122,24 @@ BAD_EXPERIMENTS = {
     ),
     "no exposure": (
         ("protons_on_target = 3.198e23\n", ""),
-        "source 'sns-2021' (pion-dar) needs protons_on_target",
+        "mine.exposure.protons_on_target: missing (source 'sns-2021', pion-dar)",
     ),
     "exposure of another source": (
-        ("mass_kg", "days = 3.0\nmass_kg"),
-        "source 'sns-2021' (pion-dar) takes no days",
+        ("[exposure]", "[exposure]\ndays = 3.0"),
+        "mine.exposure.days: unknown key 'days'; allowed: baseline_m, protons_on_target "
+        "(source 'sns-2021', pion-dar)",
+    ),
+    "exposure in another unit": (
+        ("baseline_m = 19.3", "baseline_km = 0.0193"),
+        "unknown key 'baseline_km'; wrong unit, write 'baseline_m' (source 'sns-2021', pion-dar)",
+    ),
+    "no baseline": (
+        ("baseline_m = 19.3", "baseline_m = 0.0"),
+        "exposure.baseline_m: found 0.0; allowed: greater than 0",
+    ),
+    "exposure as up to 0.1.0": (
+        ("mass_kg", "baseline_m = 19.3\nmass_kg"),
+        "unknown key 'baseline_m'; write exposure.baseline_m, in the table [exposure]",
     ),
     "no scattering": (
         ("mass_kg", 'scatters_on = ["protons"]\nmass_kg'),
@@ -315,7 +328,7 @@ def test_an_experiment_is_checked_with_its_source(tmp_path, monkeypatch, capsys)
     monkeypatch.setenv("GRIDSCAN_CATALOG", str(tmp_path))
     status, out, err = gridscan(monkeypatch, capsys, "check", "bad")
     assert (status, out) == (2, "")
-    assert "bad: source 'reactor-huber' (reactor) takes no baseline_m" in err
+    assert "bad.exposure.baseline_m: unknown key 'baseline_m'; allowed: days, flux_per_cm2_s" in err
 
 
 def test_impossible_rates_are_an_error_and_not_zero(library):

@@ -83,7 +83,7 @@ def test_limits_on_couplings_shift_by_two_between_the_maps(flavours):
     [
         ("conus-p1.bins.kevnr.0", [0.05, 0.1, 0.2, 0.4], False),
         ("conus-p1.response.efficiency.value", [0.1, 0.5, 0.9], True),
-        ("conus-p1.days", [1.0, 30.0, 365.0], True),
+        ("conus-p1.exposure.days", [1.0, 30.0, 365.0], True),
         ("conus-p1.nuisances.signal.sigma", [0.01, 0.1, 0.3], False),
     ],
 )

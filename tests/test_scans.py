@@ -416,7 +416,7 @@ def test_exposures_and_nuisances_move_without_asking_the_model_again(monkeypatch
 
     monkeypatch.setattr(nsi, "coefficients", counting)
     axes = {
-        "pot": {"sets": [f"{CSI}.protons_on_target"], "values": [1e23, 2e23, 3e23]},
+        "pot": {"sets": [f"{CSI}.exposure.protons_on_target"], "values": [1e23, 2e23, 3e23]},
         "sigma": {"sets": [f"{CSI}.nuisances.signal.sigma"], "values": [0.05, 0.1]},
         "eps_ee_u": {"start": -0.217, "stop": 0.3, "num": 5},
     }
@@ -425,7 +425,10 @@ def test_exposures_and_nuisances_move_without_asking_the_model_again(monkeypatch
         evaluate = evaluation.evaluate(study, {n: a.points() for n, a in study.scan.axes.items()})
         assert evaluate["chi2"].shape == (3, 2, 5)
         for pot, sigma in ((1e23, 0.1), (3e23, 0.05)):
-            fixed = {f"{CSI}.protons_on_target": pot, f"{CSI}.nuisances.signal.sigma": sigma}
+            fixed = {
+                f"{CSI}.exposure.protons_on_target": pot,
+                f"{CSI}.nuisances.signal.sigma": sigma,
+            }
             alone = study_of({"eps_ee_u": axes["eps_ee_u"]}, fixed=observed | fixed)
             values = {"eps_ee_u": evaluate["eps_ee_u"].values}
             xr.testing.assert_allclose(

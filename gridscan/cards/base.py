@@ -91,8 +91,13 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
         raise CardError(f"{where}: not valid TOML: {error}") from None
 
 
-def suggest(name: str, allowed: Iterable[str]) -> str:
-    """'allowed: …', with the nearest name first where there is one."""
+def suggest(name: str, allowed: Iterable[str], moved: Mapping[str, str] = {}) -> str:
+    """'allowed: …', with the nearest name first where there is one.
+
+    moved: names of older cards → the paths that took their place.
+    """
+    if name in moved:
+        return f"write {moved[name]}, in the table [{moved[name].rpartition('.')[0]}]"
     names = sorted(set(allowed))
     stem, _, unit = name.rpartition("_")
     same_quantity = [n for n in names if n.rpartition("_")[0] == stem and n != name]
@@ -117,8 +122,9 @@ def explain(cls: type, error: ValidationError) -> str:
     where = ".".join(written) + ": " if written else ""
     match first["type"]:
         case kind if kind in UNKNOWN:
-            allowed = _keys(_walk(cls, keys[:-1]))
-            return f"{where}unknown key {keys[-1]!r}; {suggest(keys[-1], allowed)}"
+            here = _walk(cls, keys[:-1])
+            moved = {k: new for one in here for k, new in getattr(one, "MOVED", {}).items()}
+            return f"{where}unknown key {keys[-1]!r}; {suggest(keys[-1], _keys(here), moved)}"
         case "missing" | "missing_argument":
             return f"{where}missing"
         case "union_tag_invalid":

@@ -1,26 +1,29 @@
 """The card of an experiment: exposure, response, bins, counts, backgrounds, nuisances."""
 
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, MinLen
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from gridscan.cards.base import Card, suggest
 from gridscan.cards.inputs import Described
+from gridscan.cards.migration import TO_EXPOSURE
 from gridscan.cards.responses import ResponseCard
 from gridscan.physics.detectors import ConstantEfficiency, PoissonResolution
 from gridscan.schema import BINS, OBSERVABLES
 
 SIGNAL = "signal"
 
-EXPOSURE = ("baseline_m", "protons_on_target", "flux_per_cm2_s", "days")
-"""Entries of which each kind of source needs some."""
-
 Count = Annotated[float, Ge(0)]
 Counts = tuple[Count, ...] | tuple[tuple[Count, ...], ...]
 """Counts per bin: flat, or nested with rows along the first dimension of the bins."""
+
+Exposure = Annotated[
+    dict[str, Annotated[float, Gt(0)]], AfterValidator(lambda found: dict(sorted(found.items())))
+]
+"""Entries in one order: which was written first is no content."""
 
 
 @lru_cache(maxsize=256)
@@ -58,7 +61,7 @@ class Nuisance(Card):
     shared: bool = False
 
     @model_validator(mode="after")
-    def _scales_or_bends(self):
+    def _scales_or_sets(self):
         if bool(self.scales) == bool(self.sets):
             raise ValueError("give either scales (a normalisation), or nodes and sets (a shape)")
         if bool(self.sets) != (self.nodes is not None):
@@ -75,8 +78,8 @@ class Nuisance(Card):
 class Experiment(Described):
     """Everything that turns a flux into χ² for one data set.
 
-    The source says which of baseline_m, protons_on_target, flux_per_cm2_s (neutrinos at the
-    detector) and days it needs. The signal is multiplied by `signal_scale`, one for all bins or
+    What the `exposure` states is for its source to say: a baseline_m and protons_on_target, or a
+    flux_per_cm2_s and days … The signal is multiplied by `signal_scale`, one for all bins or
     one for each: for what a paper states of its rates and the other entries do not give.
     `observed` are counts per bin, or "standard-model": the forecast in which the standard model
     plus backgrounds is observed. A "gaussian" statistic has a fixed variance in each bin: listed,
@@ -87,10 +90,7 @@ class Experiment(Described):
     material: str
     conventions: str
     mass_kg: Annotated[float, Gt(0)]
-    baseline_m: Annotated[float, Gt(0)] | None = None
-    protons_on_target: Annotated[float, Gt(0)] | None = None
-    flux_per_cm2_s: Annotated[float, Gt(0)] | None = None
-    days: Annotated[float, Gt(0)] | None = None
+    exposure: Exposure = {}
     scatters_on: Annotated[tuple[Literal["nuclei", "electrons"], ...], MinLen(1)] = ("nuclei",)
     response: ResponseCard
     bins: dict[str, Annotated[tuple[float, ...], MinLen(2)]]
@@ -101,6 +101,8 @@ class Experiment(Described):
     variance_per_count: Annotated[float, Gt(0)] | None = None
     backgrounds: dict[str, Background] = {}
     nuisances: dict[str, Nuisance] = {}
+
+    MOVED: ClassVar = TO_EXPOSURE
 
     @model_validator(mode="after")
     def _consistent(self):
@@ -182,12 +184,6 @@ class Experiment(Described):
         """Bin edges by dimension, in the order of BINS: the observable first."""
         ordered = sorted(self.bins, key=list(BINS).index)
         return {BINS[key]: np.array(self.bins[key]) for key in ordered}
-
-    @property
-    def exposure(self) -> dict[str, float]:
-        """What the card gives of EXPOSURE."""
-        given = {key: getattr(self, key) for key in EXPOSURE}
-        return {key: value for key, value in given.items() if value is not None}
 
     @property
     def shape(self) -> tuple[int, ...]:

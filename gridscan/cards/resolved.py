@@ -3,20 +3,20 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import TypeAdapter, ValidationError, model_validator
 
 from gridscan.cards.base import Card, CardError, explain, placed, suggest
-from gridscan.cards.experiments import EXPOSURE, Experiment, Nuisance
+from gridscan.cards.experiments import Experiment, Nuisance
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.physics.couplings.parameters import Parameter
 
 REFERENCES = frozenset({"source", "material", "conventions", "elements", "mixture"})
 """Entries that point to other cards, already followed here."""
 
-UNBENDABLE = frozenset(
+NO_PREDICTION = frozenset(
     {"observed", "bins", "nuisances", "statistic", "variance", "variance_per_count"}
 )
 """Entries of an experiment that no shape nuisance may set: they are not the prediction."""
@@ -70,11 +70,7 @@ class Inputs(Card):
             for key, cards in (("source", self.sources), ("material", self.materials)):
                 if getattr(card, key) not in cards:
                     raise ValueError(f"{name}.{key}: {getattr(card, key)!r} is not at hand")
-            flux = self.sources[card.source].flux
-            for key in EXPOSURE:
-                if (key in flux.EXPOSURE) != (key in card.exposure):
-                    verb = "takes no" if key in card.exposure else "needs"
-                    raise ValueError(f"{name}: source {card.source!r} ({flux.kind}) {verb} {key}")
+            self._check_exposure(name)
         shared: dict[str, Any] = {}
         shapes: dict[str, bool] = {}
         for name, card in self.experiments.items():
@@ -90,6 +86,22 @@ class Inputs(Card):
                         f"allowed: {shared[key]}, as where else it is shared"
                     )
         return self
+
+    def fluence(self, experiment: str) -> float:
+        """Neutrinos per cm² at an experiment, by which the species of its source are multiplied."""
+        card = self.experiments[experiment]
+        flux = self.sources[card.source].flux
+        return flux.fluence(flux.EXPOSURE(**card.exposure))
+
+    def _check_exposure(self, experiment: str) -> None:
+        """Raises ValueError for an exposure that its source does not understand."""
+        card = self.experiments[experiment]
+        flux = self.sources[card.source].flux
+        try:
+            _record(flux.EXPOSURE).validate_json(json.dumps(card.exposure))
+        except ValidationError as error:
+            found, source = explain(flux.EXPOSURE, error), f"source {card.source!r}, {flux.kind}"
+            raise ValueError(f"{experiment}.exposure.{found} ({source})") from None
 
     def _cards(self) -> dict[str, tuple[str, ...]]:
         """Where each card sits, by the name that starts a path."""
@@ -190,7 +202,7 @@ class Inputs(Card):
         """
         for path in nuisance.sets:
             card, key, *_ = self._parted(self.full_path(experiment, path))
-            if card in self.experiments and (card != experiment or key in UNBENDABLE):
+            if card in self.experiments and (card != experiment or key in NO_PREDICTION):
                 raise CardError(f"{path}: no shape of the prediction; it cannot be set here")
         values = {self.full_path(experiment, p): v[node] for p, v in nuisance.sets.items()}
         return self.replaced(values)
@@ -203,7 +215,8 @@ class Inputs(Card):
     def entry(self, path: str) -> Any:
         """What stands at a path, None where the card leaves it out. Raises CardError."""
         place, keys = self._placed(path)
-        holder, key = _holder(_content(self._card(place)), place[-1], path, keys)
+        card = self._card(place)
+        holder, key = _holder(card, _content(card), place[-1], path, keys)
         return holder[key]
 
     def leaves_out(self, path: str) -> bool:
@@ -245,6 +258,11 @@ class Inputs(Card):
         return tuple(dict.fromkeys(r for card in cards for r in card.references))
 
 
+@cache
+def _record(kind: type) -> TypeAdapter:
+    return TypeAdapter(kind)
+
+
 @lru_cache(maxsize=32)
 def _content(card: Card) -> dict[str, Any]:
     """A card as tables and lists; not to be changed."""
@@ -256,19 +274,21 @@ def _changed(card: Card, name: str, entries: str) -> Card:
     """A card with entries changed, validated: (path, keys, value) of each, as JSON."""
     content, changes = json.loads(card.canonical()), json.loads(entries)
     for path, keys, value in changes:
-        holder, key = _holder(content, name, path, keys)
+        holder, key = _holder(card, content, name, path, keys)
         holder[key] = value
     return type(card).from_mapping(content, ", ".join(path for path, _, _ in changes))
 
 
-def _holder(content: Any, name: str, path: str, keys: Sequence[str]) -> tuple[Any, Any]:
+def _holder(card: Card, content: Any, name: str, path: str, keys: Sequence[str]) -> tuple[Any, Any]:
     """The table or list that holds the last of `keys`, and its key there. Raises CardError."""
     entry = content
     for depth, key in enumerate(keys):
         found = _by_key(entry)
         if key not in found:
             here = ".".join([name, *keys[:depth]])
-            raise CardError(f"{path}: unknown key {key!r} of {here}; {suggest(key, found)}")
+            moved = {} if depth else getattr(card, "MOVED", {})
+            hint = suggest(key, found, moved)
+            raise CardError(f"{path}: unknown key {key!r} of {here}; {hint}")
         holder, last = entry, found[key]
         entry = holder[last]
     return holder, last

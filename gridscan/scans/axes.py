@@ -27,7 +27,7 @@ TOGETHER = 128
 """Settings whose templates are integrated together."""
 
 FACTOR = re.compile(
-    r"\.(mass_kg|baseline_m|protons_on_target|flux_per_cm2_s|days|signal_scale"
+    r"\.(mass_kg|exposure\.[^.]+|signal_scale"
     r"|variance_per_count|backgrounds\.[^.]+\.expected|nuisances\.[^.]+\.sigma)$"
 )
 """Numbers that multiply arrays, each good by itself: between the ends of an axis, all are good."""

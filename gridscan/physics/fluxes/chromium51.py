@@ -46,6 +46,14 @@ class Cylinder:
 
 
 @dataclass(frozen=True)
+class Exposure:
+    """The days for which data are taken, from when the source has its activity."""
+
+    __pydantic_config__: ClassVar = STRICT
+    days: Annotated[float, Gt(0)]
+
+
+@dataclass(frozen=True)
 class Chromium51:
     """ν_e lines of a source whose activity is `activity_mega_curie` when data taking starts."""
 
@@ -56,7 +64,7 @@ class Chromium51:
     detector: Cylinder
     kind: Literal["chromium-51"] = "chromium-51"
 
-    EXPOSURE: ClassVar[tuple[str, ...]] = ("days",)
+    EXPOSURE: ClassVar[type] = Exposure
 
     def __post_init__(self):
         if not isclose(total := sum(one.fraction for one in self.lines), 1.0, abs_tol=1e-9):
@@ -68,10 +76,10 @@ class Chromium51:
         lived_days = -self.mean_life_days * np.expm1(-days / self.mean_life_days)
         return float(start * lived_days * SECONDS_PER_DAY)
 
-    def fluence(self, days: float) -> float:
+    def fluence(self, exposure: Exposure) -> float:
         """Neutrinos of all lines per cm², averaged over the detector: decays × ⟨1/l²⟩ / (4π)."""
         inverse_square_per_cm2 = 1e-4 * self.detector.mean_inverse_square_per_m2()
-        return self.decays(days) * inverse_square_per_cm2 / (4 * np.pi)
+        return self.decays(exposure.days) * inverse_square_per_cm2 / (4 * np.pi)
 
     def species(self) -> tuple[Species, ...]:
         lines = tuple((one.energy_mev, one.fraction) for one in self.lines)

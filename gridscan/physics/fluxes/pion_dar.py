@@ -83,6 +83,15 @@ class ArrivalTable:
 
 
 @dataclass(frozen=True)
+class Exposure:
+    """Distance from the target to the detector, and protons that hit the target."""
+
+    __pydantic_config__: ClassVar = STRICT
+    baseline_m: Annotated[float, Gt(0)]
+    protons_on_target: Annotated[float, Gt(0)]
+
+
+@dataclass(frozen=True)
 class PionDecayAtRest:
     """Prompt ν_μ, delayed ν_e and ν̄_μ: `neutrinos_per_proton` of each.
 
@@ -97,17 +106,17 @@ class PionDecayAtRest:
     arrival: ArrivalTable | None = None
     kind: Literal["pion-dar"] = "pion-dar"
 
-    EXPOSURE: ClassVar[tuple[str, ...]] = ("baseline_m", "protons_on_target")
+    EXPOSURE: ClassVar[type] = Exposure
 
     def __post_init__(self):
         pulse = (self.pulse_mean_us, self.pulse_fwhm_us)
         if any((value is None) != (self.arrival is not None) for value in pulse):
             raise ValueError("give either pulse_mean_us and pulse_fwhm_us, or arrival")
 
-    def fluence(self, baseline_m: float, protons_on_target: float) -> float:
+    def fluence(self, exposure: Exposure) -> float:
         """Neutrinos of each species per cm² at the detector: r N_POT / (4πL²)."""
-        area_cm2 = 4 * np.pi * (100 * baseline_m) ** 2
-        return self.neutrinos_per_proton * protons_on_target / area_cm2
+        area_cm2 = 4 * np.pi * (100 * exposure.baseline_m) ** 2
+        return self.neutrinos_per_proton * exposure.protons_on_target / area_cm2
 
     def _arrivals(self) -> tuple[Arrival, Arrival]:
         """Of prompt and of delayed neutrinos."""

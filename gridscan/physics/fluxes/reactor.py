@@ -79,6 +79,15 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Exposure:
+    """Flux of antineutrinos at the detector, and the days for which data are taken."""
+
+    __pydantic_config__: ClassVar = STRICT
+    flux_per_cm2_s: Annotated[float, Gt(0)]
+    days: Annotated[float, Gt(0)]
+
+
+@dataclass(frozen=True)
 class Reactor:
     """ν̄_e of a reactor: `low_energy` up to its last energy, from there on the `spectrum` of
     fissions in the given fractions, up to `endpoint_mev`.
@@ -91,7 +100,7 @@ class Reactor:
     endpoint_mev: Annotated[float, Gt(0)]
     kind: Literal["reactor"] = "reactor"
 
-    EXPOSURE: ClassVar[tuple[str, ...]] = ("flux_per_cm2_s", "days")
+    EXPOSURE: ClassVar[type] = Exposure
 
     def __post_init__(self):
         if not FITTED_FROM_MEV <= self.junction_mev < self.endpoint_mev:
@@ -105,9 +114,9 @@ class Reactor:
         """Where the table ends and the parametrisation begins."""
         return self.low_energy.energy_mev[-1]
 
-    def fluence(self, flux_per_cm2_s: float, days: float) -> float:
+    def fluence(self, exposure: Exposure) -> float:
         """Antineutrinos of all energies per cm² at the detector: φ × time."""
-        return flux_per_cm2_s * days * SECONDS_PER_DAY
+        return exposure.flux_per_cm2_s * exposure.days * SECONDS_PER_DAY
 
     def of_fissions(self, energy):
         """The parametrisation alone, antineutrinos per MeV and fission."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,20 @@ class Species:
     lines: tuple[tuple[float, float], ...] = ()
     continuum: Continuum | None = None
     arrival: Arrival | None = None
+
+
+class Flux(Protocol):
+    """A source of neutrinos: the species that it emits, and how many come to a detector.
+
+    EXPOSURE is the record of what an experiment states of its place and running time.
+    """
+
+    EXPOSURE: ClassVar[type]
+
+    @property
+    def kind(self) -> str: ...
+
+    def fluence(self, exposure: Any) -> float:
+        """Neutrinos per cm² that multiply the weights of each species."""
+
+    def species(self) -> tuple[Species, ...]: ...

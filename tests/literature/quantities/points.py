@@ -43,7 +43,7 @@ def csi_rate(species: str, **couplings: float) -> float:
     inputs = inputs.replaced(
         {
             "sns-2021.flux.neutrinos_per_proton": 0.08,
-            f"{CSI}.protons_on_target": 1.76e23,
+            f"{CSI}.exposure.protons_on_target": 1.76e23,
             f"{CSI}.response": {"observable": "kevnr"},
             f"{CSI}.bins": {"kevnr": [5 / 1.17, 50 / 1.17]},
             f"{CSI}.observed": "standard-model",
@@ -56,7 +56,7 @@ def csi_rate(species: str, **couplings: float) -> float:
     flux = inputs.sources["sns-2021"].flux
     template = templates(
         [one for one in flux.species() if one.name == species],
-        flux.fluence(**card.exposure),
+        inputs.fluence(CSI),
         nuclides,
         conventions.form_factor,
         conventions.kinematics,
