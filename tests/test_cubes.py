@@ -348,7 +348,8 @@ def test_an_experiment_that_shares_a_nuisance_is_not_alone(tmp_path):
     # the cards of a store are those before `fixed`
     content = json.loads(cube.attrs["study"])
     for name in names:
-        content["inputs"]["experiments"][name]["nuisances"]["signal"]["shared"] = True
+        signal = content["inputs"]["experiments"][name]["nuisances"]["signal"]
+        signal |= {"shared": True, "sigma": 0.1}
     for one in (cube, cube.assign_attrs(study=json.dumps(content))):
         with pytest.raises(ValueError, match=f"{CSI} shares the nuisance signal with others"):
             one.gridscan.of(CSI)
@@ -376,7 +377,10 @@ def test_a_sum_of_cubes_remembers_all_that_it_is_of(small, tmp_path):
         cards = study["inputs"]["experiments"]
         own = json.loads(json.dumps(cards[CSI]))
         own["nuisances"]["signal"]["shared"] = shares
-        inputs = study["inputs"] | {"experiments": dict.fromkeys([name, *beside], own)}
+        # the same data count once
+        data = {n: own | {"bins": own["bins"] | {"pe": [*own["bins"]["pe"][:-1], 61.0 + i]}}
+                for i, n in enumerate([name, *beside])}  # fmt: skip
+        inputs = study["inputs"] | {"experiments": data}
         here = cube.assign_coords(experiment=[name])
         both = xr.concat([here, *(cube.assign_coords(experiment=[b]) for b in beside)],
                          "experiment", coords="minimal", compat="override", join="exact",

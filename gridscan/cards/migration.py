@@ -32,12 +32,16 @@ def _exposures(study: dict[str, Any]) -> dict[str, Any]:
                 return f"{name}.{TO_EXPOSURE[key]}"
         return old
 
+    def follow(paths: Any) -> Any:
+        weighed = isinstance(paths, dict)
+        return {path(p): w for p, w in paths.items()} if weighed else [path(p) for p in paths]
+
     def axis(name: str, card: dict[str, Any]) -> dict[str, Any]:
-        moved = {key: [path(p) for p in card.get(key, [])] for key in ("sets", "multiplies")}
-        if not any(moved.values()) and path(name) != name:
+        named = {key: card[key] for key in ("sets", "multiplies") if card.get(key)}
+        if not named and path(name) != name:
             # the cube's dimension keeps its name
-            moved["sets"] = [path(name)]
-        return card | moved
+            return card | {"sets": [path(name)]}
+        return card | {key: follow(paths) for key, paths in named.items()}
 
     def nuisance(card: dict[str, Any]) -> dict[str, Any]:
         sets = {TO_EXPOSURE.get(p, path(p)): v for p, v in card.get("sets", {}).items()}

@@ -103,6 +103,17 @@ class Inputs(Card):
             found, source = explain(flux.EXPOSURE, error), f"source {card.source!r}, {flux.kind}"
             raise ValueError(f"{experiment}.exposure.{found} ({source})") from None
 
+    def shared(self, experiment: str) -> list[str]:
+        """Nuisances that an experiment may have in common with others."""
+        return [key for key, n in self.experiments[experiment].nuisances.items() if n.shared]
+
+    def check_alone(self, experiment: str) -> None:
+        """Raises CardError where an experiment's part of χ² is not what it would be alone."""
+        if len(self.experiments) > 1 and (common := self.shared(experiment)):
+            raise CardError(
+                f"{experiment} shares the nuisance {', '.join(common)} with others: scan it alone"
+            )
+
     def _cards(self) -> dict[str, tuple[str, ...]]:
         """Where each card sits, by the name that starts a path."""
         places: dict[str, tuple[str, ...]] = {"conventions": ("conventions",)}

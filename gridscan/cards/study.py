@@ -4,14 +4,17 @@ It travels as JSON, inside a cube and to the workers: nobody needs the catalog i
 """
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import model_validator
 
 from gridscan.cards.base import Card, CardError
 from gridscan.cards.experiments import Experiment
+from gridscan.cards.migration import migrated
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import Scan
 from gridscan.schema import ENGINE_REVISION
@@ -41,6 +44,23 @@ class Study(Card):
     scan: Scan
     inputs: Inputs
 
+    @staticmethod
+    def read(attrs: Mapping[str, Any]) -> "Study":
+        """The study among a cube's attributes, whatever version wrote it.
+
+        Raises CardError where this version cannot read it: a newer one or a plug-in is missing.
+        """
+        try:
+            return _read(attrs["study"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            software = attrs.get("software", {})
+            versions = json.loads(software) if isinstance(software, str) else software
+            reason = error if isinstance(error, CardError) else "not a study"
+            raise CardError(
+                f"the cube's study cannot be read here ({reason}); "
+                f"it was written by gridscan {versions.get('gridscan', 'of unknown version')}"
+            ) from None
+
     @model_validator(mode="after")
     def _axes_are_known(self):
         points = math.prod(len(axis.points()) for axis in self.scan.axes.values())
@@ -51,7 +71,7 @@ class Study(Card):
         except CardError as error:
             raise ValueError(f"fixed: {error}") from None
         _check_data(inputs.experiments)
-        bent = self._check_shapes(inputs)
+        by_shapes = self._check_shapes(inputs)
         seen: dict[str, str] = {}
         for name in self.scan.fixed:
             self._check_coupling(f"fixed.{name}", name, self.scan.fixed[name])
@@ -61,8 +81,9 @@ class Study(Card):
             for target in targets:
                 if target in seen:
                     raise ValueError(f"{where}: {target!r} is already set by {seen[target]}")
-                if target in bent:
-                    raise ValueError(f"{where}: {target!r} is set by the nuisance {bent[target]}")
+                if target in by_shapes:
+                    nuisance = by_shapes[target]
+                    raise ValueError(f"{where}: {target!r} is set by the nuisance {nuisance}")
                 seen[target] = where
             self._check_axis(where, name, targets)
         try:
@@ -178,3 +199,8 @@ class Study(Card):
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(len(axis.points()) for axis in self.scan.axes.values())
+
+
+@lru_cache(maxsize=32)
+def _read(text: str) -> Study:
+    return Study.from_mapping(migrated(json.loads(text)), "study")

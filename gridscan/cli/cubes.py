@@ -1,6 +1,5 @@
 """Commands on saved cubes: intervals, contours, plot."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -103,7 +102,10 @@ def limits(
 
 def _by_model(paths: list[Path], opened: "list[xr.Dataset]") -> "dict[str, xr.Dataset]":
     """Cubes by the name of their model, with that of their folder where models repeat."""
-    models = [str(json.loads(cube.attrs["study"])["scan"]["model"]) for cube in opened]
+    from gridscan.cubes.origin import study_of
+
+    studies = [study_of(cube) for cube in opened]
+    models = [study.scan.model if study else "without a study" for study in studies]
     names = [
         model if models.count(model) == 1 else f"{model} ({path.name})"
         for path, model in zip(paths, models, strict=True)

@@ -1,5 +1,6 @@
 """The accessor `ds.gridscan`: what one asks of a cube of χ²."""
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -94,8 +95,17 @@ class Cube:
 
         That is: outside the scanned range, with an axis that sets no coupling, with couplings
         fixed to anything else, or for a model with parameters that have no standard-model value.
+        Raises ValueError for a cube whose study this version cannot read.
         """
         return origin.standard_model(self._dataset, without)
+
+    def _standard_model_to_show(self) -> dict[str, float] | None:
+        """The same; a study that cannot be read is a warning, for a picture does not need it."""
+        try:
+            return self.standard_model()
+        except ValueError as error:
+            warnings.warn(f"no standard-model point: {error}", stacklevel=3)
+            return None
 
     def alone(self, name: str) -> xr.Dataset | None:
         """The line along one axis with all others at the standard model, if the grid has it."""
@@ -214,7 +224,7 @@ class Cube:
         else:
             x, y = self._plane(x, y)
             levels = {text: threshold(cl, 2) for text, cl in LEVELS.items()}
-            best, sm = loaded.best_fit(), self.standard_model()
+            best, sm = loaded.best_fit(), self._standard_model_to_show()
             plots.regions(
                 loaded.profile(y, x),
                 levels,

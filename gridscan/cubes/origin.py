@@ -1,72 +1,63 @@
 """What a cube says of its own origin: the study it carries, as whatever version wrote it.
 
-What an older cube leaves out did not exist yet: it is at its default. Cards and models are imported
-when they are asked for: `import gridscan`, which registers the accessor, stays quick.
+Cards and models are imported when they are asked for: `import gridscan`, which registers the
+accessor, stays quick. Where a study cannot be read, CardError (a ValueError) says why in one line.
 """
 
 import json
 from collections.abc import Iterable
-from copy import deepcopy
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 if TYPE_CHECKING:
-    from gridscan.physics.couplings.parameters import Parameter
+    from gridscan.cards.study import Study
 
 
-def study_of(cube: xr.Dataset) -> dict[str, Any] | None:
-    """The study as the cube has it; None for a dataset that carries none.
+def study_of(cube: xr.Dataset) -> "Study | None":
+    """The study of a cube; None for a dataset that carries none.
 
     Of a sum of cubes the first: they differ in their experiments only.
     """
-    return json.loads(cube.attrs.get("study", "null"))
+    return next(iter(studies_of([cube])), None)
 
 
-def studies_of(cubes: Iterable[xr.Dataset]) -> list[dict[str, Any]]:
+def studies_of(cubes: Iterable[xr.Dataset]) -> "list[Study]":
     """The studies behind cubes, some of which may be sums themselves."""
-    found = [json.loads(cube.attrs.get(k, "null")) for cube in cubes for k in ("study", "others")]
-    return [study for one in found if one for study in (one if isinstance(one, list) else [one])]
+    from gridscan.cards.study import Study
+
+    carrying = [cube.attrs for cube in cubes if "study" in cube.attrs]
+    return [
+        Study.read(attrs | {"study": text})
+        for attrs in carrying
+        for text in (attrs["study"], *map(json.dumps, json.loads(attrs.get("others", "[]"))))
+    ]
 
 
 def combined(cubes: Iterable[xr.Dataset]) -> dict[str, str]:
     """What the sum of cubes says of its origin, as attributes."""
-    studies = studies_of(cubes)
+    studies = [study.model_dump(mode="json") for study in studies_of(cubes)]
     if not studies:
         return {}
     return {"study": json.dumps(studies[0]), "others": json.dumps(studies[1:])}
 
 
-def targets(study: dict[str, Any], name: str) -> list[str]:
-    """What an axis of the study sets or multiplies."""
-    axis = study["scan"]["axes"][name]
-    return [*axis.get("sets", []), *axis.get("multiplies", [])] or [name]
+def standard_value(study: "Study", name: str) -> float | None:
+    """The value of an axis at which the couplings that it sets are the standard model's.
 
-
-def couplings(study: dict[str, Any], name: str) -> "list[Parameter] | None":
-    """The couplings that an axis sets; None where it sets anything else, as a mediator's mass.
-
-    None, too, for what is no axis of the study: a name that it was given later.
+    None where there is none, and where it sets anything else, as a mediator's mass; for what is no
+    axis of the study, too: a name that it was given later.
     """
-    if name not in study["scan"]["axes"]:
-        return None
-    known = _parameters(study)
-    found = [p for t in targets(study, name) if (p := known.get(t)) and not p.in_template]
-    return found if len(found) == len(targets(study, name)) else None
-
-
-def _parameters(study: dict[str, Any]) -> "dict[str, Parameter]":
-    from gridscan.physics.couplings import STRUCTURES
-
-    return STRUCTURES[study["inputs"]["model"]["structure"]].PARAMETERS
+    known, targets = study.inputs.parameters, study.scan.targets.get(name, ())
+    found = {t: p for t in targets if (p := known.get(t)) and p.standard and not p.in_template}
+    values = {p.default / study.scan.axes[name].weight(t) for t, p in found.items()}
+    return values.pop() if len(values) == 1 and len(found) == len(targets) else None
 
 
 def anchor(cube: xr.Dataset, name: str) -> float | None:
     """The standard-model value of an axis, within its range or not; None if it has none."""
     study = study_of(cube)
-    found = couplings(study, name) if study else None
-    return found[0].default if found and found[0].standard else None
+    return standard_value(study, name) if study else None
 
 
 def standard_model(cube: xr.Dataset, without: str = "") -> dict[str, float] | None:
@@ -77,57 +68,42 @@ def standard_model(cube: xr.Dataset, without: str = "") -> dict[str, float] | No
     value.
     """
     study = study_of(cube)
-    if study is None:
+    if study is None or not _fixes_the_standard_model(study):
         return None
-    parameters = _parameters(study)
-    if not all(parameter.standard for parameter in parameters.values()):
-        return None
-    fixed = study["inputs"]["model"].get("fixed", {}) | study["scan"].get("fixed", {})
-    for name, value in fixed.items():
-        known = parameters.get(name)
-        if known and not known.in_template and value != known.default:
-            return None
     point: dict[str, float] = {}
-    for name in study["scan"]["axes"]:
+    for name in study.scan.axes:
         if name == without:
             continue
         if name not in cube.coords:
             return None
-        defaults = {p.default for p in couplings(study, name) or ()}
-        grid = cube[name].values
-        if len(defaults) != 1 or not grid.min() <= min(defaults) <= grid.max():
+        value, grid = standard_value(study, name), cube[name].values
+        if value is None or not grid.min() <= value <= grid.max():
             return None
-        point[name] = defaults.pop()
+        point[name] = value
     return point
 
 
-def shared(study: dict[str, Any], experiment: str) -> list[str]:
-    """Nuisances that an experiment may have in common with others."""
-    nuisances = _settled(study, experiment).get("nuisances", {})
-    return [name for name, nuisance in nuisances.items() if nuisance.get("shared", False)]
+def _fixes_the_standard_model(study: "Study") -> bool:
+    """Whether every parameter has a standard-model value, and what is fixed is fixed there."""
+    from gridscan.physics.couplings import STRUCTURES
 
-
-def _settled(study: dict[str, Any], experiment: str) -> dict[str, Any]:
-    """The card of an experiment with the nuisances that the scan fixes in it."""
-    card = deepcopy(study["inputs"]["experiments"].get(experiment, {}))
-    for path, value in study["scan"].get("fixed", {}).items():
-        if path.startswith(f"{experiment}.nuisances"):
-            *keys, last = path.removeprefix(f"{experiment}.").split(".")
-            entry = card
-            for key in keys:
-                entry = entry[int(key) if isinstance(entry, list) else key]
-            entry[int(last) if isinstance(entry, list) else last] = value
-    return card
+    parameters = STRUCTURES[study.inputs.model.structure].PARAMETERS
+    fixed: dict[str, Any] = study.inputs.model.fixed | study.scan.fixed
+    return all(p.standard for p in parameters.values()) and all(
+        parameters[name].in_template or value == parameters[name].default
+        for name, value in fixed.items()
+        if name in parameters
+    )
 
 
 def check_alone(cube: xr.Dataset, experiments: Iterable[str]) -> None:
     """Raises ValueError where an experiment's part of χ² is not what it would be alone."""
-    together = [s for s in studies_of([cube]) if len(s["inputs"]["experiments"]) > 1]
-    for study, name in product(together, experiments):
-        if common := shared(study, name):
-            raise ValueError(
-                f"{name} shares the nuisance {', '.join(common)} with others: scan it alone"
-            )
+    names = list(experiments)
+    for study in studies_of([cube]):
+        inputs = study.fixed_inputs()
+        for name in names:
+            if name in inputs.experiments:
+                inputs.check_alone(name)
 
 
 def check_independent(cubes: Iterable[xr.Dataset]) -> None:
@@ -138,8 +114,8 @@ def check_independent(cubes: Iterable[xr.Dataset]) -> None:
         if any(one[key] != hypotheses[0][key] for one in hypotheses):
             raise ValueError(f"the cubes differ in {key}: they are not of one hypothesis")
     seen: set[str] = set()
-    for study in studies:
-        here = {name for one in study["inputs"]["experiments"] for name in shared(study, one)}
+    for inputs in (study.fixed_inputs() for study in studies):
+        here = {name for one in inputs.experiments for name in inputs.shared(one)}
         if here & seen:
             raise ValueError(
                 f"the cubes share the nuisance {', '.join(sorted(here & seen))}: "
@@ -148,15 +124,11 @@ def check_independent(cubes: Iterable[xr.Dataset]) -> None:
         seen |= here
 
 
-def _hypothesis(study: dict[str, Any]) -> dict[str, Any]:
-    """What cubes have in common whose χ² may be added, older ones with today's defaults."""
-    from gridscan.cards.inputs import Conventions, Model
-    from gridscan.cards.scans import Axis
-
-    inputs, scan = study["inputs"], study["scan"]
+def _hypothesis(study: "Study") -> dict[str, Any]:
+    """What cubes have in common whose χ² may be added."""
     return {
-        "model": Model.from_mapping(inputs["model"], "model"),
-        "conventions": Conventions.from_mapping(inputs["conventions"], "conventions"),
-        "fixed": scan.get("fixed", {}),
-        "axes": {n: Axis.from_mapping(axis, f"axes.{n}") for n, axis in scan["axes"].items()},
+        "model": study.inputs.model,
+        "conventions": study.inputs.conventions,
+        "fixed": study.scan.fixed,
+        "axes": study.scan.axes,
     }

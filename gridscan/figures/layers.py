@@ -61,8 +61,11 @@ def _drawing(panel: Scanned, view: tuple[str, ...], layer: Layer, library: Libra
         if name not in scan.axes or name in names:
             others = [axis for axis in scan.axes if axis not in names]
             raise CardError(f"at: unknown axis {name!r}; {suggest(name, others)}")
-    if layer.experiment:
-        check_alone(layer.experiment, study)
+    if name := layer.experiment:
+        if name not in study.inputs.experiments:
+            known = study.inputs.experiments
+            raise CardError(f"experiment: unknown experiment {name!r}; {suggest(name, known)}")
+        study.fixed_inputs().check_alone(name)
     above = getattr(panel, "above", "minimum")
     reference = _standard_model(scan, study, library) if above == "standard-model" else None
     return Drawing(layer, study, names, above, reference)
@@ -109,17 +112,6 @@ def _showing(scan: Scan, view: Sequence[str], library: Library) -> tuple[Scan, t
         new, entry = renamed.get(old, (old, {}))
         axes[new] = {key: value for key, value in (axis | entry).items() if value}
     return scan.changed({"axes": axes}), tuple(names)
-
-
-def check_alone(name: str, study: Study) -> None:
-    """One experiment's χ² stands alone if it shares no nuisance with the others."""
-    cards = study.fixed_inputs().experiments
-    if name not in cards:
-        raise CardError(f"experiment: unknown experiment {name!r}; {suggest(name, cards)}")
-    if len(cards) > 1 and (shared := [k for k, n in cards[name].nuisances.items() if n.shared]):
-        raise CardError(
-            f"experiment: {name!r} shares the nuisance {', '.join(shared)}: scan it alone"
-        )
 
 
 def _standard_model(scan: Scan, study: Study, library: Library) -> Study:

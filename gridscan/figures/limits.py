@@ -9,7 +9,7 @@ from gridscan.cards.base import CardError, suggest
 from gridscan.cards.figures import Limits
 from gridscan.cubes.limits import table
 from gridscan.figures.draw import level_name
-from gridscan.figures.layers import Drawing, check_alone, whole
+from gridscan.figures.layers import Drawing, whole
 from gridscan.figures.tables import by_title
 
 COLUMNS = ("table", "experiment", "layer", "parameter", "units", "cl", "dof", "lower", "upper")
@@ -26,9 +26,10 @@ def check(panel: Limits, drawn: list[Drawing], where: str) -> None:
                 f"{where}.experiments: unknown experiment {name!r}; {suggest(name, known)}"
             )
     for one in drawn:
-        for name in one.study.inputs.experiments:
+        inputs = one.study.fixed_inputs()
+        for name in inputs.experiments:
             try:
-                check_alone(name, one.study)
+                inputs.check_alone(name)
             except CardError as error:
                 raise CardError(f"{where}: {error}") from None
 

@@ -3,7 +3,7 @@
 import errno
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,8 @@ def check_study(path: str | Path, study: Study) -> None:
     found = attrs.get("sha256")
     if found != study.key:
         raise CardError(
-            f"{path}: holds another card (sha256 {str(found)[:16]}…, not {study.key[:16]}…)"
+            f"{path}: holds another card (sha256 {str(found)[:16]}…, not {study.key[:16]}…; "
+            f"{_versions(attrs)})"
         )
     if attrs.get("study") != study.canonical():
         raise StoreError(f"{path}: its study is not what its sha256 stands for: {REMOVE}")
@@ -141,12 +142,17 @@ def check_code(path: str | Path) -> None:
     """Raises StoreError for a store that other code began: a cube holds numbers of one code."""
     found = stores.attributes(path)
     if found.get("code_sha256") != cache.code("gridscan"):
-        software = stores.table(found.get("software", {}))
-        versions = ", ".join(f"{n} {software.get(n)}" for n in ("gridscan", "numpy", "scipy"))
         raise StoreError(
-            f"{path}: begun by other code ({versions}, {found.get('created')}): "
+            f"{path}: begun by other code ({_versions(found)}): "
             "finish it with that code, or remove it and run again"
         )
+
+
+def _versions(attrs: Mapping[str, Any]) -> str:
+    """What wrote a store, and when."""
+    software = stores.table(attrs.get("software", {}))
+    versions = ", ".join(f"{n} {software.get(n)}" for n in ("gridscan", "numpy", "scipy"))
+    return f"{versions}, {attrs.get('created')}"
 
 
 def grid_in(path: str | Path, study: Study) -> Grid:
