@@ -12,7 +12,7 @@ import pytest
 from gridscan.cards.base import CardError
 from gridscan.scans import evaluation, plans, runs, verification, workers
 from gridscan.schema import ENGINE_REVISION
-from gridscan.storage import cache, stores
+from gridscan.storage import stores
 from tests.conftest import study_of
 
 
@@ -30,7 +30,7 @@ def other_code(monkeypatch):
     """As if the source had changed since."""
 
     def change():
-        monkeypatch.setattr(cache, "code", lambda package: "other")
+        monkeypatch.setattr(runs, "code", lambda *names: "other")
         runs._study_text.cache_clear()
 
     yield change

@@ -64,7 +64,7 @@ def test_a_template_read_from_disk_is_the_one_that_was_computed(library, monkeyp
     inputs = library.inputs([CSI], "nsi")
     recoils._kept.clear()
     computed = Signal.of(inputs, CSI).template
-    (file,) = (tmp_path / "cache").iterdir()
+    (file,) = (tmp_path / "cache").glob("*.npz")
     recoils._kept.clear()
     monkeypatch.setattr("gridscan.channels.recoils.templates", None)
     xr.testing.assert_identical(Signal.of(inputs, CSI).template, computed)

@@ -6,7 +6,7 @@ import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.scans import runs, verification
-from gridscan.storage import cache, coordinates, stores
+from gridscan.storage import coordinates, stores
 from tests.conftest import study_of
 
 PLANE = {f"eps_ee_{q}": {"start": -0.5, "stop": 0.7, "num": 8} for q in "ud"}
@@ -103,7 +103,7 @@ def test_what_verify_repairs_is_good_after_a_run(study, cubes):
 
 def test_a_cube_of_other_code_is_verified_but_not_repaired(study, cubes, monkeypatch):
     spoil(study, cubes, (0, 0), chi2=1.001)
-    monkeypatch.setattr(cache, "code", lambda package: "other")
+    monkeypatch.setattr(runs, "code", lambda *names: "other")
     assert list(verification.verify(study, cubes)["bad"]) == [(0, 0)]
     with pytest.raises(stores.StoreError, match="begun by other code"):
         verification.verify(study, cubes, repair=True)

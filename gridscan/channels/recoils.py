@@ -22,6 +22,9 @@ from gridscan.storage import cache
 KEPT_BYTES = 400_000_000
 """Templates that a process holds in memory; those that were not used for longest go first."""
 
+FOLLOWS_FROM = ("gridscan.physics", "gridscan.constants", "gridscan.schema")
+"""Code that a template follows from, besides what is asked for."""
+
 INTERFERENCE = ("LR",)
 """Kernels that may be negative: an interference has either sign."""
 
@@ -140,7 +143,7 @@ def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             return templates(common.flux.species(), 1.0, *with_rest)
 
-    found = cache.kept("gridscan", (common, variants), integrated)
+    found = cache.kept(FOLLOWS_FROM, (common, variants), integrated)
     return found.assign_attrs(good=_physical(found))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gridscan.cards.library import Library
 from gridscan.figures import limits, tables
+from gridscan.storage.local import put
 
 PAGE = "README.md"
 
@@ -21,7 +22,7 @@ def write_page(folder: Path, library: Library) -> Path:
         "",
     ]
     parts += [_entry(name, folder, library) for name in names]
-    return tables.put("\n".join(parts), folder / PAGE)
+    return put("\n".join(parts), folder / PAGE)
 
 
 def product(folder: Path, name: str) -> Path | None:

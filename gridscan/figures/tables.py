@@ -5,11 +5,11 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from gridscan.cards.figures import Table
 from gridscan.figures.draw import level_name
 from gridscan.figures.layers import Drawing, cube, delta
+from gridscan.storage.local import put
 
 COLUMNS = ("table", "parameter", "layer", "cl", "dof", "low", "high", "low_at_edge", "high_at_edge")
 
@@ -48,16 +48,6 @@ def write(found: list[dict[str, Any]], columns: Sequence[str], path: Path, title
     writer.writeheader()
     writer.writerows(found)
     return put(text.getvalue(), path)
-
-
-def put(text: str, path: Path) -> Path:
-    """Write a file, under its name complete or not at all, whoever else writes it too."""
-    partial = path.with_name(f".{path.name}-{uuid4().hex}")
-    try:
-        partial.write_text(text, encoding="utf8", newline="")
-        return partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def saved(path: Path) -> list[dict[str, str]]:

@@ -23,11 +23,23 @@ from gridscan.scans.evaluation import (
 )
 from gridscan.scans.workers import ScanFailed
 from gridscan.schema import VARIABLES
-from gridscan.storage import cache, stores
 from gridscan.storage import coordinates as saved
+from gridscan.storage import stores
+from gridscan.storage.code import code
 from gridscan.storage.local import REMOVE, StoreError, local, remove_leftovers
 
 RETRIES = 2
+
+FOLLOWS_FROM = (
+    *(f"gridscan.{name}" for name in ("channels", "constants", "physics", "schema", "statistics")),
+    *(f"gridscan.scans.{name}" for name in ("axes", "blocks", "evaluation")),
+    *(f"gridscan.cards.{name}" for name in ("base", "experiments", "inputs", "resolved")),
+    *(f"gridscan.cards.{name}" for name in ("responses", "scans", "study")),
+)
+"""Code that the numbers of a cube follow from: all that `evaluate` imports.
+
+Not where they are kept, nor how cards are found and older ones read: the cube has its study.
+"""
 
 FOR_GOOD = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
 """Errors of writing that do not pass by themselves."""
@@ -107,7 +119,7 @@ def prepare(study: Study, out: str | Path) -> Path:
     if not path.exists():
         names = variables(study)
         attrs = {name: VARIABLES[name].attrs for name in names}
-        about = attributes(study) | {"code_sha256": cache.code("gridscan")}
+        about = attributes(study) | {"code_sha256": code(*FOLLOWS_FROM)}
         grid = grid_of(study)
         block = dict(zip(grid.axes, grid.block, strict=True))
         stores.create(path, block, coordinates(study), names, about, attrs)
@@ -141,7 +153,7 @@ def check_study(path: str | Path, study: Study) -> None:
 def check_code(path: str | Path) -> None:
     """Raises StoreError for a store that other code began: a cube holds numbers of one code."""
     found = stores.attributes(path)
-    if found.get("code_sha256") != cache.code("gridscan"):
+    if found.get("code_sha256") != code(*FOLLOWS_FROM):
         raise StoreError(
             f"{path}: begun by other code ({_versions(found)}): "
             "finish it with that code, or remove it and run again"

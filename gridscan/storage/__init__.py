@@ -1,5 +1,6 @@
 """Cubes and templates on disk. The only folder that imports zarr.
 
 stores → a zarr store for each study      coordinates → its axes and labels
-local → folders of this machine      cache → templates kept between processes
+local → files and folders of this machine      cache → templates kept between processes
+code → a hash of what numbers follow from
 """

@@ -1,8 +1,7 @@
 """Labelled arrays kept on disk between processes, named by the hash of what they follow from.
 
-In $GRIDSCAN_CACHE, else the user's cache folder. A file appears complete or not at all: several
-processes may write the same one. What cannot be read is computed again. What was used longest ago
-goes when the folder is full.
+A file appears complete or not at all: several processes may write the same one. What cannot be
+read is computed again. What was used longest ago goes when the folder is full.
 """
 
 import hashlib
@@ -12,24 +11,20 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
-import platformdirs
-import scipy
 import xarray as xr
+
+from gridscan.storage.code import code
+from gridscan.storage.local import cache_folder
 
 KEPT_BYTES = 200_000_000
 """Size of the folder beyond which files go: some thousands of templates."""
 
-OURS = "[0-9a-f]" * 32 + ".npz*"
+OURS = "[0-9a-f]" * 32 + ".*"
 """Names of our files, whole or not yet: the folder may hold others."""
-
-SHOWING = ("cli", "figures", "plots")
-"""Folders of the package that no number of a cube follows from."""
 
 _awaited: dict[Path, Future[xr.DataArray]] = {}
 """Arrays that a thread of this process is about to have."""
@@ -37,29 +32,16 @@ _awaited: dict[Path, Future[xr.DataArray]] = {}
 _guard = Lock()
 
 
-def folder() -> Path:
-    return Path(os.environ.get("GRIDSCAN_CACHE") or platformdirs.user_cache_dir("gridscan"))
-
-
-@cache
-def code(package: str) -> str:
-    """Hash of a package's source, but for what only shows numbers: other code, other numbers."""
-    digest = hashlib.sha256(f"{np.__version__} {scipy.__version__}".encode())
-    root = Path(str(resources.files(package)))
-    for file in sorted(root.rglob("*.py")):
-        if file.relative_to(root).parts[0] not in SHOWING:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def kept(package: str, inputs: object, compute: Callable[[], xr.DataArray]) -> xr.DataArray:
+def kept(
+    names: tuple[str, ...], inputs: object, compute: Callable[[], xr.DataArray]
+) -> xr.DataArray:
     """The array that `compute` gives for these inputs (told apart by their repr), computed once.
 
-    package: the one whose code the array follows from. Threads that ask for the same array while
-    it is computed wait for it, and get what the first one gets, its error too.
+    names: packages and modules whose code the array follows from. Threads that ask for the same
+    array while it is computed wait for it, and get what the first one gets, its error too.
     """
-    key = hashlib.sha256(f"{code(package)}\n{inputs!r}".encode()).hexdigest()
-    path = folder() / f"{key[:32]}.npz"
+    key = hashlib.sha256(f"{code(*names)}\n{inputs!r}".encode()).hexdigest()
+    path = cache_folder() / f"{key[:32]}.npz"
     with _guard:
         first = path not in _awaited
         found = _awaited.setdefault(path, Future())

@@ -1,4 +1,4 @@
-"""Folders of cubes on this machine, and what stands beside a cube while it is not complete."""
+"""Files and folders of this machine, and what stands beside them while they are not complete."""
 
 import os
 import re
@@ -8,6 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
+
+import platformdirs
 
 OLD_SECONDS = 600
 """Age from which what is not complete belongs to no run that is still at work."""
@@ -26,6 +29,21 @@ def local(path: str | Path) -> Path:
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
         raise StoreError(f"{path}: cubes are folders of this machine, not URLs")
     return Path(os.path.expanduser(path))
+
+
+def cache_folder() -> Path:
+    """Where arrays are kept between processes: $GRIDSCAN_CACHE, else the user's cache folder."""
+    return Path(os.environ.get("GRIDSCAN_CACHE") or platformdirs.user_cache_dir("gridscan"))
+
+
+def put(text: str, path: Path) -> Path:
+    """Write a file, under its name complete or not at all, whoever else writes it too."""
+    partial = path.with_name(f".{path.name}-{uuid4().hex}")
+    try:
+        partial.write_text(text, encoding="utf8", newline="")
+        return partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager
