@@ -71,8 +71,9 @@ def limits(
     They bound the allowed interval that holds the standard model, or the best fit where the axis
     has no standard model. Other allowed intervals may exist: see `gridscan intervals`.
     """
-    from gridscan.cubes import limits as tables
-    from gridscan.storage import stores
+    from gridscan.cubes import tables
+    from gridscan.cubes.limits import records, rows, table
+    from gridscan.storage import local, stores
 
     if out and (out.suffix not in tables.FORMATS or not out.absolute().parent.is_dir()):
         allowed = ", ".join(tables.FORMATS)
@@ -84,18 +85,19 @@ def limits(
         if len(opened) > 1:
             if along or by_experiment:
                 raise CardError("--along, --by-experiment: allowed for one cube only")
-            found = tables.table(_by_model(cubes, opened), param, cl, dof)
+            found = table(_by_model(cubes, opened), param, cl, dof)
         else:
             found = opened[0].gridscan.limits(param, cl, dof, along or (), by_experiment)
-    cells = tables.rows(found)
+    cells = rows(found)
     if out:
-        out.write_text(tables.FORMATS[out.suffix](cells), encoding="utf8")
+        local.put(tables.FORMATS[out.suffix](cells), out)
     if as_json:
         units = found["lower"].attrs.get("units", "1")
         head = {"param": param, "units": units, "cl": cl, "dof": dof}
-        return print_json(head | {"limits": tables.records(found)})
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for line in cells:
+        return print_json(head | {"limits": records(found)})
+    shown = [tables.shown_in(row) for row in cells]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for line in shown:
         print("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
     print(HELD, file=sys.stderr)
 
@@ -123,6 +125,7 @@ def contours(
     as_json: AsJson = False,
 ) -> None:
     """Print the contour lines of a cube in a plane (2 dof): one vertex per line, as CSV."""
+    from gridscan.cubes import tables
     from gridscan.storage import stores
 
     ds = stores.read_chi2(cube)
@@ -130,11 +133,13 @@ def contours(
         lines = ds.gridscan.contours(cl, 2, x, y)
     if as_json:
         return print_json({"cl": cl, "lines": [line.values.tolist() for line in lines]})
-    for number, line in enumerate(lines):
-        if number == 0:
-            print("line," + ",".join(line["axis"].values))
-        for vertex in line.values:
-            print(f"{number},{vertex[0]:.6g},{vertex[1]:.6g}")
+    header = [["line", *lines[0]["axis"].values]] if lines else []
+    vertices = [
+        [f"{number}", *(f"{value:.6g}" for value in vertex)]
+        for number, line in enumerate(lines)
+        for vertex in line.values
+    ]
+    print(tables.as_csv(header + vertices), end="")
 
 
 def plot(

@@ -1,6 +1,6 @@
 """Limits on one parameter from cubes of χ², and tables of them over experiments and models."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
@@ -83,7 +83,7 @@ def records(found: xr.Dataset) -> list[dict[str, str | float | None]]:
 def rows(found: xr.Dataset) -> list[list[str]]:
     """A dataset of limits as cells: a header, then one line per point of its dims.
 
-    Models stand side by side. A bound that nothing has is left out.
+    Models stand side by side. A bound that nothing has is left out, and no limit is an empty cell.
     """
     dims = [str(d) for d in found["lower"].dims if d != "model"]
     models = [str(m) for m in found["model"].values] if "model" in found.dims else [""]
@@ -101,32 +101,4 @@ def rows(found: xr.Dataset) -> list[list[str]]:
 def _text(value: float | str | None) -> str:
     if isinstance(value, str):
         return value
-    return "–" if value is None else f"{value:.6g}"
-
-
-def csv(cells: Sequence[Sequence[str]]) -> str:
-    """Comma-separated, with empty cells where there is no limit."""
-    return "\n".join(",".join("" if c == "–" else c for c in line) for line in cells) + "\n"
-
-
-def markdown(cells: Sequence[Sequence[str]]) -> str:
-    header, *lines = cells
-    every = [header, ["---"] * len(header), *lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in every) + "\n"
-
-
-def latex(cells: Sequence[Sequence[str]]) -> str:
-    """A tabular environment in the style of booktabs."""
-    escaped = [[c.replace("_", r"\_").replace("–", "--") for c in line] for line in cells]
-    header, *lines = (f"{' & '.join(line)} \\\\" for line in escaped)
-    columns = "l" * len(cells[0])
-    body = [r"\toprule", header, r"\midrule", *lines, r"\bottomrule"]
-    return "\n".join([rf"\begin{{tabular}}{{{columns}}}", *body, r"\end{tabular}"]) + "\n"
-
-
-FORMATS: dict[str, Callable[[Sequence[Sequence[str]]], str]] = {
-    ".csv": csv,
-    ".md": markdown,
-    ".tex": latex,
-}
-"""How a table is written, by the ending of its file."""
+    return "" if value is None else f"{value:.6g}"

@@ -10,7 +10,7 @@ from gridscan.cards.base import CardError, suggest
 from gridscan.cards.figures import Figure, Limits, Spectrum
 from gridscan.cards.library import Library
 from gridscan.cards.study import Study
-from gridscan.figures import draw, gallery, limits, tables
+from gridscan.figures import draw, gallery, tables
 from gridscan.figures.layers import Drawing, drawings
 from gridscan.scans import runs
 
@@ -42,7 +42,7 @@ def prepare(name: str, library: Library) -> Prepared:
         for view in panel.views:
             drawn = drawings(panel, view, library, place)
             if isinstance(panel, Limits):
-                limits.check(panel, drawn, place)
+                tables.check_limits(panel, drawn, place)
             draw.check_limits(panel, drawn, view, library, place)
             views.append((panel, view, drawn))
         shown = [(drawn, view) for one, view, drawn in views if one is panel]
@@ -81,17 +81,15 @@ def build(
         raise CardError(f"{out}: cannot hold figures ({error.strerror})") from None
     for figure in ready:
         for study in figure.studies.values():
-            told = partial(progress, f"{figure.name}: {study.scan.title}")
-            runs.run(study, cubes, progress=told, **how)
+            report = partial(progress, f"{figure.name}: {study.scan.title}")
+            runs.run(study, cubes, progress=report, **how)
         yield figure.name, _made(figure, library, out, cubes)
     yield "gallery", gallery.write_page(out, library)
 
 
 def _made(figure: Prepared, library: Library, out: Path, cubes: Path) -> Path:
     if figure.card.is_table:
-        kind = limits if isinstance(figure.card.panels[0], Limits) else tables
-        found = list(kind.rows(figure.views, cubes))
-        return tables.write(found, kind.COLUMNS, out / f"{figure.name}.csv", figure.card.title)
+        return tables.make(figure.views, cubes, out / f"{figure.name}.csv", figure.card.title)
     try:
         return draw.picture(figure.card, figure.views, library, cubes, out / f"{figure.name}.png")
     except ValueError as error:

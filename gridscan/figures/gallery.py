@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from gridscan.cards.library import Library
-from gridscan.figures import limits, tables
+from gridscan.figures import tables
 from gridscan.storage.local import put
 
 PAGE = "README.md"
@@ -34,8 +34,8 @@ def product(folder: Path, name: str) -> Path | None:
 def _entry(name: str, folder: Path, library: Library) -> str:
     card, path = library.load("figures", name), product(folder, name)
     assert path is not None
-    kind = limits if card.panels[0].kind == "limits" else tables
-    shown = f"![{name}]({path.name})\n" if path.suffix == ".png" else kind.markdown(path)
+    picture = f"![{name}]({path.name})\n"
+    shown = picture if path.suffix == ".png" else tables.markdown(path, card.panels[0].kind)
     scans = dict.fromkeys(layer.scan for panel in card.scanned for layer in panel.layers)
     cards = [_link(scan, library.files["scans"][scan], folder) for scan in scans]
     lines = [

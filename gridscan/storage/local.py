@@ -37,11 +37,16 @@ def cache_folder() -> Path:
 
 
 def put(text: str, path: Path) -> Path:
-    """Write a file, under its name complete or not at all, whoever else writes it too."""
+    """Write a file, under its name complete or not at all, whoever else writes it too.
+
+    Raises OSError that names it.
+    """
     partial = path.with_name(f".{path.name}-{uuid4().hex}")
     try:
         partial.write_text(text, encoding="utf8", newline="")
         return partial.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         partial.unlink(missing_ok=True)
 

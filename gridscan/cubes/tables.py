@@ -1,0 +1,46 @@
+"""How tables are written: rows of cells as CSV, Markdown or LaTeX. An empty cell has nothing."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+
+Cells = Sequence[Sequence[str]]
+"""A header, then one row after the other."""
+
+NOTHING = "–"
+"""What stands for an empty cell where people read it."""
+
+
+def as_csv(cells: Cells, comment: str = "") -> str:
+    """Comma-separated, quoted where it is needed, below a comment that says what it is."""
+    text = io.StringIO(newline="")
+    text.write(f"# {comment}\n" if comment else "")
+    csv.writer(text, lineterminator="\n").writerows(cells)
+    return text.getvalue()
+
+
+def as_markdown(cells: Cells) -> str:
+    header, *rows = ([cell.replace("|", r"\|") for cell in row] for row in cells)
+    shown = [header, ["---"] * len(header), *(shown_in(row) for row in rows)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in shown)
+
+
+def as_latex(cells: Cells) -> str:
+    """A tabular environment in the style of booktabs."""
+    escaped = [[c.replace("_", r"\_").replace(NOTHING, "--") for c in shown_in(r)] for r in cells]
+    header, *rows = (f"{' & '.join(row)} \\\\" for row in escaped)
+    body = [r"\toprule", header, r"\midrule", *rows, r"\bottomrule"]
+    columns = "l" * len(cells[0])
+    return "\n".join([rf"\begin{{tabular}}{{{columns}}}", *body, r"\end{tabular}"]) + "\n"
+
+
+def shown_in(row: Sequence[str]) -> list[str]:
+    return [cell or NOTHING for cell in row]
+
+
+FORMATS: dict[str, Callable[[Cells], str]] = {
+    ".csv": as_csv,
+    ".md": as_markdown,
+    ".tex": as_latex,
+}
+"""How a table is written, by the ending of its file."""
