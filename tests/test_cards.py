@@ -2,17 +2,27 @@
 
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from gridscan import api, cli
-from gridscan.cards.base import CardError
+from gridscan.cards.base import Card, CardError, one_of
 from gridscan.cards.experiments import Experiment, Nuisance
 from gridscan.cards.library import KINDS, Library, default_roots, shipped_root
 from gridscan.channels.signals import Signal
+from gridscan.physics.detectors import (
+    EFFICIENCIES,
+    QUENCHINGS,
+    RESOLUTIONS,
+    TIME_EFFICIENCIES,
+)
+from gridscan.physics.fluxes import FLUXES
+from gridscan.physics.form_factors import FORM_FACTORS
 from gridscan.physics.targets import target
 from tests.conftest import CSI, study_of
 
@@ -320,6 +330,36 @@ def test_an_interruption_says_that_what_is_complete_is_kept(monkeypatch, capsys)
     status, out, err = gridscan(monkeypatch, capsys, "plan", "csi-2021-ee-ud")
     assert (status, out) == (130, "")
     assert err == "gridscan: interrupted; what is complete is kept\n"
+
+
+@dataclass(frozen=True)
+class Square:
+    """E_ee ∝ T², a quenching of somebody's own."""
+
+    factor: float
+    kind: Literal["square"] = "square"
+
+
+FAMILIES = {
+    "fluxes": FLUXES,
+    "form factors": FORM_FACTORS,
+    "quenchings": QUENCHINGS,
+    "resolutions": RESOLUTIONS,
+    "efficiencies": EFFICIENCIES,
+    "time efficiencies": TIME_EFFICIENCIES,
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_cards_allow_what_is_in_a_family_by_its_name_there(family):
+    assert {kind: record.kind for kind, record in family.items()} == {k: k for k in family}
+
+    class Holder(Card):
+        entry: one_of(family | {"square": Square})
+
+    assert Holder.from_mapping({"entry": {"kind": "square", "factor": 2.0}}, "x").entry == Square(2)
+    with pytest.raises(CardError, match=r"x: entry.kind: found 'cube'; allowed: .*'square'"):
+        Holder.from_mapping({"entry": {"kind": "cube"}}, "x")
 
 
 def test_an_experiment_is_checked_with_its_source(tmp_path, monkeypatch, capsys):

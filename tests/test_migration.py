@@ -1,6 +1,7 @@
 """A cube opens for ever: its study is read whatever version wrote it, or says what is missing."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from gridscan.cards.base import CardError
 from gridscan.cards.migration import migrated
 from gridscan.cards.study import Study
+from gridscan.scans import runs, verification
 from gridscan.scans.evaluation import evaluate
 from gridscan.storage import stores
 from tests.conftest import CSI, study_of
@@ -121,8 +123,15 @@ def test_a_cube_whose_study_cannot_be_read_answers_what_needs_none(edit, reason,
         lambda: cube.gridscan.of(CSI),
         lambda: cube.gridscan.combine(old.assign_coords(experiment=["a", "b"])),
     ):
-        with pytest.raises(ValueError, match="the cube's study cannot be read here") as told:
+        with pytest.raises(ValueError, match="the cube's study cannot be read here") as error:
             ask()
-        assert reason in str(told.value)
-        assert str(told.value).endswith("it was written by gridscan 0.1.0")
-        assert "\n" not in str(told.value)
+        assert reason in str(error.value)
+        assert str(error.value).endswith("it was written by gridscan 0.1.0")
+        assert "\n" not in str(error.value)
+
+
+def test_a_cube_in_the_place_of_another_says_what_wrote_it(small, tmp_path):
+    shutil.copytree(OLD, runs.store_path(small, tmp_path))
+    for command in (verification.verify, verification.status, runs.run):
+        with pytest.raises(CardError, match=r"holds another card .*; gridscan 0\.1\.0, numpy"):
+            command(small, tmp_path)

@@ -5,7 +5,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from functools import cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, Self, Union, get_args, get_origin
@@ -67,21 +67,6 @@ class Card(BaseModel):
     @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.canonical().encode()).hexdigest()
-
-
-def placed(record: Any, keys: Sequence[str], value: Any) -> Any:
-    """A copy of a card, record, table or list with the entry at `keys` replaced, unchecked."""
-    key, *deeper = keys
-    if isinstance(record, tuple):
-        at = int(key)
-        new = placed(record[at], deeper, value) if deeper else value
-        return (*record[:at], new, *record[at + 1 :])
-    held = record[key] if isinstance(record, dict) else getattr(record, key)
-    new = placed(held, deeper, value) if deeper else value
-    if isinstance(record, dict):
-        return {**record, key: new}
-    copy = record.model_copy(update={key: new}) if isinstance(record, Card) else None
-    return copy or replace(record, **{key: new})
 
 
 def parse_toml(text: str, where: str) -> dict[str, Any]:

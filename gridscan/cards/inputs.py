@@ -1,10 +1,13 @@
 """Cards of what an experiment and a scan refer to: sources, materials, models, conventions."""
 
+import json
+from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from gridscan.cards.base import Card, one_of, suggest
+from gridscan.cards.base import Card, explain, one_of, suggest
 from gridscan.physics.couplings import STRUCTURES
 from gridscan.physics.couplings.parameters import (
     ELECTRONS_AT_TREE_LEVEL,
@@ -34,6 +37,22 @@ class Source(Described):
     """A neutrino source."""
 
     flux: one_of(FLUXES)  # type: ignore[valid-type]
+
+    def check(self, exposure: Mapping[str, float]) -> None:
+        """Raises ValueError for an exposure that the flux does not understand."""
+        try:
+            _record(self.flux.EXPOSURE).validate_json(json.dumps(exposure))
+        except ValidationError as error:
+            raise ValueError(explain(self.flux.EXPOSURE, error)) from None
+
+    def fluence(self, exposure: Mapping[str, float]) -> float:
+        """Neutrinos per cm² at a detector, by which the weights of each species are multiplied."""
+        return self.flux.fluence(self.flux.EXPOSURE(**exposure))
+
+
+@cache
+def _record(kind: type) -> TypeAdapter:
+    return TypeAdapter(kind)
 
 
 class Material(Described):

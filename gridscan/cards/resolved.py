@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, cached_property, lru_cache
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, Self
 
-from pydantic import TypeAdapter, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
-from gridscan.cards.base import Card, CardError, explain, placed, suggest
+from gridscan.cards import entries
+from gridscan.cards.base import Card, CardError, explain, suggest
 from gridscan.cards.experiments import Experiment, Nuisance
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.physics.couplings.parameters import Parameter
@@ -70,7 +71,12 @@ class Inputs(Card):
             for key, cards in (("source", self.sources), ("material", self.materials)):
                 if getattr(card, key) not in cards:
                     raise ValueError(f"{name}.{key}: {getattr(card, key)!r} is not at hand")
-            self._check_exposure(name)
+            source = self.sources[card.source]
+            try:
+                source.check(card.exposure)
+            except ValueError as error:
+                known = f"source {card.source!r}, {source.flux.kind}"
+                raise ValueError(f"{name}.exposure.{error} ({known})") from None
         shared: dict[str, Any] = {}
         shapes: dict[str, bool] = {}
         for name, card in self.experiments.items():
@@ -86,22 +92,6 @@ class Inputs(Card):
                         f"allowed: {shared[key]}, as where else it is shared"
                     )
         return self
-
-    def fluence(self, experiment: str) -> float:
-        """Neutrinos per cm² at an experiment, by which the species of its source are multiplied."""
-        card = self.experiments[experiment]
-        flux = self.sources[card.source].flux
-        return flux.fluence(flux.EXPOSURE(**card.exposure))
-
-    def _check_exposure(self, experiment: str) -> None:
-        """Raises ValueError for an exposure that its source does not understand."""
-        card = self.experiments[experiment]
-        flux = self.sources[card.source].flux
-        try:
-            _record(flux.EXPOSURE).validate_json(json.dumps(card.exposure))
-        except ValidationError as error:
-            found, source = explain(flux.EXPOSURE, error), f"source {card.source!r}, {flux.kind}"
-            raise ValueError(f"{experiment}.exposure.{found} ({source})") from None
 
     def shared(self, experiment: str) -> list[str]:
         """Nuisances that an experiment may have in common with others."""
@@ -171,7 +161,7 @@ class Inputs(Card):
         for path, value in settings.items():
             place, _ = self._placed(path)
             changes.setdefault(place, {})[path] = value
-        cards = {place: self._changed(place, entries) for place, entries in changes.items()}
+        cards = {place: self._changed(place, these) for place, these in changes.items()}
         if not cards:
             return self
         try:
@@ -179,10 +169,10 @@ class Inputs(Card):
         except ValidationError as error:
             raise CardError(f"{', '.join(settings)}: {explain(type(self), error)}") from None
 
-    def _changed(self, place: tuple[str, ...], entries: Mapping[str, Any]) -> Card:
+    def _changed(self, place: tuple[str, ...], values: Mapping[str, Any]) -> Card:
         """One card with entries changed, by their paths."""
-        keys = [(path, self._placed(path)[1], value) for path, value in entries.items()]
-        return _changed(self._card(place), place[-1], json.dumps(keys, default=str))
+        keys = [(path, self._placed(path)[1], value) for path, value in values.items()]
+        return entries.changed(self._card(place), place[-1], json.dumps(keys, default=str))
 
     def _with(self, cards: Mapping[tuple[str, ...], Card]) -> dict[str, Any]:
         """The content with other cards in some places."""
@@ -196,7 +186,7 @@ class Inputs(Card):
         cards: dict[tuple[str, ...], Card] = {}
         for path, value in settings.items():
             place, keys = self._placed(path)
-            cards[place] = placed(cards.get(place, self._card(place)), keys, value)
+            cards[place] = entries.placed(cards.get(place, self._card(place)), keys, value)
         return self.model_copy(update=self._with(cards))
 
     def at_node(self, experiment: str, nuisance: Nuisance, node: int) -> Self:
@@ -204,7 +194,7 @@ class Inputs(Card):
         values = {self.full_path(experiment, p): v[node] for p, v in nuisance.sets.items()}
         if any(isinstance(value, dict) for value in values.values()):
             return self.replaced(values)
-        return self.placed({path: _frozen(value) for path, value in values.items()})
+        return self.placed({path: entries.frozen(value) for path, value in values.items()})
 
     def check_node(self, experiment: str, nuisance: Nuisance, node: int) -> Self:
         """The inputs at a node of a shape nuisance. Raises CardError for what it cannot set.
@@ -226,9 +216,7 @@ class Inputs(Card):
     def entry(self, path: str) -> Any:
         """What stands at a path, None where the card leaves it out. Raises CardError."""
         place, keys = self._placed(path)
-        card = self._card(place)
-        holder, key = _holder(card, _content(card), place[-1], path, keys)
-        return holder[key]
+        return entries.found(self._card(place), place[-1], path, keys)
 
     def leaves_out(self, path: str) -> bool:
         """Whether the path is an optional entry that the card does not give."""
@@ -267,51 +255,3 @@ class Inputs(Card):
         for kind in (self.experiments, self.sources, self.materials):
             cards.extend(kind.values())
         return tuple(dict.fromkeys(r for card in cards for r in card.references))
-
-
-@cache
-def _record(kind: type) -> TypeAdapter:
-    return TypeAdapter(kind)
-
-
-@lru_cache(maxsize=32)
-def _content(card: Card) -> dict[str, Any]:
-    """A card as tables and lists; not to be changed."""
-    return card.model_dump(mode="json")
-
-
-@lru_cache(maxsize=512)
-def _changed(card: Card, name: str, entries: str) -> Card:
-    """A card with entries changed, validated: (path, keys, value) of each, as JSON."""
-    content, changes = json.loads(card.canonical()), json.loads(entries)
-    for path, keys, value in changes:
-        holder, key = _holder(card, content, name, path, keys)
-        holder[key] = value
-    return type(card).from_mapping(content, ", ".join(path for path, _, _ in changes))
-
-
-def _holder(card: Card, content: Any, name: str, path: str, keys: Sequence[str]) -> tuple[Any, Any]:
-    """The table or list that holds the last of `keys`, and its key there. Raises CardError."""
-    entry = content
-    for depth, key in enumerate(keys):
-        found = _by_key(entry)
-        if key not in found:
-            here = ".".join([name, *keys[:depth]])
-            moved = {} if depth else getattr(card, "MOVED", {})
-            hint = suggest(key, found, moved)
-            raise CardError(f"{path}: unknown key {key!r} of {here}; {hint}")
-        holder, last = entry, found[key]
-        entry = holder[last]
-    return holder, last
-
-
-def _frozen(value: Any) -> Any:
-    """Lists as tuples, as validated cards have them."""
-    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
-
-
-def _by_key(entry: Any) -> dict[str, Any]:
-    """Keys of a table, or indices of a list, by what a path calls them."""
-    if isinstance(entry, dict):
-        return {key: key for key in entry}
-    return {str(i): i for i in range(len(entry))} if isinstance(entry, list) else {}

@@ -78,7 +78,7 @@ class Signal:
         own = inputs.model.mediator_mev
         mass = own if own is None or mediator_mev is None else float(mediator_mev)
         request = Request(common, (inputs.conventions.form_factor, mass))
-        exposure = card.mass_kg * inputs.fluence(experiment) * np.ravel(card.signal_scale)
+        exposure = card.mass_kg * source.fluence(card.exposure) * np.ravel(card.signal_scale)
         return cls(experiment, request, exposure, charges)
 
     @property

@@ -33,8 +33,8 @@ RETRIES = 2
 FOLLOWS_FROM = (
     *(f"gridscan.{name}" for name in ("channels", "constants", "physics", "schema", "statistics")),
     *(f"gridscan.scans.{name}" for name in ("axes", "blocks", "evaluation")),
-    *(f"gridscan.cards.{name}" for name in ("base", "experiments", "inputs", "resolved")),
-    *(f"gridscan.cards.{name}" for name in ("responses", "scans", "study")),
+    *(f"gridscan.cards.{name}" for name in ("base", "entries", "experiments", "inputs")),
+    *(f"gridscan.cards.{name}" for name in ("resolved", "responses", "scans", "study")),
 )
 """Code that the numbers of a cube follow from: all that `evaluate` imports.
 

@@ -56,7 +56,7 @@ def csi_rate(species: str, **couplings: float) -> float:
     flux = inputs.sources["sns-2021"].flux
     template = templates(
         [one for one in flux.species() if one.name == species],
-        inputs.fluence(CSI),
+        inputs.sources["sns-2021"].fluence(card.exposure),
         nuclides,
         conventions.form_factor,
         conventions.kinematics,
