@@ -1,6 +1,7 @@
 """Formulas against anchors, against their slow twins, and against known mistakes."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
