@@ -8,9 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
-from gridscan.statistics import gaussian
+from gridscan.channels import likelihood
+from gridscan.channels.expansion import Couplings
+from gridscan.channels.likelihood import Likelihood
+from gridscan.statistics import gaussian, poisson, shapes
+from gridscan.statistics.contraction import basis, contracted
 from gridscan.statistics.gaussian import QuadraticForm
 from gridscan.statistics.nuisances import LinearNuisances
+from gridscan.statistics.shapes import ShapeNuisances
 from gridscan.testing import check_statistic
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -262,3 +267,94 @@ def test_a_free_scale_stays_where_a_free_background_is_the_signal():
     )
     form = QuadraticForm.of(template, observed, variance, twins)
     np.testing.assert_allclose(form.chi2(coefficients), expected, rtol=1e-9)
+
+
+def bent_problem(rng, bend=0.3, partial=False, size=2, bins=60, terms=3):
+    """As `problem`, with as many shapes as backgrounds and two experiments; some vectors idle."""
+    template = rng.uniform(0, 4, (terms, bins))
+    components = rng.uniform(0.1, 10, (size, bins))
+    on_components = np.vstack([np.zeros((1, size)), np.eye(size)])
+    on_signal = np.zeros((size + 1, bins))
+    on_signal[0] = 1
+    on_signal[1, : bins // 3] = partial
+    power = np.array([1, 0.3])[:, None, None, None]
+    signal = bend * power * rng.normal(size=(2, size, terms, bins)) * template
+    background = bend * power * rng.normal(size=(2, size, size, bins)) * components
+    signal[:, 0] = background[:, 1:, 0] = 0
+    linear = LinearNuisances(
+        tuple(f"n{k}" for k in range(size + 1)),
+        on_signal,
+        on_components @ components,
+        components.sum(axis=0),
+        rng.uniform(0.05, 0.5, size + 1) ** -2,
+    )
+    tightness = rng.uniform(0.5, 2, size) ** -2
+    names = tuple(f"s{k}" for k in range(size))
+    nuisances = ShapeNuisances(
+        names, linear, components, on_components, tightness, signal, background
+    )
+    observed = rng.poisson(template.sum(axis=0) + linear.background).astype(float)
+    return template, observed, nuisances, np.array([0, bins // 2]), observed + 5.0
+
+
+def total(found, nuisances):
+    deviance, pulls = found
+    return deviance.sum(axis=1) + np.square(pulls) @ nuisances.every_inverse_variance
+
+
+@settings(max_examples=40)
+@given(seed=SEEDS, rank=st.integers(1, 5), rows=st.integers(1, 9), bins=st.integers(5, 30))
+def test_a_basis_has_as_many_vectors_as_there_are_to_tell_apart(seed, rank, rows, bins):
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(rows, rank)) @ rng.normal(size=(rank, bins))
+    vectors *= 10.0 ** rng.integers(-20, 20, (rows, 1))
+    coordinates, units = basis(np.vstack([vectors, np.zeros(bins)]))
+    assert coordinates.shape == (rows + 1, min(rows, rank))
+    np.testing.assert_allclose(units @ units.T, np.eye(len(units)), atol=1e-12)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose((coordinates @ units)[:-1] / length, vectors / length, atol=1e-13)
+    assert not coordinates[-1].any()
+
+
+@settings(max_examples=30)
+@given(seed=SEEDS, poisson_bins=st.sampled_from([0, 1, 20, 60]), partial=st.booleans())
+def test_fewer_bins_give_the_same_deviances_and_pulls(seed, poisson_bins, partial):
+    rng = np.random.default_rng(seed)
+    template, observed, bent, first_bins, variance = bent_problem(rng, partial=partial)
+    variance[rng.permutation(60)[:poisson_bins]] = np.inf
+    rows = rng.uniform(0, 3, (7, 3))
+    for nuisances, scan in ((bent.linear, poisson.scan), (bent, shapes.scan)):
+        data = template, observed, nuisances, first_bins, variance
+        fewer = contracted(*data)
+        assert len(fewer[1]) < 60 or poisson_bins
+        assert np.isinf(fewer[-1]).sum() == poisson_bins
+        for found, expected in zip(scan(rows, *fewer), scan(rows, *data), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-7)
+
+
+def test_bins_stay_where_there_are_not_more_than_vectors():
+    data = bent_problem(np.random.default_rng(9))
+    counts = (*data[:-1], np.full(60, np.inf))
+    assert all(new is old for new, old in zip(contracted(*counts), counts, strict=True))
+    few = contracted(*data)
+    assert len(contracted(*few)[1]) == len(few[1]) == 2 * 18
+
+
+ARGON = "coherent-lar-2020"
+
+
+def test_argon_is_25_bins_and_ends_where_the_slow_twin_does(library):
+    inputs = library.inputs([ARGON], "nsi")
+    joint = Likelihood.of(inputs)
+    assert len(joint.observed) == 960
+    rng = np.random.default_rng(13)
+    names = ("eps_ee_u", "eps_mumu_d")
+    for width in (0.5, 3.0, 100.0):
+        axes = {name: np.sort(rng.uniform(-width, width, 10)) for name in names}
+        couplings = Couplings.of(inputs, {name: (name, 1.0) for name in names}, axes)
+        found = joint.chi2(couplings, axes, compiled=True)["chi2"].values
+        with pytest.MonkeyPatch.context() as slow:
+            slow.setattr(likelihood, "contracted", lambda *problem: problem)
+            expected = Likelihood.of(inputs).chi2(couplings, axes)["chi2"].values
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert len(joint.__dict__["_kept"][1][1][1]) <= 30

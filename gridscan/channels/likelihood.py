@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,6 +18,7 @@ from gridscan.channels.profile import Profile
 from gridscan.channels.recoils import Request
 from gridscan.channels.signals import Signal
 from gridscan.statistics import methods
+from gridscan.statistics.contraction import Problem, contracted
 from gridscan.statistics.shapes import ShapeNuisances, quadratic
 
 
@@ -118,13 +118,10 @@ class Likelihood:
     def profile(self, points: Points, compiled: bool = False) -> Profile:
         """χ² at points, minimised over the nuisances. compiled: by the compiled twin, for many."""
         expansion = points.expansion(signal.charges for signal in self.every_signal)
-        template, nuisances = self._prediction(expansion)
+        events, problem = self._prediction(expansion)
         alone = len(self.experiments) == 1
-        scan = methods.scan(template, nuisances, self.variance, alone, compiled)
-        deviance, pulls = scan(
-            expansion.rows, template, self.observed, nuisances, self.first_bins, self.variance
-        )
-        counts = expansion.rows @ np.add.reduceat(template, self.first_bins, axis=1)
+        deviance, pulls = methods.scan(*problem, alone, compiled)(expansion.rows, *problem)
+        counts = expansion.rows @ events
         penalty = np.square(pulls) * self.nuisances.inverse_variance
         total = deviance.sum(axis=1) + penalty.sum(axis=1)
         if np.isnan(total).any():
@@ -141,8 +138,8 @@ class Likelihood:
         found = self.profile(Points.grid(couplings, axes), compiled)
         return found.labelled(axes, self.experiments, self.nuisances.names)
 
-    def _prediction(self, expansion: Expansion) -> tuple[np.ndarray, Any]:
-        """What each term contributes (terms, bins), and the nuisances that move it.
+    def _prediction(self, expansion: Expansion) -> tuple[np.ndarray, Problem]:
+        """Events of each term (terms, experiments), and what a scan asks for besides rows.
 
         The last one is kept: of polynomials, any points ask for the same.
         """
@@ -151,7 +148,9 @@ class Likelihood:
             return kept[1]
         each = [self._template(expansion, e, one) for e, one in enumerate(self.signals)]
         nuisances = self._shapes(expansion) if self.bends else self.nuisances.linear
-        found = np.sum(each, axis=0), nuisances
+        template, edges = np.sum(each, axis=0), self.first_bins
+        problem = contracted(template, self.observed, nuisances, edges, self.variance)
+        found = np.add.reduceat(template, edges, axis=1), problem
         if not expansion.first_terms:
             self.__dict__["_kept"] = expansion.couplings, found
         return found

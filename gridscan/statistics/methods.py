@@ -11,19 +11,21 @@ from gridscan.statistics.shapes import ShapeNuisances
 
 def scan(
     template: np.ndarray,
+    observed: np.ndarray,
     nuisances: LinearNuisances | ShapeNuisances,
+    first_bins: np.ndarray,
     variance: np.ndarray,
     alone: bool,
     compiled: bool,
 ) -> Callable:
     """The scan for these bins and nuisances; numba is imported only where `compiled`.
 
-    template: (terms, bins); variance: (bins,), infinite for Poisson bins; alone: whether they are
-    of one experiment.
+    template: (terms, bins); variance: (bins,), infinite for Poisson bins, one for Gaussian ones
+    that are `contracted`; alone: whether bins are of one experiment.
     """
     bent = isinstance(nuisances, ShapeNuisances)
-    normal = alone and bool(np.isfinite(variance).all())
-    if normal and gaussian.has_form(template, nuisances):
+    normal = bool(np.isfinite(variance).all())
+    if alone and normal and gaussian.has_form(template, nuisances):
         return gaussian.scan
     if not compiled:
         return shapes.scan if bent else poisson.scan
