@@ -11,9 +11,10 @@ from scipy.optimize import least_squares
 from gridscan.channels import likelihood
 from gridscan.channels.expansion import Couplings
 from gridscan.channels.likelihood import Likelihood
-from gridscan.statistics import gaussian, poisson, shapes
+from gridscan.statistics import compiled_gram, gaussian, poisson, shapes
 from gridscan.statistics.contraction import basis, contracted
 from gridscan.statistics.gaussian import QuadraticForm
+from gridscan.statistics.gram import Gram
 from gridscan.statistics.nuisances import LinearNuisances
 from gridscan.statistics.shapes import ShapeNuisances
 from gridscan.testing import check_statistic
@@ -338,6 +339,81 @@ def test_bins_stay_where_there_are_not_more_than_vectors():
     assert all(new is old for new, old in zip(contracted(*counts), counts, strict=True))
     few = contracted(*data)
     assert len(contracted(*few)[1]) == len(few[1]) == 2 * 18
+
+
+@settings(max_examples=20)
+@given(seed=SEEDS, partial=st.booleans())
+def test_residuals_of_a_form_are_the_prediction_less_data(seed, partial):
+    rng = np.random.default_rng(seed)
+    template, observed, nuisances, *_ = contracted(*bent_problem(rng, partial=partial))
+    rows, pulls = rng.uniform(0, 3, (9, 3)), rng.normal(size=(9, 5))
+    expected, _ = shapes.predict(rows, template, pulls, nuisances)
+    form = Gram.of(template, observed, nuisances)
+    found = form.residuals(rows, pulls).T
+    np.testing.assert_allclose(found, expected - observed, rtol=1e-9, atol=1e-9)
+
+
+def test_entries_make_the_matrix_of_scalar_products_complete():
+    rng = np.random.default_rng(14)
+    template, observed, nuisances, *_ = contracted(*bent_problem(rng, partial=True))
+    form, rows = Gram.of(template, observed, nuisances), rng.uniform(0, 3, (4, 3))
+    for point, entries in zip(rows, form.entries(rows).T, strict=True):
+        signal = np.tensordot(point @ form.coordinates, form.signal, axes=1)
+        vectors = np.vstack([form.fixed, signal])
+        found, (i, j) = form.matrix, form.place.T
+        found[i, j] = found[j, i] = entries
+        np.testing.assert_allclose(found, vectors @ vectors.T, rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=60)
+@given(
+    seed=SEEDS,
+    bend=st.sampled_from([0.0, 0.03, 0.3, 1.0]),
+    scale=st.sampled_from([0.0, 1.0, 10.0, 1e3]),
+    partial=st.booleans(),
+    points=st.sampled_from([1, 5, 40]),
+)
+def test_newtons_method_on_forms_finds_the_minimum_of_the_slow_twin(
+    seed, bend, scale, partial, points
+):
+    rng = np.random.default_rng(seed)
+    data = bent_problem(rng, bend, partial)
+    ends = scale * rng.uniform(0, 3, (2, 3))
+    lines = np.linspace(*ends, points)
+    for rows in (lines, rng.permutation(lines), scale * rng.uniform(0, 3, (points, 3))):
+        found = total(compiled_gram.scan(rows, *contracted(*data)), data[2])
+        try:
+            slow = total(shapes.scan(rows, *data), data[2])
+        except RuntimeError:  # its steps may overshoot for ever by what they gain
+            continue
+        # Gauss–Newton stops a little above the minimum where it gains slowly
+        assert (found <= slow * (1 + 1e-10) + 1e-10).all()
+        np.testing.assert_allclose(found, slow, rtol=1e-8, atol=1e-6)
+
+
+def test_a_form_with_shapes_keeps_its_digits_at_the_minimum():
+    template, _, nuisances, *rest = bent_problem(np.random.default_rng(10))
+    truth = np.array([[1e6, 2e6, 3e6]])
+    observed = truth[0] @ template + nuisances.linear.background
+    data = contracted(template, observed, nuisances, *rest)
+    assert total(compiled_gram.scan(truth, *data), nuisances)[0] < 1e-18 * (observed @ observed)
+    near = truth * (1 + 1e-6)
+    slow = total(shapes.scan(near, *data), nuisances)
+    np.testing.assert_allclose(
+        total(compiled_gram.scan(near, *data), nuisances), slow, rtol=1e-6, atol=shapes.DECREMENT
+    )
+
+
+def test_points_that_do_not_settle_are_left_to_the_slow_twin(monkeypatch):
+    data = contracted(*bent_problem(np.random.default_rng(11)))
+    rows = np.random.default_rng(12).uniform(0, 3, (5, 3))
+    rows[2] = 1e100
+    slow = []
+    monkeypatch.setattr(shapes, "scan", lambda rows, *_: (slow.append(rows), ([[7, 8]], 9))[1])
+    deviance, pulls = compiled_gram.scan(rows, *data)
+    np.testing.assert_array_equal(slow[0], rows[2:3])
+    assert deviance[2].tolist() == [7, 8]
+    assert (pulls[2] == 9).all()
 
 
 ARGON = "coherent-lar-2020"

@@ -30,9 +30,9 @@ def scan(
     if not compiled:
         return shapes.scan if bent else poisson.scan
     if bent:
-        from gridscan.statistics import compiled_shapes
+        from gridscan.statistics import compiled_gram, compiled_shapes
 
-        return compiled_shapes.scan
+        return compiled_gram.scan if normal else compiled_shapes.scan
     from gridscan.statistics import compiled as compiled_linear
 
     return compiled_linear.scan

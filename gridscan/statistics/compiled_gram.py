@@ -1,0 +1,164 @@
+"""The compiled twin of `shapes.scan` for Gaussian bins: Newton's method on many forms at once.
+
+χ² = pᵀG p + Σ (pull/σ)² as in `gram`. Steps are Gauss–Newton's, as in `shapes`, until they are
+small, and Newton's from there or where the points before lend their pulls: so the minimum is the
+one that the slow twin finds. Steps are halved until χ² falls. A point that does not settle is left
+to the slow twin.
+"""
+
+import numpy as np
+from numba import njit
+
+from gridscan.statistics import shapes
+from gridscan.statistics.compiled import OPTIONS
+from gridscan.statistics.compiled_forms import Lanes, curvatures, forces
+from gridscan.statistics.compiled_lanes import factorise, solve
+from gridscan.statistics.gram import Gram
+from gridscan.statistics.shapes import DECREMENT, ShapeNuisances
+
+SETTLED = 1e-6
+"""Decrement λ² below which a Newton step is the last: what is left is of the order of λ⁴."""
+POINTS_PER_SLAB = 2048
+"""Points handled at once: their forms stay in cache."""
+MAX_STEPS = 60
+NEAR = 1.0
+"""Decrement below which Newton's steps follow; above it, borrowed pulls are given back."""
+SHORTEST = 1e-9
+"""A step halved to this part of its length has lost its way."""
+ROUNDING = 1e-13
+"""By how much χ² and the terms that it is the sum of may seem to rise."""
+
+
+def scan(
+    rows: np.ndarray,
+    template: np.ndarray,
+    observed: np.ndarray,
+    nuisances: ShapeNuisances,
+    first_bins: np.ndarray,
+    variance: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `shapes.scan`, for Gaussian bins of unit variance only, as `contracted` leaves them."""
+    form = Gram.of(template, observed, nuisances)
+    lanes = Lanes.of(form.matrix, form.columns)
+    deviance = np.empty((len(rows), len(first_bins)))
+    pulls = np.empty((len(rows), len(nuisances.every_inverse_variance)))
+    lost = np.zeros(len(rows), dtype=bool)
+    for start in range(0, len(rows), POINTS_PER_SLAB):
+        at = slice(start, start + POINTS_PER_SLAB)
+        _minimise(form.entries(rows[at]), form.place, form.columns, lanes, pulls[at], lost[at])
+        squares = np.square(form.residuals(rows[at], pulls[at]))
+        deviance[at] = np.add.reduceat(squares, first_bins).T
+    if lost.any():
+        deviance[lost], pulls[lost] = shapes.scan(
+            rows[lost], template, observed, nuisances, first_bins, variance
+        )
+    return deviance, pulls
+
+
+@njit(**OPTIONS)
+def _minimise(entries, place, columns, lanes, pulls, lost):
+    points, count = entries.shape[1], len(lanes.room)
+    segment = (points + count - 1) // count
+    lanes.solved[:] = 0
+    for i in range(segment):
+        _load(i, segment, entries, place, lanes)
+        _start(lanes)
+        for _ in range(MAX_STEPS):
+            forces(columns, lanes)
+            curvatures(columns, lanes)
+            factorise(lanes.hessian, lanes.singular, lanes.room)
+            if _stepped_back(lanes):
+                curvatures(columns, lanes)
+                factorise(lanes.hessian, lanes.singular, lanes.room)
+            _step(lanes)
+            if not _advanced(lanes):
+                break
+        for x in range(count):
+            point = min(x * segment + i, points - 1)
+            lost[point] = lanes.active[x] > 0 or lanes.solved[x] == 0
+            for k in range(len(lanes.pulls)):
+                pulls[point, k] = 0.0 if lost[point] else lanes.pulls[k, x]
+
+
+@njit(**OPTIONS)
+def _load(i, segment, entries, place, lanes):
+    """Each lane's G at its point i; the last point again where a lane has no more."""
+    last = entries.shape[1] - 1
+    for e in range(len(place)):
+        m, n = place[e]
+        for x in range(len(lanes.room)):
+            lanes.gram[m, n, x] = lanes.gram[n, m, x] = entries[e, min(x * segment + i, last)]
+
+
+@njit(**OPTIONS)
+def _start(lanes):
+    """Pulls extrapolated from the points before, else zero."""
+    for x in range(len(lanes.room)):
+        if lanes.active[x] > 0:
+            lanes.solved[x] = 0.0
+        warm = 1.0 if lanes.solved[x] > 0 else 0.0
+        ahead = 1.0 if lanes.solved[x] > 1 else 0.0
+        for k in range(len(lanes.pulls)):
+            latest = lanes.pulls[k, x]
+            lanes.pulls[k, x] = warm * (latest + ahead * (latest - lanes.last[k, x]))
+            lanes.last[k, x] = latest
+        lanes.warm[x] = lanes.newton[x] = warm
+        lanes.solved[x] += 1
+        lanes.least[x], lanes.length[x], lanes.active[x] = np.inf, 1.0, 1.0
+
+
+@njit(**OPTIONS)
+def _stepped_back(lanes):
+    """Back to Gauss–Newton's steps where χ² is not convex; whether there is such a lane."""
+    any_lane = False
+    for x in range(len(lanes.room)):
+        back = lanes.active[x] * lanes.newton[x] * lanes.singular[x] > 0
+        lanes.newton[x] = 0.0 if back else lanes.newton[x]
+        any_lane |= back
+    return any_lane
+
+
+@njit(**OPTIONS)
+def _step(lanes):
+    """−H⁻¹ g and its decrement."""
+    step, gradient, decrement = lanes.step, lanes.gradient, lanes.decrement
+    for k in range(len(step)):
+        for x in range(len(decrement)):
+            step[k, x] = -gradient[k, x]
+    solve(lanes.hessian, step)
+    for x in range(len(decrement)):
+        decrement[x] = 0.0
+    for k in range(len(step)):
+        for x in range(len(decrement)):
+            decrement[x] -= 2 * gradient[k, x] * step[k, x]
+
+
+@njit(**OPTIONS)
+def _advanced(lanes):
+    """Take the step where χ² fell, go half the way back where it rose; whether any lane is left."""
+    left = False
+    for x in range(len(lanes.room)):
+        if lanes.active[x] == 0:
+            continue
+        pulls, origin, taken = lanes.pulls[:, x], lanes.origin[:, x], lanes.taken[:, x]
+        rounding = ROUNDING * (10 * lanes.least[x] + lanes.gram[0, 0, x])
+        if not lanes.value[x] <= lanes.least[x] + rounding:
+            lanes.length[x] /= 2
+            for k in range(len(pulls)):
+                pulls[k] = origin[k] + lanes.length[x] * taken[k]
+            if lanes.length[x] < SHORTEST:
+                lanes.active[x] = lanes.solved[x] = 0.0
+        elif lanes.warm[x] > 0 and lanes.decrement[x] > NEAR:
+            pulls[:] = 0.0
+            lanes.newton[x], lanes.solved[x] = 0.0, 1.0
+        else:
+            for k in range(len(pulls)):
+                origin[k], taken[k] = pulls[k], lanes.step[k, x]
+                pulls[k] += taken[k]
+            lanes.least[x], lanes.length[x] = lanes.value[x], 1.0
+            goal = SETTLED if lanes.newton[x] > 0 else DECREMENT
+            lanes.active[x] = 0.0 if lanes.decrement[x] < goal else 1.0
+            lanes.newton[x] = 1.0 if lanes.decrement[x] < NEAR else 0.0
+        lanes.warm[x] = 0.0
+        left |= lanes.active[x] > 0
+    return left
