@@ -11,7 +11,8 @@ from scipy.optimize import least_squares
 from gridscan.channels import likelihood
 from gridscan.channels.expansion import Couplings
 from gridscan.channels.likelihood import Likelihood
-from gridscan.statistics import compiled_gram, gaussian, poisson, shapes
+from gridscan.statistics import gaussian, poisson, shapes
+from gridscan.statistics.compiled import gram as compiled_gram
 from gridscan.statistics.contraction import basis, contracted
 from gridscan.statistics.gaussian import QuadraticForm
 from gridscan.statistics.gram import Gram

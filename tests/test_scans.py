@@ -21,7 +21,9 @@ from gridscan.channels.signals import Signal, complete
 from gridscan.physics.couplings import nsi
 from gridscan.scans import evaluation, lazy, plans, runs, verification, workers
 from gridscan.scans.blocks import block_shape
-from gridscan.statistics import compiled, compiled_shapes, gaussian, poisson
+from gridscan.statistics import gaussian, poisson
+from gridscan.statistics.compiled import linear as compiled
+from gridscan.statistics.compiled import shapes as compiled_shapes
 from gridscan.statistics.poisson import deviance
 from gridscan.statistics.shapes import predict
 from gridscan.storage import stores

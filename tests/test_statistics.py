@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from iminuit import Minuit
 from scipy.optimize import minimize
 
-from gridscan.statistics import compiled, compiled_shapes, gaussian, poisson, shapes
+from gridscan.statistics import gaussian, poisson, shapes
+from gridscan.statistics.compiled import linear as compiled
+from gridscan.statistics.compiled import shapes as compiled_shapes
 from gridscan.statistics.nuisances import LinearNuisances
 from gridscan.statistics.poisson import deviance, profile
 from gridscan.statistics.shapes import ShapeNuisances

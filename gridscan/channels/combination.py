@@ -12,9 +12,13 @@ from gridscan.cards.resolved import Inputs
 from gridscan.channels.expansion import Points
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.profile import Profile
+from gridscan.statistics import compiled, methods
 
 COMPILED_WORK = 5e8
 """Points × work of each from which the compiled statistic pays for its first compilation."""
+
+LOADED_WORK = 5e7
+"""The same where it was compiled before: numba takes some tenths of a second to load it."""
 
 
 def groups(inputs: Inputs) -> list[tuple[str, ...]]:
@@ -30,6 +34,12 @@ def groups(inputs: Inputs) -> list[tuple[str, ...]]:
     order = list(inputs.experiments)
     parts = [tuple(sorted(names, key=order.index)) for _, names in found]
     return sorted(parts, key=lambda names: order.index(names[0]))
+
+
+def _is_compiled(part: Likelihood, points: int) -> bool:
+    """Whether so many points of a part are worth its compiled statistic."""
+    ready = compiled.is_ready(methods.twin(bool(part.bends), part.is_gaussian))
+    return points * part.work >= (min(LOADED_WORK, COMPILED_WORK) if ready else COMPILED_WORK)
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ class Combination:
 
         whole: size of the scan that they are of, by which each part is compiled or not.
         """
-        found = [part.profile(points, whole * part.work >= COMPILED_WORK) for part in self.parts]
+        found = [part.profile(points, _is_compiled(part, whole)) for part in self.parts]
         names = [name for part in self.parts for name in part.experiments]
         return Profile.summed(found, [names.index(name) for name in self.experiments])
 

@@ -21,6 +21,9 @@ from gridscan.statistics import methods
 from gridscan.statistics.contraction import Problem, contracted
 from gridscan.statistics.shapes import ShapeNuisances, quadratic
 
+CONTRACTED_BINS = 32
+"""Gaussian bins are contracted to about so many: see `statistics.contraction`."""
+
 
 @dataclass(frozen=True)
 class Bend:
@@ -90,9 +93,15 @@ class Likelihood:
         return np.array(self._edges[:-1])
 
     @property
+    def is_gaussian(self) -> bool:
+        """Whether all bins are."""
+        return all(card.statistic == "gaussian" for card in self.cards)
+
+    @property
     def work(self) -> int:
         """Cost of one point, up to a factor: bins × nuisances², four times as much with shapes."""
-        cost = self.bins * (1 + len(self.nuisances.names)) ** 2
+        bins = min(self.bins, CONTRACTED_BINS) if self.is_gaussian else self.bins
+        cost = bins * (1 + len(self.nuisances.names)) ** 2
         return 4 * cost if self.bends else cost
 
     @cached_property

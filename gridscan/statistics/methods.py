@@ -1,6 +1,7 @@
 """Which way χ² is minimised: for every layout of bins and nuisances the fastest that is exact."""
 
 from collections.abc import Callable
+from importlib import import_module
 
 import numpy as np
 
@@ -29,10 +30,9 @@ def scan(
         return gaussian.scan
     if not compiled:
         return shapes.scan if bent else poisson.scan
-    if bent:
-        from gridscan.statistics import compiled_gram, compiled_shapes
+    return import_module(f"gridscan.statistics.compiled.{twin(bent, normal)}").scan
 
-        return compiled_gram.scan if normal else compiled_shapes.scan
-    from gridscan.statistics import compiled as compiled_linear
 
-    return compiled_linear.scan
+def twin(bent: bool, normal: bool) -> str:
+    """The compiled twin for shapes or none, all bins Gaussian or not."""
+    return ("gram" if normal else "shapes") if bent else "linear"

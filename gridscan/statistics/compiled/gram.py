@@ -10,9 +10,9 @@ import numpy as np
 from numba import njit
 
 from gridscan.statistics import shapes
-from gridscan.statistics.compiled import OPTIONS
-from gridscan.statistics.compiled_forms import Lanes, curvatures, forces
-from gridscan.statistics.compiled_lanes import factorise, solve
+from gridscan.statistics.compiled.forms import Lanes, curvatures, forces
+from gridscan.statistics.compiled.lanes import factorise, solve
+from gridscan.statistics.compiled.steps import OPTIONS
 from gridscan.statistics.gram import Gram
 from gridscan.statistics.shapes import DECREMENT, ShapeNuisances
 

@@ -6,7 +6,7 @@ unrolled into single numbers before the compiler looks for vectors.
 
 from numba import njit
 
-from gridscan.statistics.compiled import OPTIONS
+from gridscan.statistics.compiled.steps import OPTIONS
 
 
 @njit(**OPTIONS)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from gridscan.statistics.compiled import OPTIONS
+from gridscan.statistics.compiled.steps import OPTIONS
 from gridscan.statistics.gram import Columns
 from gridscan.statistics.nuisances import RIDGE
 

@@ -1,0 +1,36 @@
+"""The compiled twins of `poisson` and `shapes`: one loop over points, nothing allocated inside.
+
+A family: `linear.scan` and `shapes.scan` stand in for `poisson.scan` and `shapes.scan`. What they
+share, sums over bins, is in `steps`. Compiled on first use, for all processes after that from
+numba's cache.
+"""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}"
+
+
+def _cached(twin: str) -> Iterator[Path]:
+    """Numba's indices of a twin's machine code, where it keeps them by default."""
+    return HERE.glob(f"__pycache__/{twin}.*.{PYTHON}.nbi")
+
+
+def is_ready(twin: str) -> bool:
+    """Whether a twin, `linear` or `shapes`, was compiled before; found without numba."""
+    return any(_cached(twin))
+
+
+def drop_stale() -> None:
+    """Forget machine code older than any file here: numba compares its function's file alone."""
+    newest = max(source.stat().st_mtime for source in HERE.glob("*.py"))
+    for index in _cached("*"):
+        with contextlib.suppress(OSError):
+            if index.stat().st_mtime < newest:
+                index.unlink()
+
+
+drop_stale()

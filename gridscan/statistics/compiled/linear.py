@@ -1,0 +1,209 @@
+"""The compiled twin of `poisson.scan`: one point after the other, in the order of the rows.
+
+Same algorithm as `poisson.profile`, plus a warm start: the pulls at a point are extrapolated from
+those before it. A point that does not settle inside μ > 0, or has an occupied bin without
+prediction, is left to the slow twin.
+Compiled by numba on first use, for all processes after that from its cache.
+"""
+
+import numpy as np
+from numba import njit
+
+from gridscan.statistics import poisson
+from gridscan.statistics.compiled.steps import (
+    HELD,
+    INLINE,
+    OBSERVED,
+    OPTIONS,
+    POISSON,
+    PRECISION,
+    bin_data,
+    by_experiment,
+    combine,
+    deviances,
+    extrapolate,
+    fill,
+    inside,
+    newton,
+    on_the_boundary,
+    padded,
+    weigh,
+)
+from gridscan.statistics.nuisances import LinearNuisances
+from gridscan.statistics.poisson import DECREMENT, FULL_STEP, MAX_STEPS, TOWARDS_ZERO
+
+FAR = 1.0
+"""Decrement of a warm start above which the cold one is better."""
+
+
+def scan(
+    rows: np.ndarray,
+    template: np.ndarray,
+    observed: np.ndarray,
+    nuisances: LinearNuisances,
+    first_bins: np.ndarray,
+    variance: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `poisson.scan`: deviance by experiment (points, experiments) and pulls (points, K)."""
+    deviance = np.empty((len(rows), len(first_bins)))
+    pulls = np.empty((len(rows), len(nuisances.names)))
+    lost = np.zeros(len(rows), dtype=bool)
+    data = bin_data(observed, variance)
+    _scan(
+        np.ascontiguousarray(rows),
+        padded(template),
+        data,
+        *by_experiment(data, first_bins),
+        nuisances.background,
+        padded(nuisances.on_signal),
+        padded(nuisances.on_background),
+        np.flatnonzero(nuisances.on_signal.any(axis=1)),
+        nuisances.inverse_variance,
+        deviance,
+        pulls,
+        lost,
+    )
+    if lost.any():
+        deviance[lost], pulls[lost] = poisson.scan(
+            rows[lost], template, observed, nuisances, first_bins, variance
+        )
+    return deviance, pulls
+
+
+@njit(**INLINE)
+def _nominal(signal, background, data, nominal):
+    """Prediction at pulls of zero, next to nothing where there is none.
+
+    Returns whether every occupied bin has one.
+    """
+    for b in range(len(signal)):
+        nominal[b] = signal[b] + background[b]
+    return fill(nominal, data)
+
+
+@njit(**INLINE)
+def _slopes(slope, signal, on_signal, on_background, moved):
+    """∂μ/∂α of the nuisances that scale a signal."""
+    for k in moved:
+        for b in range(len(signal)):
+            slope[k, b] = signal[b] * on_signal[k, b] + on_background[k, b]
+
+
+@njit(**INLINE)
+def _start_cold(pulls, mu, nominal):
+    """Pulls of zero."""
+    pulls[:] = 0
+    for b in range(len(mu)):
+        mu[b] = nominal[b]
+
+
+@njit(**INLINE)
+def _weigh_cold(nominal, data, residual, curvature):
+    """As `steps.weigh` at pulls of zero, for Neyman's χ²: see `poisson._towards_data`."""
+    for b in range(len(nominal)):
+        variance = max(nominal[b], max(data[OBSERVED, b], 1.0))
+        curvature[b] = data[POISSON, b] / variance + data[PRECISION, b]
+        residual[b] = (nominal[b] - data[OBSERVED, b]) * curvature[b]
+
+
+@njit(**INLINE)
+def _length(mu, trial, cold, decrement, pulls, step, data, weight):
+    """Length of the step from μ to the trial, 1 where it is safe; as in `poisson._descend`."""
+    if (cold or decrement <= FULL_STEP) and inside(trial, mu, 1 - TOWARDS_ZERO, data):
+        return 1.0
+    fall = TOWARDS_ZERO
+    for b in range(len(mu)):
+        fall = max(fall, 1 - trial[b] / mu[b] if data[POISSON, b] > 0 else 0.0)
+    length = TOWARDS_ZERO / fall
+    safe = length if cold or decrement <= FULL_STEP else 1 / (1 + np.sqrt(decrement))
+    return _falling(length, safe, mu, trial, pulls, step, data, weight)
+
+
+@njit(**INLINE)
+def _falling(length, safe, mu, trial, pulls, step, data, weight):
+    """As `poisson._falling`, for one point."""
+    while length > safe:
+        rise = 0.0
+        for b in range(len(mu)):
+            change = trial[b] - mu[b]
+            there = mu[b] + length * change
+            poisson = data[POISSON, b]
+            rise += change * (poisson - data[HELD, b] / (there * poisson + (1 - poisson)))
+            rise += change * (there - data[OBSERVED, b]) * data[PRECISION, b]
+        for k in range(len(weight)):
+            rise += step[k] * (pulls[k] + length * step[k]) * weight[k]
+        if not rise > 0:
+            break
+        length = max(length / 2, safe)
+    return length
+
+
+@njit(**OPTIONS)
+def _scan(
+    rows,
+    template,
+    data,
+    constant,
+    edges,
+    background,
+    on_signal,
+    on_background,
+    moved,
+    weight,
+    deviance,
+    pulls,
+    lost,
+):
+    points, terms = rows.shape
+    bins, size = len(background), len(weight)
+    signal, nominal, mu, trial = np.empty(bins), np.empty(bins), np.empty(bins), np.empty(bins)
+    residual, curvature, nothing = np.empty(bins), np.empty(bins), np.zeros(bins)
+    row = np.zeros(len(template))
+    slope = on_background.copy()
+    hessian = np.empty((len(slope), len(slope)))
+    gradient, step, alpha = np.zeros(len(slope)), np.zeros(len(slope)), np.zeros(len(slope))
+    before = np.zeros((2, len(slope)))
+    empty = on_the_boundary(nothing, data[HELD], data)
+    solved = 0
+    for p in range(points):
+        for t in range(terms):
+            row[t] = rows[p, t]
+        combine(signal, nothing, template, row)
+        if not _nominal(signal, background, data, nominal):
+            lost[p] = True
+            solved = 0
+            continue
+        _slopes(slope, signal, on_signal, on_background, moved)
+        # start: extrapolated from the points before, else one step towards the data
+        extrapolate(alpha, before, solved)
+        combine(mu, nominal, slope, alpha)
+        cold = solved == 0 or not inside(mu, nominal, 0.0, data)
+        converged = size == 0
+        for steps in range(MAX_STEPS):
+            if converged:
+                break
+            if cold:
+                _start_cold(alpha, mu, nominal)
+                solved = 0
+                _weigh_cold(nominal, data, residual, curvature)
+            else:
+                weigh(mu, data, residual, curvature)
+            decrement = newton(slope, residual, curvature, alpha, weight, hessian, gradient, step)
+            if solved and steps == 0 and decrement > FAR:
+                cold = True
+                continue
+            combine(trial, mu, slope, step)
+            length = _length(mu, trial, cold, decrement, alpha, step, data, weight)
+            for k in range(size):
+                alpha[k] += length * step[k]
+            if length < 1:
+                for b in range(bins):
+                    trial[b] = mu[b] + length * (trial[b] - mu[b])
+            mu, trial = trial, mu
+            converged = not cold and decrement < DECREMENT
+            cold = False
+        lost[p] = not converged or (empty and on_the_boundary(mu, nominal, data))
+        solved = 0 if lost[p] else solved + 1
+        deviances(mu, data, constant, edges, deviance, p)
+        for k in range(size):
+            pulls[p, k] = alpha[k]
