@@ -120,11 +120,6 @@ def _standard_model(scan: Scan, study: Study, library: Library) -> Study:
     content = scan.model_dump(mode="json", exclude_defaults=True)
     kept = {n: content["axes"][n] for n, t in scan.targets.items() if not set(t) & set(known)}
     fixed = {k: v for k, v in scan.fixed.items() if k not in known}
-    if not kept:
-        # a scan has an axis: a mass at its own value changes nothing
-        first, card = next(iter(study.fixed_inputs().experiments.items()))
-        kept = {"mass_kg": {"sets": [f"{first}.mass_kg"], "values": [card.mass_kg]}}
-        fixed.pop(f"{first}.mass_kg", None)
     content |= {
         "title": f"{scan.title}: standard model",
         "model": "sm",
