@@ -13,7 +13,7 @@ from gridscan.physics.couplings.parameters import tree_level
 from gridscan.physics.form_factors import Helm, KleinNystrand, SymmetrisedFermi
 from gridscan.physics.kinematics import momentum_transfer
 from gridscan.physics.targets import target
-from gridscan.physics.templates import templates
+from gridscan.physics.templates import template
 
 CSI = "coherent-csi-2021"
 
@@ -54,7 +54,7 @@ def csi_rate(species: str, **couplings: float) -> float:
     card, conventions = inputs.experiments[CSI], inputs.conventions
     nuclides = target(inputs.materials["csi"].nuclides, card.mass_kg, conventions.nuclear_masses)
     flux = inputs.sources["sns-2021"].flux
-    template = templates(
+    found = template(
         [one for one in flux.species() if one.name == species],
         inputs.sources["sns-2021"].fluence(card.exposure),
         nuclides,
@@ -64,7 +64,7 @@ def csi_rate(species: str, **couplings: float) -> float:
         card.edges,
     )
     every = nsi.coefficients(complete(couplings, inputs), nuclides, conventions.weak_couplings)
-    return float(xr.dot(every.sel(flavour=template["flavour"]), template, dim=template.dims))
+    return float(xr.dot(every.sel(flavour=found["flavour"]), found, dim=found.dims))
 
 
 QUANTITIES = {
