@@ -179,3 +179,11 @@ def test_memory_of_templates_is_bounded(library, monkeypatch):
     for signal in signals:
         recoils.integrate([signal.request])
     assert list(recoils._kept) == [signal.request for signal in signals[2:]]
+
+
+def test_settings_in_parts_are_those_at_once(monkeypatch):
+    mass = {"sets": [f"{CSI}.mass_kg"], "start": 10.0, "stop": 20.0, "num": 5}
+    study = study_of({"mass": mass, "eps_ee_u": LINE})
+    whole = grid(study)
+    monkeypatch.setattr("gridscan.scans.axes.TOGETHER", 2)
+    xr.testing.assert_identical(grid(study), whole)
