@@ -58,6 +58,7 @@ def test_what_makes_no_sense_is_infinite():
     point = {"m_zprime_mev": 10.0, names[1]: 1e-9}
     assert np.isfinite(chi2(**point))
     assert chi2(**point | {"m_zprime_mev": -1.0}) == np.inf
+    assert np.isfinite(chi2(**point | {"m_zprime_mev": 0.0})), "the least that makes sense"
     both = chi2([[10.0, 1e-9], [-1.0, 1e-9]])
     assert np.isfinite(both).tolist() == [True, False]
 
