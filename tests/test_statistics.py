@@ -367,3 +367,27 @@ def test_no_nuisances_is_the_plain_deviance():
     found, pulls = profiled(np.array([[1.0, 2.0]]), np.array([3.0, 3.0]), none)
     assert found[0] == pytest.approx(deviance(np.array([3.0, 3.0]), np.array([2.0, 3.0])).sum())
     assert pulls.shape == (1, 0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_poisson_step_ends_where_chi2_still_falls_or_is_the_safe_one(seed):
+    """Steps far too long are halved, and none becomes shorter than the safe one."""
+    rng = np.random.default_rng(seed)
+    mu, held = rng.uniform(0.5, 50, (40, 6)), rng.uniform(0.5, 50, 6)
+    alpha, weight = rng.normal(0, 1, (40, 2)), np.array([1.0, 4.0])
+    slope = rng.uniform(-1, 1, (40, 2, 6)) * mu[:, None]
+    residual = 1 - held / mu
+    step = -(np.matvec(slope, residual) + alpha * weight)
+    change = np.vecmat(step, slope)
+    longest = poisson._longest(mu, change, np.zeros(6, dtype=bool))
+    safe = longest / 64
+    line = (mu, change, alpha, step)
+    length = poisson._falling(longest, safe, line, held, np.full(6, np.inf), weight)
+    there = mu + length[:, None] * change
+    rise = np.vecdot(change, 1 - held / there)
+    rise += np.vecdot(step, (alpha + length[:, None] * step) * weight)
+    assert ((rise <= 0) | (length == safe)).all()
+    assert (length >= safe).all()
+    # neither is every step left alone, nor every one safe
+    assert (length < longest).any()
+    assert (length > safe).any()
