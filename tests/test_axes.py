@@ -181,9 +181,12 @@ def test_memory_of_templates_is_bounded(library, monkeypatch):
     assert list(recoils._kept) == [signal.request for signal in signals[2:]]
 
 
-def test_settings_in_parts_are_those_at_once(monkeypatch):
-    mass = {"sets": [f"{CSI}.mass_kg"], "start": 10.0, "stop": 20.0, "num": 5}
-    study = study_of({"mass": mass, "eps_ee_u": LINE})
-    whole = grid(study)
-    monkeypatch.setattr("gridscan.scans.axes.TOGETHER", 2)
-    xr.testing.assert_identical(grid(study), whole)
+def test_thresholds_beside_exposures_are_integrated_once(integrations):
+    """However many settings there are, and whichever axis is the fastest."""
+    axes = {
+        "threshold": {"sets": [f"{CSI}.bins.pe.0"], "start": 7.0, "stop": 9.0, "num": 8},
+        "mass": {"sets": [f"{CSI}.mass_kg"], "start": 10.0, "stop": 20.0, "num": 25},
+    }
+    found = grid(study_of(axes))
+    assert found["chi2"].shape == (8, 25)
+    assert integrations == [1]

@@ -23,9 +23,6 @@ from gridscan.channels.combination import Combination, combined
 from gridscan.channels.expansion import Couplings, Follows
 from gridscan.channels.recoils import integrate
 
-TOGETHER = 128
-"""Settings whose templates are integrated together."""
-
 FACTOR = re.compile(
     r"\.(mass_kg|exposure\.[^.]+|signal_scale"
     r"|variance_per_count|backgrounds\.[^.]+\.expected|nuisances\.[^.]+\.sigma)$"
@@ -123,12 +120,13 @@ def _resolved(study: Study) -> Axes:
 def likelihoods(axes: Axes, settings: Sequence[Setting]) -> Iterator[Combination]:
     """The likelihood of each setting; what templates have in common is integrated at once.
 
-    Some settings at a time: one may take a megabyte.
+    Likelihoods are made twice where settings are many: one may take a megabyte.
     """
-    for start in range(0, len(settings), TOGETHER):
-        found = [
-            setting.likelihood(axes.base.conventions)
-            for setting in settings[start : start + TOGETHER]
-        ]
-        integrate(request for joint in found for part in joint.parts for request in part.requests)
-        yield from found
+    truth = axes.base.conventions
+    integrate(
+        request
+        for setting in settings
+        for part in setting.likelihood(truth).parts
+        for request in part.requests
+    )
+    return (setting.likelihood(truth) for setting in settings)
