@@ -39,7 +39,7 @@ def counts(
     """Expected signal counts of an experiment in its bins.
 
     settings: couplings of the model (numbers, 1-d sequences or labelled arrays) and entries of
-    cards by path, e.g. `**{"coherent-csi-2021.mass_kg": 20.0}`. keep: dims of ("flavour",
+    cards by path, e.g. `**{"coherent-csi-2021.mass_kg": 20.0}`. keep: dims of ("pair",
     "nuclide", "kernel") not to be summed over. catalog: extra roots.
     Returns dims (*keep, *dims of the couplings, *bins). Raises CardError for unknown names.
     """

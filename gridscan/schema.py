@@ -11,6 +11,12 @@ ENGINE_REVISION = 2
 """Part of every cube's identity: raise it when the same card would give other numbers."""
 
 FLAVOURS = ("e", "mu", "tau")
+PAIRS = (
+    *("ee", "mumu", "tautau"),
+    *("emu_re", "emu_im", "etau_re", "etau_im", "mutau_re", "mutau_im"),
+)
+"""Real components of a Hermitian matrix H in flavour: H_ee, …, Re H_eμ, Im H_eμ, …"""
+
 QUARKS = ("u", "d")
 
 STRICT: Any = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
@@ -41,6 +47,8 @@ UNITS = {
 """Suffixes that name the unit of a card's entry, as in mass_kg."""
 
 DIMENSIONS = {
+    "pair": Name("component of a Hermitian matrix in the flavour of the incoming neutrino"),
+    "species": Name("species of neutrinos of the source"),
     "flavour": Name("flavour of the incoming neutrino"),
     "flavour_out": Name("flavour of the outgoing neutrino"),
     "quark": Name("quark that the new interaction couples to"),

@@ -14,12 +14,13 @@ import xarray as xr
 from gridscan.physics.couplings import electrons, sm
 from gridscan.physics.couplings.parameters import Nucleons, PerNucleon, weak_couplings
 from gridscan.physics.cross_sections import KERNELS
-from gridscan.physics.fluxes.species import Species
+from gridscan.physics.flavour import DIAGONAL, hermitian, on
+from gridscan.physics.fluxes.species import Species, emitted
 from gridscan.physics.kinematics import max_recoil
 from gridscan.physics.quadrature import panels, refine
 from gridscan.physics.targets import Nuclide, target
 from gridscan.physics.targets import electrons as electrons_of
-from gridscan.schema import FLAVOURS
+from gridscan.schema import PAIRS
 
 NUCLEONS = Nucleons(
     2.16,
@@ -57,9 +58,14 @@ def check_form_factor(form_factor) -> None:
 
 
 def check_flux(species: Sequence[Species]) -> None:
-    """Known flavours, energies normalised per species, non-negative spectra, arrivals to one."""
+    """A density matrix each, energies normalised per species, non-negative spectra, arrivals to
+    one.
+    """
+    density = emitted(species)
+    check_density(density)
+    np.testing.assert_allclose(trace(density), 1.0, rtol=1e-12, err_msg="trace of ρ")
     for one in species:
-        assert one.flavour in FLAVOURS
+        assert set(one.density) <= set(PAIRS)
         assert one.lines or one.continuum
         total = sum(weight for _, weight in one.lines)
         if one.continuum:
@@ -76,6 +82,58 @@ def check_flux(species: Sequence[Species]) -> None:
             density = one.arrival.density(time)
             assert np.all(density >= 0)
             np.testing.assert_allclose(weights @ density, 1.0, rtol=1e-9, err_msg=one.name)
+
+
+def trace(density: xr.DataArray) -> xr.DataArray:
+    """tr ρ, the diagonal's sum."""
+    return on(density, DIAGONAL).sum("pair")
+
+
+def check_positive(components: xr.DataArray) -> None:
+    """No neutrino, whatever its flavour, has negative counts: ψ†Hψ ≥ 0, up to rounding."""
+    matrices = hermitian(components).transpose(..., "row", "column").values
+    lowest = np.linalg.eigvalsh(matrices)[..., 0]
+    assert np.all(lowest >= -1e-12 * np.abs(matrices).max(initial=0.0)), "not positive"
+
+
+def check_density(density: xr.DataArray) -> None:
+    """Components of density matrices, dims (pair, …): finite, positive, of trace one or less."""
+    assert np.isfinite(density).all()
+    check_positive(density)
+    assert np.all(trace(density) <= 1 + 1e-12), "more neutrinos than were emitted"
+
+
+def check_propagation(way: ModuleType, theta: Mapping[str, xr.DataArray]) -> None:
+    """Density matrices in, density matrices out; every energy and coupling by itself is that of
+    many at once.
+
+    theta: couplings that it knows, arrays of one dimension each.
+    """
+    species = [
+        Species("nu_e", "e", antineutrino=False),
+        Species("nu_mu_bar", "mu", antineutrino=True),
+        Species("mixed", {"mumu": 0.5, "tautau": 0.5, "mutau_im": 0.4}, antineutrino=False),
+    ]
+    each = np.repeat(np.arange(len(species)), 4)
+    source = emitted(species).isel(species=each)
+    energy = xr.DataArray(np.tile([0.2, 1.0, 8.0, 50.0], len(species)), dims="species")
+    together = way.density(source, energy, theta)
+    dims = {str(dim) for value in theta.values() for dim in value.dims}
+    assert {"species", "pair"} <= set(together.dims) <= {"species", "pair"} | dims
+    assert set(together["pair"].values.tolist()) <= set(PAIRS)
+    check_density(together)
+    for i in range(len(each)):
+        for at in product(*(range(value.size) for value in theta.values())):
+            point = {name: float(theta[name][j]) for name, j in zip(theta, at, strict=True)}
+            alone = way.density(source[[i]], energy[[i]], point)
+            where = {
+                str(theta[name].dims[0]): j
+                for name, j in zip(theta, at, strict=True)
+                if theta[name].dims[0] in together.dims
+            }
+            expected = on(alone.isel(species=0, drop=True), PAIRS)
+            found = on(together.isel(species=i, drop=True).isel(where, drop=True), PAIRS)
+            np.testing.assert_allclose(found, expected.transpose("pair"), rtol=1e-12, atol=1e-15)
 
 
 def cross_section(
@@ -100,7 +158,8 @@ def cross_section(
 
 def check_model(structure: ModuleType) -> None:
     """Standard model at the defaults, of kernels that it has at least; labelled and broadcasting,
-    alike for all nuclides on electrons; cross sections finite, never negative.
+    alike for all nuclides on electrons; coefficients positive matrices in flavour but for
+    interferences, cross sections finite, never negative for any mixture of flavours.
     """
     nuclides = example_target()
     known = structure.PARAMETERS
@@ -109,9 +168,10 @@ def check_model(structure: ModuleType) -> None:
     expected = sm.coefficients({}, nuclides, COUPLINGS)
     assert list(standard["kernel"].values) == list(structure.KERNELS)
     assert set(sm.KERNELS) <= set(structure.KERNELS) <= set(KERNELS)
-    assert standard.dims == expected.dims == ("kernel", "flavour", "nuclide")
-    assert list(standard["flavour"].values) == list(FLAVOURS)
-    xr.testing.assert_allclose(standard.sel(kernel=expected["kernel"]), expected)
+    assert standard.dims == expected.dims == ("kernel", "pair", "nuclide")
+    assert set(DIAGONAL) <= set(standard["pair"].values.tolist()) <= set(PAIRS)
+    every = on(standard, PAIRS)
+    xr.testing.assert_allclose(every.sel(kernel=expected["kernel"]), on(expected, PAIRS))
     if all(parameter.standard for parameter in known.values()):
         new = [kernel for kernel in structure.KERNELS if kernel not in sm.KERNELS]
         assert np.all(standard.sel(kernel=new) == 0), "new kernels at the standard model"
@@ -136,6 +196,9 @@ def _check_parameter(structure: ModuleType, default: Mapping[str, float], name: 
     for i, value in enumerate(values.values.tolist()):
         alone = structure.coefficients(theta | {name: value}, nuclides, COUPLINGS)
         assert np.isfinite(alone).all()
+        for kernel in structure.KERNELS:
+            if not KERNELS[kernel].interference:
+                check_positive(alone.sel(kernel=kernel))
         xr.testing.assert_allclose(together.isel(point=i), alone)
         on_electrons = alone.sel(kernel=list(electrons.KERNELS))
         assert (on_electrons == on_electrons.isel(nuclide=0)).all()
@@ -143,7 +206,7 @@ def _check_parameter(structure: ModuleType, default: Mapping[str, float], name: 
             recoil = recoils * max_recoil(30.0, float(cells["mass"].max()))
             for mediator_mev, anti in product((1.0, 30.0, 1e3), (False, True)):
                 found = cross_section(alone, cells, recoil, 30.0, mediator_mev, kind, anti)
-                assert np.all(found >= 0)
+                check_positive(found)
 
 
 def check_statistic(deviance: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:

@@ -625,7 +625,7 @@ def test_the_same_events_count_once():
     assert Library().study("csi-2021-ee-ud", {"experiments": both} | forecast)
 
 
-@pytest.mark.parametrize("dim", ["flavour", "nuclide", "kernel", "quark", "pe", "time"])
+@pytest.mark.parametrize("dim", ["pair", "flavour", "nuclide", "kernel", "quark", "pe", "time"])
 def test_couplings_have_dimensions_of_their_own(dim):
     """Along one of ours they would be summed over."""
     couplings = xr.DataArray([0.0, 0.1, 0.2], dims=dim)

@@ -74,9 +74,9 @@ def events(structure, theta, charges, masses) -> xr.DataArray:
         SNS.species(), CSI, CSI_RESPONSE, [8.0, 20.0, 60.0], on_nuclei(structure), masses
     )
     every = structure.coefficients(theta, CSI, charges).sel(
-        flavour=template["flavour"], kernel=template["kernel"]
+        pair=template["pair"], kernel=template["kernel"]
     )
-    return xr.dot(every, template, dim=("kernel", "flavour", "nuclide"))
+    return xr.dot(every, template, dim=("kernel", "pair", "nuclide"))
 
 
 def adaptive(one, mass, response, edges, cross_section, damping, lowest=1e-14) -> float:
@@ -194,7 +194,7 @@ def test_light_vector_sums_over_outgoing_flavours(values, mediator_mev):
                     amplitude += Z * charges.proton + N * charges.neutron
                 total += amplitude**2
             mine = sum(
-                found.sel(flavour=a, kernel=kernel).values[i] / (q2 + mediator_mev**2) ** k
+                found.sel(pair=2 * a, kernel=kernel).values[i] / (q2 + mediator_mev**2) ** k
                 for k, kernel in enumerate(on_nuclei(light_vector))
             )
             scale = 1e-12 * (total + (Z * charges.proton + N * charges.neutron) ** 2)

@@ -116,7 +116,7 @@ def test_every_model_scatters_on_electrons_as_the_standard_model(structure):
     for a, current in (("e", 1), ("mu", 0), ("tau", 0)):
         left, right = P1.e_left + current, P1.e_right
         for kernel, value in (("LL", left**2), ("RR", right**2), ("LR", left * right)):
-            at = found.sel(flavour=a, kernel=kernel)
+            at = found.sel(pair=2 * a, kernel=kernel)
             np.testing.assert_allclose(at, value, err_msg=f"{kernel} of {a}")
 
 
@@ -133,7 +133,7 @@ def test_scattering_on_electrons_is_the_published_formula():
             first, second = (right, left) if anti else (left, right)
             expected = first**2 + second**2 * (1 - y) ** 2
             expected -= left * right * ELECTRON_MASS_MEV * recoil / energy**2
-            np.testing.assert_allclose(found.sel(flavour=a), unit * expected)
+            np.testing.assert_allclose(found.sel(pair=2 * a), unit * expected)
 
 
 # Non-standard and general interactions
@@ -214,8 +214,8 @@ def test_general_interactions_sum_over_outgoing_flavours(values):
             if a != b:
                 tensor += sum(n_t[q] * theta[f"eps_t_{ab}_{q}"] for q in "ud") ** 2
         # n² = 4
-        assert found.sel(kernel="scalar", flavour=a).item() == pytest.approx(4 * scalar)
-        assert found.sel(kernel="tensor", flavour=a).item() == pytest.approx(4 * tensor)
+        assert found.sel(kernel="scalar", pair=2 * a).item() == pytest.approx(4 * scalar)
+        assert found.sel(kernel="tensor", pair=2 * a).item() == pytest.approx(4 * tensor)
     vector = nsi.coefficients(theta, CESIUM, COUPLINGS).sel(kernel="vector").isel(nuclide=0)
     xr.testing.assert_allclose(found.sel(kernel="vector"), vector)
 
@@ -366,7 +366,7 @@ def test_left_right_rotates_the_charged_current_or_not(rotated):
         left, right = s2 - 0.5 + current * rotated, s2
         new_left = A * left + B * right + current * (not rotated)
         new_right = A * right + B * left
-        at = {k: found.sel(flavour=a, kernel=k).item() for k in ("LL", "RR", "LR")}
+        at = {k: found.sel(pair=2 * a, kernel=k).item() for k in ("LL", "RR", "LR")}
         expected = {"LL": new_left**2, "RR": new_right**2, "LR": new_left * new_right}
         assert at == pytest.approx(expected)
 

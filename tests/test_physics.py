@@ -144,7 +144,7 @@ def test_one_quark_has_its_second_minimum(Z, A, up, down):
         assert degenerate == pytest.approx(value, abs=6e-4)
         at = nsi.coefficients(ZERO | {f"eps_ee_{quark}": degenerate}, one, CHARGES)
         standard = nsi.coefficients(ZERO, one, CHARGES)
-        np.testing.assert_allclose(at.sel(flavour="e"), standard.sel(flavour="e"))
+        np.testing.assert_allclose(at.sel(pair="ee"), standard.sel(pair="ee"))
 
 
 @pytest.mark.parametrize(("nuclide", "value"), [("Cs133", 0.1803), ("I127", 0.1789)])
@@ -171,7 +171,7 @@ def test_charge_matrix_equals_the_sum_over_outgoing_flavours(values):
                 if a == b:
                     amplitude += Z * CHARGES.proton + N * CHARGES.neutron
                 total += amplitude**2
-            assert found.sel(flavour=a, kernel="vector").values[i] == pytest.approx(total)
+            assert found.sel(pair=2 * a, kernel="vector").values[i] == pytest.approx(total)
 
 
 CSI_RESPONSE = Response(
@@ -284,7 +284,7 @@ def test_templates_equal_adaptive_quadrature(form_factor):
             for one in SNS.species()
             if one.flavour == flavour
         )
-        mine = found.sel(flavour=flavour, kernel="vector").isel(pe=0, time=0).sum("nuclide")
+        mine = found.sel(pair=2 * flavour, kernel="vector").isel(pe=0, time=0).sum("nuclide")
         assert mine.item() == pytest.approx(expected, rel=1e-6)
 
 

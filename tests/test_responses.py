@@ -199,7 +199,7 @@ def test_f90_fractions_share_out_each_bin_of_energy():
     arguments = (SNS.species(), 1e14, ARGON, Helm(), "leading")
     split = template(*arguments, response, f90)
     whole = template(*arguments, SMEARED, {"kevee": edges["kevee"], "time": f90["time"]})
-    assert split.dims == ("flavour", "nuclide", "kernel", "kevee", "f90", "time")
+    assert split.dims == ("pair", "nuclide", "kernel", "kevee", "f90", "time")
     shares = xr.DataArray(np.reshape(fractions, (2, 3)), dims=("kevee", "f90"))
     xr.testing.assert_allclose(split.drop_vars(["f90", "f90_low", "f90_high"]),
                                (whole * shares).transpose(*split.dims))  # fmt: skip

@@ -116,7 +116,7 @@ def _merged(
 
 
 def template(request: Request) -> xr.DataArray:
-    """The template of a request: dims (flavour, nuclide, kernel, *bins)."""
+    """The template of a request: dims (pair, nuclide, kernel, *bins)."""
     with _guard:
         if request in _kept:
             _kept.move_to_end(request)
@@ -134,7 +134,7 @@ def _keep(found: dict[Request, xr.DataArray]) -> None:
 
 
 def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
-    """Templates of some variants: dims (variant, flavour, nuclide, kernel, *bins)."""
+    """Templates of some variants: dims (variant, pair, nuclide, kernel, *bins)."""
     edges = {name: np.array(values) for name, values in common.bins}
     unit = unit_target(common.nuclides, common.nuclear_masses)
     with_rest = (unit, variants, common.kinematics, common.response, edges, common.kernels)

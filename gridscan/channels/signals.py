@@ -17,9 +17,11 @@ from gridscan.channels.recoils import Common, Request, template, unit_target
 from gridscan.physics.couplings import STRUCTURES
 from gridscan.physics.couplings.parameters import WeakCouplings
 from gridscan.physics.cross_sections import KERNELS
+from gridscan.physics.flavour import on
+from gridscan.physics.propagation import arriving
 from gridscan.schema import BINS
 
-SUMMED = ("flavour", "nuclide", "kernel")
+SUMMED = ("pair", "nuclide", "kernel")
 """Dimensions of a template that the coefficients of a model are contracted with."""
 
 SCATTERERS = {"nucleus": "nuclei", "electron": "electrons"}
@@ -37,7 +39,7 @@ class Charges:
     fixed: tuple[tuple[str, float], ...]
     cells: tuple[tuple[str, tuple], ...]
     """Nuclides of the target: every column by name."""
-    flavours: tuple[str, ...]
+    pairs: tuple[str, ...]
     kernels: tuple[str, ...]
     target: xr.Dataset = field(compare=False, repr=False)
 
@@ -46,7 +48,7 @@ class Charges:
         every = STRUCTURES[self.structure].coefficients(
             dict(self.fixed) | dict(theta), self.target, self.weak
         )
-        return every.sel(flavour=list(self.flavours), kernel=list(self.kernels))
+        return on(every.sel(kernel=list(self.kernels)), self.pairs)
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class Signal:
 
     @property
     def matrix(self) -> np.ndarray:
-        """The template as a matrix: (flavours × nuclides × kernels, bins)."""
+        """The template as a matrix: (pairs × nuclides × kernels, bins)."""
         return self._unit.values.reshape(-1, math.prod(self.shape)) * self.exposure
 
     @property
@@ -172,7 +174,7 @@ def _physics(
         conventions.weak_couplings,
         tuple(model.fixed.items()),
         tuple((name, tuple(column.tolist())) for name, column in columns.items()),
-        tuple(sorted({one.flavour for one in species})),
+        tuple(arriving(species)["pair"].values.tolist()),
         common.kernels,
         unit,
     )

@@ -122,13 +122,13 @@ def counts(
     conventions: Annotated[str | None, typer.Option(help="A conventions card.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Expected counts of an experiment: signal by flavour and nuclide, backgrounds, observed."""
+    """Expected counts of an experiment: signal by neutrino and nuclide, backgrounds, observed."""
     table = _counts_table(experiment, model, conventions, settings(changes or []))
     if as_json:
         return print_json(table)
     print(f"{table['title']}; model {model}, conventions {table['conventions']}")
     for row in table["signal_parts"]:
-        print(f"  signal {row['nuclide']:>6} ν_{row['flavour']:<4} {row['counts']:12.3f}")
+        print(f"  signal {row['nuclide']:>6} {_neutrino(row['pair']):<6} {row['counts']:12.3f}")
     print(f"  {'signal':<19}{table['signal']:12.3f}")
     for name, value in table["backgrounds"].items():
         print(f"  {name:<19}{value:12.3f}")
@@ -136,10 +136,16 @@ def counts(
         print(f"  {'observed':<19}{table['observed']:12.0f}")
 
 
+def _neutrino(pair: str) -> str:
+    """ν_e of ee; components beside the diagonal are called what they are."""
+    half = pair[: len(pair) // 2]
+    return f"ν_{half}" if pair == 2 * half else pair
+
+
 def _counts_table(
     experiment: str, model: str, conventions: str | None, changes: dict[str, Any]
 ) -> dict[str, Any]:
-    """Total counts of signal by nuclide and flavour, of each background, and observed."""
+    """Total counts of signal by nuclide and pair of flavours, of each background, and observed."""
     from gridscan.api import counts_of, resolve
     from gridscan.cards.base import CardError
 
@@ -147,8 +153,8 @@ def _counts_table(
         if isinstance(value, list):
             raise CardError(f"--set {key}: found a list; allowed: one value")
     inputs, theta = resolve(experiment, model, conventions, (), changes)
-    parts = counts_of(inputs, experiment, theta, keep=("nuclide", "flavour"))
-    parts = parts.sum([d for d in parts.dims if d not in ("nuclide", "flavour")])
+    parts = counts_of(inputs, experiment, theta, keep=("nuclide", "pair"))
+    parts = parts.sum([d for d in parts.dims if d not in ("nuclide", "pair")])
     card = inputs.experiments[experiment]
     return {
         "experiment": experiment,
@@ -158,9 +164,9 @@ def _counts_table(
         "settings": changes,
         "signal": float(parts.sum()),
         "signal_parts": [
-            {"nuclide": str(n), "flavour": str(f), "counts": float(parts.sel(nuclide=n, flavour=f))}
+            {"nuclide": str(n), "pair": str(p), "counts": float(parts.sel(nuclide=n, pair=p))}
             for n in parts["nuclide"].values
-            for f in parts["flavour"].values
+            for p in parts["pair"].values
         ],
         "backgrounds": {name: float(card.background(name).sum()) for name in card.backgrounds},
         "observed": None if card.counts is None else float(card.counts.sum()),

@@ -85,7 +85,8 @@ class Kernel:
     """dσ/dT = function(T, E, M, kinematics) × [1/(q² + m²)]^propagators on one kind of target.
 
     Normalised propagators are m²/(q² + m²), one at q² = 0. Antineutrinos have a function of their
-    own where left and right swap.
+    own where left and right swap. The coefficient of an interference has either sign; any other is
+    a positive matrix in flavour.
     """
 
     neutrino: Callable
@@ -93,6 +94,7 @@ class Kernel:
     propagators: int = 0
     antineutrino: Callable | None = None
     normalised: bool = False
+    interference: bool = False
 
     def function(self, antineutrino: bool) -> Callable:
         """What neutrinos, or antineutrinos, scatter with; propagators not included."""
@@ -106,14 +108,14 @@ class Kernel:
 
 KERNELS = {
     "vector": Kernel(vector, "nucleus"),
-    "vector-p1": Kernel(vector, "nucleus", propagators=1),
+    "vector-p1": Kernel(vector, "nucleus", propagators=1, interference=True),
     "vector-p2": Kernel(vector, "nucleus", propagators=2),
-    "vector-n1": Kernel(vector, "nucleus", propagators=1, normalised=True),
+    "vector-n1": Kernel(vector, "nucleus", propagators=1, normalised=True, interference=True),
     "vector-n2": Kernel(vector, "nucleus", propagators=2, normalised=True),
     "scalar": Kernel(scalar, "nucleus"),
     "tensor": Kernel(tensor, "nucleus"),
     "LL": Kernel(electron_left, "electron", antineutrino=electron_right),
     "RR": Kernel(electron_right, "electron", antineutrino=electron_left),
-    "LR": Kernel(electron_interference, "electron"),
+    "LR": Kernel(electron_interference, "electron", interference=True),
 }
 """Unit of each: cm²/MeV, times MeV⁻² for every propagator that is not normalised."""

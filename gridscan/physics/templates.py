@@ -2,8 +2,11 @@
 
 The expected counts of any model are then exact polynomials in its couplings,
 
-    N_b(θ) = Σ_{f,n,k} c_{f,n,k}(θ) · T_{f,n,k,b}      f flavour, n nuclide, k kernel
+    N_b(θ) = Σ_{s,p,n,k} ρ_{s,p} C_{p,n,k}(θ) T_{s,n,k,b}
 
+s species of the source, p component of a Hermitian matrix in flavour (`flavour`), n nuclide, k
+kernel. A density matrix ρ that neither energy nor couplings move is contracted with T at once; for
+one that they move, `species.by_energy` makes each energy of a species a species of its own.
 What enters otherwise, a form factor's radius or the mass of a light mediator, makes variants of T:
 all are integrated together.
 """
@@ -16,9 +19,11 @@ import xarray as xr
 
 from gridscan.physics.cross_sections import KERNELS, Kernel
 from gridscan.physics.detectors import Response, bin_coordinates
+from gridscan.physics.flavour import contracted
 from gridscan.physics.fluxes.species import Species
 from gridscan.physics.form_factors import FormFactor, point_like
 from gridscan.physics.kinematics import momentum_transfer
+from gridscan.physics.propagation import arriving
 from gridscan.physics.rates import kernel_rates, recoil_nodes
 from gridscan.physics.targets import electrons
 
@@ -101,7 +106,17 @@ def _weights(
     return {kernel: of(record) for kernel, record in alike.items()}
 
 
-def templates(
+def templates(species: Sequence[Species], *settings: Any, **named: Any) -> xr.DataArray:
+    """Expected counts per unit coefficient, for the pairs of flavours that arrive.
+
+    Arguments are those of `by_species`.
+    Returns counts with dims (variant, pair, nuclide, kernel, observable[, f90][, time]).
+    """
+    found = contracted(arriving(species), by_species(species, *settings, **named))
+    return found.transpose("variant", "pair", ...)
+
+
+def by_species(
     species: Sequence[Species],
     fluence_per_cm2: float,
     target: xr.Dataset,
@@ -111,12 +126,12 @@ def templates(
     bins: Mapping[str, np.ndarray],
     kernels: Sequence[str] = ("vector",),
 ) -> xr.DataArray:
-    """Expected counts per unit coefficient, for all variants at once.
+    """Expected counts of each species per unit coefficient, for all variants at once.
 
     target: dataset of `targets.target`; variants: form factor and mass of the mediator (MeV, which
     kernels with propagators need, else None) of each; bins: edges by dimension, the response's
     observable first, `f90` if the response has it and `time` (µs) if events are binned in time.
-    Returns counts with dims (variant, flavour, nuclide, kernel, observable[, f90][, time]).
+    Returns counts with dims (variant, species, nuclide, kernel, observable[, f90][, time]).
     """
     light = [mass is not None for _, mass in variants]
     if not all(light) and (needy := [k for k in kernels if KERNELS[k].propagators]):
@@ -149,28 +164,24 @@ def templates(
         return xr.concat(in_bins, dim=response.observable)
 
     kinds = dict.fromkeys(KERNELS[kernel].target for kernel in kernels)
-    by_species = xr.concat([on(kind) for kind in kinds], dim="kernel").assign_coords(
+    found = xr.concat([on(kind) for kind in kinds], dim="kernel").assign_coords(
         kernel=[k for kind in kinds for k in kernels if KERNELS[k].target == kind]
     )
-    by_species = by_species.sel(kernel=list(kernels))
+    found = found.sel(kernel=list(kernels))
     if "f90" in bins:
         if response.f90 is None:
             raise ValueError("f90 bins need a response with the fractions in them")
         fractions = np.reshape(response.f90, (len(edges) - 1, len(bins["f90"]) - 1))
-        by_species = by_species * xr.DataArray(fractions, dims=(response.observable, "f90"))
+        found = found * xr.DataArray(fractions, dims=(response.observable, "f90"))
     if "time" in bins:
         if not all(one.arrival for one in species):
             raise ValueError("time bins need a source with arrival times")
-        by_species = by_species * xr.DataArray(
+        found = found * xr.DataArray(
             [response.time_fractions(one.arrival, bins["time"]) for one in species if one.arrival],
             dims=("species", "time"),
         )
-    flavours = by_species.rename(species="flavour").assign_coords(
-        flavour=[one.flavour for one in species]
-    )
-    total = fluence_per_cm2 * flavours.groupby("flavour").sum(skipna=False)
-    named = total.assign_coords(kernel=list(kernels), **bin_coordinates(bins))
-    return named.transpose("variant", "flavour", "nuclide", "kernel", *bins)
+    named = (fluence_per_cm2 * found).assign_coords(kernel=list(kernels), **bin_coordinates(bins))
+    return named.transpose("variant", "species", "nuclide", "kernel", *bins)
 
 
 def template(

@@ -1,10 +1,11 @@
 """Model structures: functions from couplings to the coefficients of the templates.
 
 A model knows neither flux nor detector nor grid. Each module has KERNELS, PARAMETERS and
-coefficients(theta, target, weak), one for each of its KERNELS, on nuclei and on electrons; NEEDS
-names the entries of WeakCouplings without which it cannot be. Parameters marked `in_template` are
-an axis of the templates and do not enter the coefficients. A new structure is a file here and a
-line in STRUCTURES; a new charge assignment is a card.
+coefficients(theta, target, weak): for each of its KERNELS, on nuclei and on electrons, a Hermitian
+matrix in flavour by its components (`flavour`). NEEDS names the entries of WeakCouplings without
+which it cannot be. Parameters marked `in_template` are an axis of the templates and do not enter
+the coefficients. A new structure is a file here and a line in STRUCTURES; a new charge assignment
+is a card.
 """
 
 from gridscan.physics.couplings import (

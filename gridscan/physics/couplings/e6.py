@@ -53,5 +53,5 @@ def shifted(gamma, cos_beta, weak: WeakCouplings) -> WeakCouplings:
 
 
 def coefficients(theta: Mapping, target: xr.Dataset, weak: WeakCouplings) -> xr.DataArray:
-    """Q² and g_L², g_R², g_L g_R: dims (kernel, flavour, nuclide, *theta dims)."""
+    """Q² and g_L², g_R², g_L g_R: dims (kernel, pair, nuclide, *theta dims)."""
     return sm.coefficients({}, target, shifted(heavy_zprime.gamma(theta), theta["cos_beta"], weak))

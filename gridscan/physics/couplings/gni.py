@@ -2,9 +2,9 @@
 
 Scalar and tensor exchange flip the neutrino's helicity and do not interfere with the weak charge:
 
-    dσ/dT = (G_F² M/π) F² {Q_a² K + n² Σ_b [|C^S_ab|² MT/(8E²) + 2 |C^T_ab|² (1 − MT/(4E²))]}
+    dσ/dT = (G_F² M/π) F² {G†G K + n² [C^S†C^S MT/(8E²) + 2 C^T†C^T (1 − MT/(4E²))]}
     C^S = Σ_q ε^{qS} [Z (m_p/m_q) f^p_q + N (m_n/m_q) f^n_q]
-    C^T = Σ_q ε^{qT} [Z δ^p_q + N δ^n_q]
+    C^T = Σ_q ε^{qT} [Z δ^p_q + N δ^n_q]        all of them matrices in flavour
 
 (arXiv:2402.16953, eqs. 6–11; n is `gni_norm` of the conventions, f and δ their `nucleons`).
 Neutrinos are Majorana: ε^S is symmetric in flavour, ε^T antisymmetric, without diagonal.
@@ -17,6 +17,7 @@ import xarray as xr
 from gridscan.constants import NEUTRON_MASS_MEV, PROTON_MASS_MEV
 from gridscan.physics.couplings import electrons, nsi, quarks
 from gridscan.physics.couplings.parameters import Nucleons, Parameter, WeakCouplings
+from gridscan.physics.flavour import gram
 
 KERNELS = ("vector", "scalar", "tensor", *electrons.KERNELS)
 NEEDS = ("nucleons",)
@@ -52,9 +53,9 @@ def tensor_charges(target: xr.Dataset, nucleons: Nucleons) -> xr.DataArray:
 
 
 def coefficients(theta: Mapping, target: xr.Dataset, weak: WeakCouplings) -> xr.DataArray:
-    """Q_a², n² Σ_b |C^S_ab|², n² Σ_b |C^T_ab|² and the electrons' part.
+    """G†G, n² C^S†C^S, n² C^T†C^T and the electrons' part.
 
-    Returns dims (kernel, flavour, nuclide, *theta dims). Raises ValueError without `nucleons`.
+    Returns dims (kernel, pair, nuclide, *theta dims). Raises ValueError without `nucleons`.
     """
     if weak.nucleons is None:
         raise ValueError("scalar and tensor couplings need matrix elements of nucleons")
@@ -62,7 +63,7 @@ def coefficients(theta: Mapping, target: xr.Dataset, weak: WeakCouplings) -> xr.
     tensor = TENSOR.matrix(theta, tensor_charges(target, weak.nucleons))
     nuclear = {
         "vector": nsi.vector(theta, target, weak),
-        "scalar": weak.gni_norm**2 * quarks.sum_of_squares(scalar),
-        "tensor": weak.gni_norm**2 * quarks.sum_of_squares(tensor),
+        "scalar": weak.gni_norm**2 * gram(scalar),
+        "tensor": weak.gni_norm**2 * gram(tensor),
     }
     return electrons.with_electrons(nuclear, target, weak)

@@ -42,5 +42,5 @@ def mixed(gamma, weak: WeakCouplings) -> WeakCouplings:
 
 
 def coefficients(theta: Mapping, target: xr.Dataset, weak: WeakCouplings) -> xr.DataArray:
-    """Q² and g_L², g_R², g_L g_R: dims (kernel, flavour, nuclide, *theta dims)."""
+    """Q² and g_L², g_R², g_L g_R: dims (kernel, pair, nuclide, *theta dims)."""
     return sm.coefficients({}, target, mixed(heavy_zprime.gamma(theta), weak))

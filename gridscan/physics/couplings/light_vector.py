@@ -2,8 +2,7 @@
 
 Its exchange adds to the weak charge what falls with q² = 2MT as the propagator 1/(q² + m²):
 
-    Q_a² = [Q + E_aa/(q² + m²)]² + Σ_{b≠a} [E_ab/(q² + m²)]²
-         = Q² + 2 Q E_aa/(q² + m²) + Σ_b E_ab²/(q² + m²)²
+    G = Q + E/(q² + m²)        G†G = Q² + 2 Q E/(q² + m²) + E†E/(q² + m²)²
     E_ab = Σ_q n_q g_ν,ab g_q/(√2 G_F)
 
 so that m → ∞ gives non-standard interactions with ε^q = g_ν g_q/(√2 G_F m²)
@@ -19,6 +18,7 @@ from gridscan.constants import FERMI_CONSTANT_PER_MEV2
 from gridscan.physics.couplings import electrons, quarks
 from gridscan.physics.couplings.parameters import EPS_NORMS, Parameter, WeakCouplings
 from gridscan.physics.couplings.sm import charge
+from gridscan.physics.flavour import gram
 
 KERNELS = ("vector", "vector-p1", "vector-p2", *electrons.KERNELS)
 
@@ -36,16 +36,15 @@ PARAMETERS: Mapping[str, Parameter] = MASS | PRODUCTS.parameters()
 def exchanged(
     standard: xr.DataArray, new: xr.DataArray, names: tuple[str, str, str]
 ) -> dict[str, xr.DataArray]:
-    """Q², 2 Q E_aa, Σ_b E_ab² of kernels with 0, 1 and 2 propagators; new: the matrix E_ab."""
-    own = xr.dot(new, quarks.IDENTITY, dim="flavour_out")
-    parts = standard**2, 2 * standard * own, quarks.sum_of_squares(new)
+    """Q², 2 Q E, E†E of kernels with 0, 1 and 2 propagators; new: the matrix E_ab."""
+    parts = standard**2, 2 * gram(standard, new), gram(new)
     return dict(zip(names, parts, strict=True))
 
 
 def coefficients(theta: Mapping, target: xr.Dataset, weak: WeakCouplings) -> xr.DataArray:
-    """Q², 2 Q E_aa, Σ_b E_ab² and the electrons' part at couplings `theta`.
+    """Q², 2 Q E, E†E and the electrons' part at couplings `theta`.
 
-    Returns dims (kernel, flavour, nuclide, *theta dims). The mass of the mediator, if it is in
+    Returns dims (kernel, pair, nuclide, *theta dims). The mass of the mediator, if it is in
     theta, is the template's business.
     """
     products = PRODUCTS.matrix(theta, quarks.vector_charges(target))

@@ -18,6 +18,7 @@ from gridscan.physics.couplings import electrons, quarks
 from gridscan.physics.couplings.light_vector import MASS, exchanged
 from gridscan.physics.couplings.parameters import Parameter, WeakCouplings
 from gridscan.physics.couplings.sm import charge
+from gridscan.physics.flavour import IDENTITY
 from gridscan.schema import FLAVOURS
 
 KERNELS = ("vector", "vector-n1", "vector-n2", *electrons.KERNELS)
@@ -41,11 +42,11 @@ SHIFT = xr.DataArray(
 
 
 def coefficients(theta: Mapping, target: xr.Dataset, weak: WeakCouplings) -> xr.DataArray:
-    """Q², 2 Q E_aa, E_aa² with E_aa at q² = 0, and the electrons' part.
+    """Q², 2 Q E, E² with E at q² = 0, and the electrons' part.
 
-    Returns dims (kernel, flavour, nuclide, *theta dims).
+    Returns dims (kernel, pair, nuclide, *theta dims).
     """
-    eps = (theta["x"] * quarks.IDENTITY + SHIFT) / QUARKS_PER_PROTON
+    eps = (theta["x"] * IDENTITY + SHIFT) / QUARKS_PER_PROTON
     new = eps * quarks.vector_charges(target).sum("quark")
     nuclear = exchanged(charge(target, weak), new, ("vector", "vector-n1", "vector-n2"))
     return electrons.with_electrons(nuclear, target, weak)

@@ -17,15 +17,10 @@ import numpy as np
 import xarray as xr
 
 from gridscan.physics.couplings.parameters import Parameter
+from gridscan.physics.flavour import IDENTITY
 from gridscan.schema import FLAVOURS, QUARKS
 
 _LATEX = {"e": "e", "mu": r"\mu", "tau": r"\tau"}
-
-IDENTITY = xr.DataArray(
-    np.eye(len(FLAVOURS)),
-    dims=("flavour", "flavour_out"),
-    coords={"flavour": list(FLAVOURS), "flavour_out": list(FLAVOURS)},
-)
 
 
 @dataclass(frozen=True)
@@ -104,8 +99,3 @@ def per_quark(up: xr.DataArray, down: xr.DataArray) -> xr.DataArray:
 def vector_charges(target: xr.Dataset) -> xr.DataArray:
     """Numbers of valence quarks, 2Z + N and Z + 2N: dims (quark, nuclide)."""
     return per_quark(2 * target["Z"] + target["N"], target["Z"] + 2 * target["N"])
-
-
-def sum_of_squares(matrix: xr.DataArray) -> xr.DataArray:
-    """(G†G)_aa = Σ_b |G_ab|² of incoming flavour a."""
-    return (matrix**2).sum("flavour_out", skipna=False)

@@ -17,5 +17,5 @@ def charge(target: xr.Dataset, weak: WeakCouplings) -> xr.DataArray:
 
 
 def coefficients(theta: Mapping, target: xr.Dataset, weak: WeakCouplings) -> xr.DataArray:
-    """Q² and g_L², g_R², g_L g_R: dims (kernel, flavour, nuclide, *dims of the couplings)."""
+    """Q² and g_L², g_R², g_L g_R: dims (kernel, pair, nuclide, *dims of the couplings)."""
     return electrons.with_electrons({"vector": charge(target, weak) ** 2}, target, weak)

@@ -64,7 +64,7 @@ def csi_rate(species: str, **couplings: float) -> float:
         card.edges,
     )
     every = nsi.coefficients(complete(couplings, inputs), nuclides, conventions.weak_couplings)
-    return float(xr.dot(every.sel(flavour=found["flavour"]), found, dim=found.dims))
+    return float(xr.dot(every.sel(pair=found["pair"]), found, dim=found.dims))
 
 
 QUANTITIES = {

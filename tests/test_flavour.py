@@ -1,0 +1,322 @@
+"""Flavour: matrices by components, and neutrinos that mix on their way to the detector."""
+
+from itertools import product
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.integrate import quad
+
+from gridscan import testing
+from gridscan.constants import FERMI_CONSTANT_PER_MEV2, HBAR_C_SQUARED_MEV2_CM2
+from gridscan.physics import flavour
+from gridscan.physics.couplings import STRUCTURES, electrons, gni, nsi
+from gridscan.physics.detectors import ConstantEfficiency, LogisticEfficiency, Response
+from gridscan.physics.fluxes.species import Continuum, Species, by_energy, emitted
+from gridscan.physics.form_factors import Helm
+from gridscan.physics.kinematics import max_recoil, momentum_transfer
+from gridscan.physics.propagation import PROPAGATION
+from gridscan.physics.templates import by_species, templates
+from gridscan.schema import FLAVOURS, PAIRS
+from gridscan.testing import COUPLINGS
+
+TARGET = testing.example_target()
+NUMBERS = st.complex_numbers(max_magnitude=3, allow_nan=False, allow_subnormal=False)
+
+
+def labelled(values: np.ndarray, *dims: str) -> xr.DataArray:
+    names = {"flavour": list(FLAVOURS), "flavour_out": list(FLAVOURS)}
+    return xr.DataArray(values, {d: names[d] for d in dims if d in names}, dims)
+
+
+def explicit(rho: np.ndarray, amplitudes: np.ndarray) -> float:
+    """tr(ρG†G) = Σ_b Σ_ac ρ_ac G_ab G*_cb, term by term; amplitudes: (incoming a, outgoing b)."""
+    total = 0.0 + 0.0j
+    for a, b, c in product(range(3), repeat=3):
+        total += rho[a, c] * amplitudes[a, b] * np.conj(amplitudes[c, b])
+    assert abs(total.imag) <= 1e-9 * (1 + abs(total))
+    return total.real
+
+
+def by_components(matrix: np.ndarray) -> xr.DataArray:
+    """Components of a Hermitian matrix, name by name."""
+    found = {2 * name: matrix[i, i].real for i, name in enumerate(FLAVOURS)}
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        for part in ("re", "im"):
+            name = f"{FLAVOURS[i]}{FLAVOURS[j]}_{part}"
+            found[name] = matrix[i, j].real if part == "re" else matrix[i, j].imag
+    return xr.DataArray(list(found.values()), {"pair": list(found)}, "pair")
+
+
+@given(arrays(complex, (3, 3), elements=NUMBERS))
+def test_components_are_those_of_the_matrix_and_back(values):
+    hermitian = values + values.conj().T
+    pairs = by_components(hermitian)
+    assert set(pairs["pair"].values) == set(PAIRS)
+    np.testing.assert_allclose(flavour.hermitian(pairs), hermitian)
+    found = flavour.on(flavour.gram(labelled(values, "flavour", "flavour_out")), PAIRS)
+    # G†G of G with rows of outgoing flavours
+    np.testing.assert_allclose(flavour.hermitian(found), values.conj() @ values.T, atol=1e-12)
+
+
+@given(arrays(complex, (3, 3), elements=NUMBERS), arrays(complex, (3, 3), elements=NUMBERS))
+def test_contraction_by_components_is_the_sum_over_flavours(amplitudes, root):
+    rho = root @ root.conj().T
+    density = by_components(rho).expand_dims("species")
+    coefficients = flavour.gram(labelled(amplitudes, "flavour", "flavour_out"))
+    template = flavour.contracted(density, xr.DataArray([1.0], dims="species"))
+    found = float((flavour.on(coefficients, PAIRS) * template).sum("pair"))
+    scale = np.abs(rho).max() * np.abs(amplitudes).max() ** 2
+    assert found == pytest.approx(explicit(rho, amplitudes), rel=1e-9, abs=1e-9 * scale)
+
+
+@settings(max_examples=15)
+@given(
+    arrays(float, 3, elements=st.floats(-2, 2)),
+    arrays(float, 3, elements=st.floats(-2, 2)),
+    st.floats(-2, 2),
+)
+def test_diagonal_matrices_give_what_whole_ones_do(first, second, number):
+    diagonal = labelled(first, "flavour"), labelled(second, "flavour"), number
+    for one, other in product(diagonal, repeat=2):
+        fast = flavour.on(flavour.gram(one, other), PAIRS)
+        slow = flavour.on(flavour.gram(flavour.matrix(one), flavour.matrix(other)), PAIRS)
+        np.testing.assert_allclose(fast, slow, atol=1e-15)
+        whole = flavour.added(flavour.matrix(one), other)
+        np.testing.assert_allclose(flavour.matrix(flavour.added(one, other)), whole)
+
+
+@settings(max_examples=20)
+@given(st.data())
+def test_coefficients_are_the_matrix_of_amplitudes(data):
+    values = data.draw(st.lists(st.floats(-1, 1), min_size=12, max_size=12))
+    theta = dict(zip(nsi.PARAMETERS, values, strict=True))
+    found = flavour.hermitian(nsi.coefficients(theta, TARGET, COUPLINGS).sel(kernel="vector"))
+    for cell in ("Cs133", "I127"):
+        at = TARGET.sel(nuclide=cell)
+        up, down = (2 * at["Z"] + at["N"]).item(), (at["Z"] + 2 * at["N"]).item()
+        own = (at["Z"] * COUPLINGS.proton + at["N"] * COUPLINGS.neutron).item()
+        G = own * np.eye(3)
+        for (i, a), (j, b) in product(enumerate(FLAVOURS), repeat=2):
+            name = f"eps_{a}{b}" if i <= j else f"eps_{b}{a}"
+            G[i, j] += up * theta[f"{name}_u"] + down * theta[f"{name}_d"]
+        np.testing.assert_allclose(found.sel(nuclide=cell), G.T @ G, rtol=1e-9, atol=1e-9)
+
+
+def test_tensor_couplings_are_antisymmetric_amplitudes():
+    theta = {"eps_t_emu_u": 0.3, "eps_t_mutau_d": -0.7, "eps_t_etau_u": 0.2}
+    found = flavour.hermitian(gni.coefficients(theta, TARGET, COUPLINGS).sel(kernel="tensor"))
+    charges = gni.tensor_charges(TARGET, testing.NUCLEONS).isel(nuclide=0).values
+    emu, etau, mutau = 0.3 * charges[0], 0.2 * charges[0], -0.7 * charges[1]
+    G = np.array([[0, emu, etau], [-emu, 0, mutau], [-etau, -mutau, 0]])
+    np.testing.assert_allclose(found.isel(nuclide=0), 4 * G.T @ G, rtol=1e-12, atol=1e-9)
+
+
+def test_electrons_couple_through_matrices():
+    """G_L of any matrix: the charged current is on its diagonal, and interferes there."""
+    rng = np.random.default_rng(5)
+    left, right = rng.normal(size=(2, 3, 3))
+    weak = SimpleNamespace(
+        e_left=labelled(left, "flavour", "flavour_out"),
+        e_right=labelled(right, "flavour", "flavour_out"),
+    )
+    found = flavour.hermitian(electrons.with_electrons({}, TARGET, weak)).isel(nuclide=1)
+    G_L = left + np.diag([1.0, 0.0, 0.0])
+    for kernel, expected in (
+        ("LL", G_L @ G_L.T),
+        ("RR", right @ right.T),
+        ("LR", (G_L @ right.T + right @ G_L.T) / 2),
+    ):
+        np.testing.assert_allclose(found.sel(kernel=kernel), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_pairs_that_nothing_fills_are_left_out(name):
+    theta = {key: p.default for key, p in STRUCTURES[name].PARAMETERS.items()}
+    found = STRUCTURES[name].coefficients(theta, TARGET, COUPLINGS)
+    beside = found.sel(pair=[p for p in found["pair"].values if p not in flavour.DIAGONAL])
+    assert not beside.any(), "couplings of the standard model keep flavour"
+
+
+# Neutrinos on their way
+
+PHASE_MEV = 60.0
+"""φ(E) = PHASE_MEV/E: half of Δm² L."""
+
+
+def oscillated(emitted, energy_mev, theta):
+    """Two flavours in vacuum: ρ of a ν_e or ν_μ after U e^{−iφ} U†, with the angle θ_12."""
+    angle = theta["angle"]
+    c, s, turn = np.cos(angle), np.sin(angle), np.exp(-1j * PHASE_MEV / energy_mev)
+    kept, flipped = c**2 + s**2 * turn, c * s * (turn - 1)
+    other = s**2 + c**2 * turn
+    # columns of the evolution: what ν_e and ν_μ become
+    amplitudes = {"ee": (kept, flipped), "mumu": (flipped, other)}
+    total = 0.0
+    for pair, (e, mu) in amplitudes.items():
+        parts = {
+            "ee": np.abs(e) ** 2,
+            "mumu": np.abs(mu) ** 2,
+            "emu_re": (e * np.conj(mu)).real,
+            "emu_im": (e * np.conj(mu)).imag,
+        }
+        rho = xr.concat(
+            xr.broadcast(*parts.values()), dim=xr.Variable("pair", list(parts)), coords="minimal"
+        )
+        total = total + flavour.on(emitted, PAIRS).sel(pair=pair, drop=True) * rho
+    return total
+
+
+TOY = SimpleNamespace(density=oscillated)
+ANGLES = xr.DataArray([0.0, 0.3, 0.7], dims="angle")
+
+
+def test_nothing_on_the_way_keeps_the_contract_of_propagation():
+    testing.check_propagation(PROPAGATION["none"], {})
+
+
+def test_oscillations_of_two_flavours_keep_the_contract_of_propagation():
+    testing.check_propagation(TOY, {"angle": ANGLES})
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda rho, energy, theta: 1.1 * rho,
+        lambda rho, energy, theta: flavour.on(rho, PAIRS) + 0.4 * by_components(np.ones((3, 3))),
+        lambda rho, energy, theta: rho * energy.mean() / 100.0,
+    ],
+    ids=["trace", "positive", "alone"],
+)
+def test_a_propagation_that_breaks_its_contract_is_caught(broken):
+    with pytest.raises(AssertionError):
+        testing.check_propagation(SimpleNamespace(density=broken), {})
+
+
+@pytest.mark.parametrize(
+    "density",
+    [{"ee": 0.9}, {"ee": 0.5, "mumu": 0.5, "emu_re": 0.6}, {"ee": 1.5, "mumu": -0.5}, {"up": 1.0}],
+)
+def test_a_flux_of_no_density_matrix_is_caught(density):
+    one = Species("x", density, antineutrino=False, lines=((1.0, 1.0),))
+    with pytest.raises(AssertionError):
+        testing.check_flux([one])
+
+
+RESPONSE = Response(
+    "kevnr", None, 1.0, None, LogisticEfficiency(0.9, 0.4, 10.0), ConstantEfficiency()
+)
+BINS = {"kevnr": np.array([4.0, 12.0, 30.0])}
+HIGHEST = 50.0
+SOURCE = (
+    Species(
+        "nu_e",
+        "e",
+        antineutrino=False,
+        continuum=Continuum(10.0, HIGHEST, lambda e: 2 * (HIGHEST - e) / 40.0**2),
+    ),
+    Species("nu_mu", "mu", antineutrino=False, lines=((29.8, 1.0),)),
+)
+SETTINGS = (1e14, TARGET, [(Helm(), None)], "leading", RESPONSE, BINS)
+SHARP = [
+    float(np.sqrt(edge / 1e3 * mass / 2) + edge / 2e3)
+    for edge in BINS["kevnr"]
+    for mass in TARGET["mass"].values
+]
+"""Energies, nearly, where the largest recoil crosses an edge: counts per energy have a kink."""
+
+
+def test_energies_kept_and_summed_are_the_template():
+    whole = by_species(SOURCE, *SETTINGS).isel(variant=0)
+    parts = by_energy(SOURCE, SHARP)
+    resolved = by_species(parts, *SETTINGS).isel(variant=0)
+    names = [one.name for one in parts]
+    assert names.count("nu_mu") == 1
+    for i, one in enumerate(SOURCE):
+        found = resolved.isel(species=[name == one.name for name in names]).sum("species")
+        np.testing.assert_allclose(found, whole.isel(species=i), rtol=1e-6)
+
+
+def test_mixtures_are_contracted_at_once():
+    """T of the pairs that species fill, twice beside the diagonal."""
+    mixed = Species("x", {"ee": 0.25, "tautau": 0.75, "etau_re": 0.3}, False, ((29.8, 1.0),))
+    found = templates((mixed, SOURCE[1]), *SETTINGS).isel(variant=0)
+    assert found["pair"].values.tolist() == ["ee", "mumu", "tautau", "etau_re"]
+    each = by_species((mixed, SOURCE[1]), *SETTINGS).isel(variant=0)
+    for name, weight in (("ee", 0.25), ("tautau", 0.75), ("etau_re", 0.6)):
+        np.testing.assert_allclose(found.sel(pair=name), weight * each.isel(species=0))
+    np.testing.assert_allclose(found.sel(pair="mumu"), each.isel(species=1))
+
+
+def slowly(theta: dict, angle: float, edges: tuple[float, float]) -> float:
+    """Events of SOURCE, oscillated as amplitudes: loops over nuclides and flavours, integrals over
+    energies of Σ_b |Σ_a ψ_a G_ab|² and over recoils.
+    """
+    # of ν_1, ν_2 in ν_e = cos θ ν_1 + sin θ ν_2, ν_μ = −sin θ ν_1 + cos θ ν_2
+    mixing = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    spectrum = SOURCE[0].continuum
+    total = 0.0
+    for name in TARGET["nuclide"].values:
+        cell = TARGET.sel(nuclide=name)
+        Z, N, mass = (cell[key].item() for key in ("Z", "N", "mass"))
+        own = Z * COUPLINGS.proton + N * COUPLINGS.neutron
+        G = np.zeros((2, 3))
+        for (i, a), (j, b) in product(enumerate(FLAVOURS[:2]), enumerate(FLAVOURS)):
+            pair = a + b if i <= j else b + a
+            G[i, j] = (a == b) * own + (2 * Z + N) * theta.get(f"eps_{pair}_u", 0.0)
+
+        def counted(energy, cell=cell, mass=mass):
+            unit = FERMI_CONSTANT_PER_MEV2**2 * HBAR_C_SQUARED_MEV2_CM2 / np.pi * mass
+
+            def rate(recoil):
+                damping = float(Helm()(momentum_transfer(recoil, mass), cell["A"].item())) ** 2
+                seen = float(RESPONSE.efficiency(np.array(1e3 * recoil)))
+                return unit * (1 - mass * recoil / (2 * energy**2)) * damping * seen
+
+            top = min(edges[1] / 1e3, max_recoil(energy, mass))
+            return quad(rate, edges[0] / 1e3, top)[0] if top > edges[0] / 1e3 else 0.0
+
+        def strength(energy, born, G=G):
+            phases = np.diag([1.0, np.exp(-1j * PHASE_MEV / energy)])
+            psi = (mixing.T @ phases @ mixing)[:, born]
+            return sum(abs(sum(psi[a] * G[a, b] for a in range(2))) ** 2 for b in range(3))
+
+        kinks = [e for e in SHARP if spectrum.low < e < spectrum.high]
+        electron = quad(
+            lambda e: spectrum.density(e) * strength(e, 0) * counted(e),
+            spectrum.low, spectrum.high, points=kinks, epsrel=1e-8, limit=200,
+        )[0]  # fmt: skip
+        muon = strength(29.8, 1) * counted(29.8)
+        total += 1e14 * cell["count"].item() * (electron + muon)
+    return total
+
+
+def test_oscillating_neutrinos_with_couplings_that_change_flavour_equal_the_sum_over_amplitudes():
+    """ρ that follows energy and a coupling, off its diagonal too, against loops without matrices.
+
+    The sign of ε_eμ is seen where flavours interfere, and not without mixing.
+    """
+    couplings = {"eps_ee_u": 0.05, "eps_emu_u": -0.2, "eps_mutau_u": 0.1}
+    parts = by_energy(SOURCE, SHARP)
+    each = by_species(parts, *SETTINGS).isel(variant=0)
+    energy = xr.DataArray([one.lines[0][0] for one in parts], dims="species")
+    density = oscillated(emitted(parts), energy, {"angle": ANGLES})
+    template = flavour.contracted(density, each)
+
+    def counts(theta):
+        coefficients = nsi.coefficients(theta, TARGET, COUPLINGS).sel(kernel=["vector"])
+        on = flavour.on(coefficients, template["pair"].values)
+        return xr.dot(on, template, dim=("pair", "nuclide", "kernel")).transpose("angle", "kevnr")
+
+    found = counts(couplings)
+    other = counts({"eps_emu_u": 0.2}) / counts({"eps_emu_u": -0.2})
+    np.testing.assert_allclose(other[0], 1)
+    assert abs(other - 1)[1:].min() > 0.05
+    for i, angle in enumerate(ANGLES.values):
+        for j in range(2):
+            expected = slowly(couplings, angle, tuple(BINS["kevnr"][j : j + 2]))
+            assert found[i, j].item() == pytest.approx(expected, rel=1e-6)
