@@ -19,6 +19,9 @@ PAIRS = (
 
 QUARKS = ("u", "d")
 
+LATEX = {"e": "e", "mu": r"\mu", "tau": r"\tau"}
+"""How flavours are written in formulas."""
+
 STRICT: Any = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 """How card records are validated: no unknown keys, no coercion, no NaN or infinity."""
 

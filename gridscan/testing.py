@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 import xarray as xr
 
-from gridscan.physics.couplings import electrons, sm
+from gridscan.physics.couplings import sm
 from gridscan.physics.couplings.parameters import Nucleons, PerNucleon, weak_couplings
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.flavour import DIAGONAL, hermitian, on
@@ -185,22 +185,22 @@ def check_model(structure: ModuleType) -> None:
 
 def _check_parameter(structure: ModuleType, default: Mapping[str, float], name: str) -> None:
     """Many values at once are each alone; cross sections are physical for neutrinos and anti-."""
-    nuclides, known = example_target(), structure.PARAMETERS[name]
+    nuclides, known, names = example_target(), structure.PARAMETERS[name], structure.KERNELS
     start = known.minimum if np.isfinite(known.minimum) else -1.0
     stop = min(known.maximum, 1e3 * abs(start))
     values = xr.DataArray([start, 0.7 * start + 0.3 * stop, stop], dims="point")
     others = {"m_zprime_gev": 200.0} if "m_zprime_gev" in default else {}
     theta = {**default, **others}
     together = structure.coefficients(theta | {name: values}, nuclides, COUPLINGS)
-    recoils = xr.DataArray(np.linspace(0, 0.98, 50), dims="recoil")
+    recoils = xr.DataArray(np.geomspace(1e-3, 0.98, 50), dims="recoil")
     for i, value in enumerate(values.values.tolist()):
         alone = structure.coefficients(theta | {name: value}, nuclides, COUPLINGS)
         assert np.isfinite(alone).all()
-        for kernel in structure.KERNELS:
+        for kernel in names:
             if not KERNELS[kernel].interference:
                 check_positive(alone.sel(kernel=kernel))
         xr.testing.assert_allclose(together.isel(point=i), alone)
-        on_electrons = alone.sel(kernel=list(electrons.KERNELS))
+        on_electrons = alone.sel(kernel=[k for k in names if KERNELS[k].target == "electron"])
         assert (on_electrons == on_electrons.isel(nuclide=0)).all()
         for kind, cells in (("nucleus", nuclides), ("electron", electrons_of(nuclides))):
             recoil = recoils * max_recoil(30.0, float(cells["mass"].max()))

@@ -11,7 +11,12 @@ from typing import Literal
 
 import numpy as np
 
-from gridscan.constants import FERMI_CONSTANT_PER_MEV2, HBAR_C_SQUARED_MEV2_CM2
+from gridscan.constants import (
+    ELECTRON_MASS_MEV,
+    FERMI_CONSTANT_PER_MEV2,
+    FINE_STRUCTURE_CONSTANT,
+    HBAR_C_SQUARED_MEV2_CM2,
+)
 
 
 def leading_kinematics(recoil, energy, mass):
@@ -75,6 +80,21 @@ def electron_interference(recoil, energy, mass, kinematics="leading"):
     return -2 * STRENGTH * mass * mass * recoil / energy**2
 
 
+MAGNETIC_STRENGTH = (
+    np.pi * (FINE_STRUCTURE_CONSTANT / ELECTRON_MASS_MEV) ** 2 * HBAR_C_SQUARED_MEV2_CM2
+)
+"""πα²/m_e² in cm², for a moment of one Bohr magneton."""
+
+
+def magnetic(recoil, energy, mass, kinematics="leading"):
+    """Through a magnetic moment: (πα²/m_e²) (1/T − 1/E) in cm²/MeV, for (Zμ/μ_B)² F² = 1.
+
+    P. Vogel, J. Engel, PRD 39, 3378; arXiv:1905.03750. Alike on nuclei of charge Z and on each of
+    their electrons, and for antineutrinos; of leading order in T/E under both kinematics.
+    """
+    return MAGNETIC_STRENGTH * (1 / recoil - 1 / energy)
+
+
 def propagator(recoil, mass, mediator_mev):
     """1/(q² + m²) in MeV⁻², with q² = 2MT, for a mediator of mass m (MeV)."""
     return 1 / (2 * mass * recoil + mediator_mev**2)
@@ -86,7 +106,7 @@ class Kernel:
 
     Normalised propagators are m²/(q² + m²), one at q² = 0. Antineutrinos have a function of their
     own where left and right swap. The coefficient of an interference has either sign; any other is
-    a positive matrix in flavour.
+    a positive matrix in flavour. A steep function grows without bound as T → 0.
     """
 
     neutrino: Callable
@@ -95,6 +115,7 @@ class Kernel:
     antineutrino: Callable | None = None
     normalised: bool = False
     interference: bool = False
+    steep: bool = False
 
     def function(self, antineutrino: bool) -> Callable:
         """What neutrinos, or antineutrinos, scatter with; propagators not included."""
@@ -117,5 +138,7 @@ KERNELS = {
     "LL": Kernel(electron_left, "electron", antineutrino=electron_right),
     "RR": Kernel(electron_right, "electron", antineutrino=electron_left),
     "LR": Kernel(electron_interference, "electron", interference=True),
+    "magnetic": Kernel(magnetic, "nucleus", steep=True),
+    "magnetic-e": Kernel(magnetic, "electron", steep=True),
 }
 """Unit of each: cm²/MeV, times MeV⁻² for every propagator that is not normalised."""

@@ -35,6 +35,9 @@ DECADES = 12
 
 TINY = 1e-100
 
+NEVER = 1e-9
+"""Probability to count a recoil of next to no energy that passes for none."""
+
 BINS_TOGETHER = 32
 """Bins whose probabilities are in memory at once."""
 
@@ -106,6 +109,12 @@ def _weights(
     return {kernel: of(record) for kernel, record in alike.items()}
 
 
+def _limited(whole: xr.DataArray, steep: Sequence[str], at_rest: xr.DataArray) -> xr.DataArray:
+    """Counts of steep kernels are infinite in bins that count recoils down to none."""
+    endless = whole["kernel"].isin(steep) & (at_rest.isel(recoil=0) > NEVER)
+    return whole.where(~endless, np.inf)
+
+
 def templates(species: Sequence[Species], *settings: Any, **named: Any) -> xr.DataArray:
     """Expected counts per unit coefficient, for the pairs of flavours that arrive.
 
@@ -144,10 +153,12 @@ def by_species(
         nuclei = kind == "nucleus"
         cells = target if nuclei else electrons(target)
         seen = response if nuclei else response.of_electrons()
-        decades = DECADES if any(light) or not nuclei else 0
+        steep = [name for name in names if KERNELS[name].steep]
+        decades = DECADES if any(light) or not nuclei or steep else 0
         mass = cells["mass"]
         recoil, weights = recoil_nodes(species, mass.values, seen, edges, decades)
         parts = list(_counted(seen, recoil, edges))
+        lowest = recoil[:1]
         # recoils that no bin counts, as below a sharp threshold, need no cross sections
         some = np.unique(np.concatenate([at for at, _ in parts]))
         recoil, weights = recoil[some], weights[some]
@@ -161,13 +172,11 @@ def by_species(
             here = {"recoil": np.searchsorted(some, at)}
             each = {name: weight.isel(here) for name, weight in damped.items()}
             in_bins.append(_summed(events.isel(here), counted, each))
-        return xr.concat(in_bins, dim=response.observable)
+        whole = xr.concat(in_bins, dim=response.observable).assign_coords(kernel=names)
+        return _limited(whole, steep, seen.energy_matrix(lowest, edges)) if steep else whole
 
     kinds = dict.fromkeys(KERNELS[kernel].target for kernel in kernels)
-    found = xr.concat([on(kind) for kind in kinds], dim="kernel").assign_coords(
-        kernel=[k for kind in kinds for k in kernels if KERNELS[k].target == kind]
-    )
-    found = found.sel(kernel=list(kernels))
+    found = xr.concat([on(kind) for kind in kinds], dim="kernel").sel(kernel=list(kernels))
     if "f90" in bins:
         if response.f90 is None:
             raise ValueError("f90 bins need a response with the fractions in them")

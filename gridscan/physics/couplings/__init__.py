@@ -9,11 +9,13 @@ is a card.
 """
 
 from gridscan.physics.couplings import (
+    charge_radii,
     e6,
     gni,
     left_right,
     light_vector,
     lma_dark,
+    magnetic_moments,
     nsi,
     sm,
 )
@@ -26,4 +28,6 @@ STRUCTURES = {
     "lma-dark": lma_dark,
     "left-right": left_right,
     "e6": e6,
+    "magnetic-moments": magnetic_moments,
+    "charge-radii": charge_radii,
 }

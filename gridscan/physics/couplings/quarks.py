@@ -18,9 +18,7 @@ import xarray as xr
 
 from gridscan.physics.couplings.parameters import Parameter
 from gridscan.physics.flavour import IDENTITY
-from gridscan.schema import FLAVOURS, QUARKS
-
-_LATEX = {"e": "e", "mu": r"\mu", "tau": r"\tau"}
+from gridscan.schema import FLAVOURS, LATEX, QUARKS
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class QuarkCouplings:
         return {
             self.name(a, b, quark): Parameter(
                 f"{self.meaning} of {quark} quarks, {a} to {b}",
-                symbol=f"{self.symbol}_{{{_LATEX[a]}{_LATEX[b]}}}^{{{quark}{self.kind}}}",
+                symbol=f"{self.symbol}_{{{LATEX[a]}{LATEX[b]}}}^{{{quark}{self.kind}}}",
             )
             for quark in QUARKS
             for a, b in self.pairs
