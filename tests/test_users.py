@@ -1,11 +1,13 @@
 """What a user does first: the README, the notebook, a wheel in another folder."""
 
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -34,7 +36,7 @@ def command(*arguments, **environment) -> str:
 
 
 def test_the_readmes_own_experiment_works_as_printed(tmp_path):
-    card, scan = re.findall(r"```toml\n(.*?)```", README, re.S)
+    card, scan, *_ = re.findall(r"```toml\n(.*?)```", README, re.S)
     (tmp_path / "mycatalog").mkdir()
     (tmp_path / "mycatalog" / "my-germanium.toml").write_text(card)
     (tmp_path / "mine.toml").write_text(scan)
@@ -55,11 +57,43 @@ def test_the_readmes_own_experiment_works_as_printed(tmp_path):
 
 
 def test_the_readmes_python_runs_as_printed(tmp_path):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    code, _ = re.findall(r"```python\n(.*?)```", README, re.S)
     names: dict = {}
     exec(code.replace('"csi-2021-ee-ud"', '"csi-2021-ee-ud", changes=SMALL'), {"SMALL": {
         "axes.eps_ee_u.num": 21, "axes.eps_ee_d.num": 21}}, names)  # fmt: skip
     assert names["ds"]["chi2"].shape == (21, 21)
+
+
+def test_the_readmes_own_model_works_as_printed(tmp_path, monkeypatch):
+    """As installed: an entry point of a distribution on the path, here and in other processes."""
+    _, module = re.findall(r"```python\n(.*?)```", README, re.S)
+    *_, project, model, scan = re.findall(r"```toml\n(.*?)```", README, re.S)
+    about = tomllib.loads(project)["project"]
+    (tmp_path / "my_models.py").write_text(module)
+    info = tmp_path / "my_models-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Name: {about['name']}\nVersion: {about['version']}\n")
+    ((group, points),) = about["entry-points"].items()
+    lines = "\n".join(f"{name} = {value}" for name, value in points.items())
+    (info / "entry_points.txt").write_text(f"[{group}]\n{lines}\n")
+    (tmp_path / "mycatalog").mkdir()
+    (tmp_path / "mycatalog" / "my-moment.toml").write_text(model)
+    (tmp_path / "moment.toml").write_text(scan)
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    shared = {"GRIDSCAN_CATALOG": "mycatalog", "PYTHONPATH": path}
+    assert "my-moment" in command("ls", "models", **shared)
+    with_it = command("counts", "coherent-csi-2021", "--model", "my-moment", "--set", "mu=1e-8",
+                      "--json", **shared)  # fmt: skip
+    assert json.loads(with_it)["signal"] > 2 * float(gridscan.counts("coherent-csi-2021").sum())
+    done = command("run", "moment.toml", "--workers", "2", **shared)
+    cube = gridscan.open_cube(done.split()[-1])
+    assert f"{about['name']} {about['version']}" in cube.attrs["plugins"]
+    own = gridscan.run("csi-2021-magnetic-moments", changes={
+        "axes": {"mu": {"sets": ["mu_nue", "mu_numu"], "start": 0.0, "stop": 4e-9, "num": 41}},
+        "conventions": "2402.16953"})  # fmt: skip
+    assert abs(cube["chi2"] / own["chi2"] - 1).max() < 1e-9
+    checked = "import my_models; from gridscan.testing import check_model; check_model(my_models)"
+    subprocess.run([sys.executable, "-c", checked], check=True, env=os.environ | shared)
 
 
 def test_every_command_of_the_readme_exists():

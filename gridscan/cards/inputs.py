@@ -23,6 +23,7 @@ from gridscan.physics.couplings.parameters import (
 )
 from gridscan.physics.fluxes import FLUXES
 from gridscan.physics.form_factors import FORM_FACTORS
+from gridscan.physics.plugins import PluginError
 from gridscan.physics.targets import Nuclide
 
 
@@ -91,6 +92,10 @@ class Model(Described):
     def _known(cls, structure: str) -> str:
         if structure not in STRUCTURES:
             raise ValueError(f"found {structure!r}; allowed: {', '.join(STRUCTURES)}")
+        try:
+            STRUCTURES[structure]
+        except PluginError as error:
+            raise ValueError(str(error)) from None
         return structure
 
     @model_validator(mode="after")

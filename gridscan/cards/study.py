@@ -17,6 +17,8 @@ from gridscan.cards.experiments import Experiment
 from gridscan.cards.migration import migrated
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import Scan
+from gridscan.physics.couplings import STRUCTURES
+from gridscan.physics.fluxes import FLUXES
 from gridscan.schema import ENGINE_REVISION
 
 MAX_POINTS = 1e12
@@ -191,9 +193,19 @@ class Study(Card):
         return self.scan.axes[name].role or ("parameter" if of_physics else "design")
 
     @property
+    def plugins(self) -> tuple[str, ...]:
+        """What identifies the code of other packages that numbers follow from, if there is any."""
+        kinds = dict.fromkeys(source.flux.kind for source in self.inputs.sources.values())
+        structure = STRUCTURES.identity(self.inputs.model.structure)
+        return tuple(one for one in (structure, *map(FLUXES.identity, kinds)) if one)
+
+    @property
     def key(self) -> str:
-        """sha256 of the card, its inputs and the engine's revision: the identity of the cube."""
-        content = f"{ENGINE_REVISION}\n{self.canonical()}"
+        """sha256 of the card, its inputs and the engine's revision: the identity of the cube.
+
+        Of plug-ins, their code is part of it.
+        """
+        content = "\n".join((str(ENGINE_REVISION), self.canonical(), *self.plugins))
         return hashlib.sha256(content.encode()).hexdigest()
 
     @property

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from gridscan.physics.detectors import Response, bin_coordinates
-from gridscan.physics.fluxes import Flux
+from gridscan.physics.fluxes import FLUXES, Flux
 from gridscan.physics.targets import Nuclide, target
 from gridscan.physics.templates import Variant, templates
 from gridscan.storage import cache
@@ -143,7 +143,9 @@ def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             return templates(common.flux.species(), 1.0, *with_rest)
 
-    found = cache.kept(FOLLOWS_FROM, (common, variants), integrated)
+    plugin = FLUXES.identity(common.flux.kind)
+    follows = (common, variants, *([plugin] if plugin else []))
+    found = cache.kept(FOLLOWS_FROM, follows, integrated)
     return found.assign_attrs(good=_physical(found))
 
 

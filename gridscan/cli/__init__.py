@@ -36,8 +36,8 @@ for command in (
 ):
     app.command()(command)
 
-EXIT_STATUS = {"CardError": 2, "StoreError": 2, "ScanFailed": 1}
-"""Errors that are told in one line: a user's mistakes, and blocks that failed."""
+EXIT_STATUS = {"CardError": 2, "StoreError": 2, "PluginError": 2, "ScanFailed": 1}
+"""Errors that are told in one line: a user's mistakes, plug-ins' and blocks that failed."""
 
 
 INTERRUPTED = 130

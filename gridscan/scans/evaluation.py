@@ -143,7 +143,8 @@ def attributes(study: Study) -> dict[str, Any]:
     Tables and lists are JSON text: netCDF, which a cube may be exported to, has none.
     """
     references = dict.fromkeys((*study.scan.references, *study.inputs.references()))
-    return {
+    plugins = study.plugins
+    return ({"plugins": json.dumps(plugins)} if plugins else {}) | {
         "title": study.scan.title,
         "sha256": study.key,
         "study": study.canonical(),

@@ -153,7 +153,10 @@ def check_study(path: str | Path, study: Study) -> None:
 def check_code(path: str | Path) -> None:
     """Raises StoreError for a store that other code began: a cube holds numbers of one code."""
     found = stores.attributes(path)
-    if found.get("code_sha256") != code(*FOLLOWS_FROM):
+    same = found.get("code_sha256") == code(*FOLLOWS_FROM)
+    if same and "plugins" in found:
+        same = found["plugins"] == json.dumps(study_from(found["study"]).plugins)
+    if not same:
         raise StoreError(
             f"{path}: begun by other code ({_versions(found)}): "
             "finish it with that code, or remove it and run again"
