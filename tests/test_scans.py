@@ -4,7 +4,9 @@ import dataclasses
 import json
 import math
 import os
+import pickle
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -293,6 +295,37 @@ def test_a_lazy_grid_of_any_size_has_no_tasks_before_it_is_computed():
         blocks = [layer for key, layer in layers.items() if not key.startswith("study-")]
         assert len(blocks) == 2
         assert not any(layer.is_materialized() for layer in blocks)
+
+
+def test_a_lazy_scan_computes_a_block_once_whatever_is_asked_of_it(small, monkeypatch):
+    computed, whole = [], evaluation.evaluate
+
+    def counting(study, axes):
+        computed.append(tuple(values[0] for values in axes.values()))
+        return whole(study, axes)
+
+    monkeypatch.setattr(lazy, "evaluate", counting)
+    axes = {name: axis.model_dump() for name, axis in small.scan.axes.items()}
+    lazy.dataset(study_of(axes, save=["pulls", "counts"])).compute()
+    assert len(computed) == len(set(computed)) == 16
+
+
+def test_a_slice_of_a_lazy_grid_of_any_size_has_tasks_only_for_what_it_touches():
+    axis = {"start": -1.0, "stop": 1.0, "num": 2714}
+    study = study_of(dict.fromkeys(["eps_ee_u", "eps_ee_d", "eps_mumu_u"], axis))
+    grid = lazy.dataset(study)
+    line = grid["chi2"].isel(eps_ee_u=0, eps_ee_d=2713)
+    (touched,) = dask.optimize(line.data)
+    along = evaluation.grid_of(study).blocks_per_axis[2]
+    assert len(touched.dask) <= 1 + 2 * along, "a block, and what is sliced of it"
+
+
+def test_the_study_of_a_lazy_scan_is_shipped_once(small):
+    (graph,) = dask.optimize(lazy.dataset(small)["chi2"].data)
+    tasks = [pickle.dumps(task) for task in dict(graph.dask).values()]
+    carriers = [task for task in tasks if small.canonical().encode() in task]
+    assert len(tasks) > 16
+    assert len(carriers) == 1
 
 
 def test_threads_and_processes_write_the_same_cube(small, cube, tmp_path):
