@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from scipy.integrate import quad
+from scipy.optimize import brentq
 from scipy.stats import norm, poisson
 
 from gridscan import testing
@@ -26,6 +27,7 @@ from gridscan.physics.detectors import (
     Steps,
     TableEfficiency,
 )
+from gridscan.physics.detectors.response import _crossings
 from gridscan.physics.fluxes import PionDecayAtRest
 from gridscan.physics.fluxes.pion_dar import ArrivalTable
 from gridscan.physics.form_factors import Helm
@@ -141,6 +143,23 @@ def test_a_wide_bin_counts_what_thin_bins_count_however_steep_the_rise(
     around = np.linspace(-20, 20, 21) / steepness + 20
     thin = total([*np.linspace(0, 120, 25), *around[(around > 0) & (around < 120)]])
     assert total([0.0, 120.0]) == pytest.approx(thin, rel=1e-8, abs=0)
+
+
+@pytest.mark.parametrize("response", [CSI_2017, SMEARED, SHARP], ids=["pe", "smeared", "sharp"])
+def test_crossings_found_at_once_are_those_found_one_by_one(response):
+    def mean(recoil):
+        return response.mean(recoil) * (1 + np.sin(300 * recoil))
+
+    levels, grid = np.linspace(0.5, 9.0, 12), np.linspace(0, 0.05, 400)
+    expected = [
+        brentq(lambda t, x=level: mean(t) - x, *grid[i : i + 2], xtol=1e-15)
+        for level in levels
+        for i in np.flatnonzero(np.diff(mean(grid) > level))
+    ]
+    assert len(expected) > 15, "levels are crossed up and down"
+    found = _crossings(mean, levels, grid)
+    np.testing.assert_allclose(np.sort(found), np.sort(expected), rtol=1e-12)
+    assert _crossings(mean, np.array([1e6]), grid).size == 0
 
 
 def test_whole_photoelectrons_add_up():

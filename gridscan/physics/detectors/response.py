@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
-from scipy.optimize import brentq
 
 from gridscan.physics.detectors.efficiency import ConstantEfficiency, Efficiency
 from gridscan.physics.detectors.quenching import Quenching
@@ -28,6 +27,9 @@ STEEP = 8.0
 
 NEAR_AN_EDGE = (-8.0, -3.0, 0.0, 3.0, 8.0)
 """Where, in widths of the resolution, the quadrature over recoils splits around a bin edge."""
+
+BISECTIONS = 52
+"""Halvings of an interval, after which a recoil is known to the last digit."""
 
 EVERYTHING = ConstantEfficiency()
 
@@ -78,19 +80,20 @@ class Response:
         linear = np.linspace(0, max_recoil, 2001)[1:]
         grid = np.concatenate([linear[0] * np.logspace(-9, 0, 200, endpoint=False), linear])
 
-        def beyond(recoil, level, widths):
-            mean = self.mean(recoil)
-            if self.resolution is None or not widths:
-                return mean - level
-            return mean - level - widths * self.resolution.width(mean, self.energy_kevee(recoil))
+        def below(widths: float):
+            """So many widths below the mean observable."""
+
+            def function(recoil):
+                mean = self.mean(recoil)
+                if self.resolution is None or not widths:
+                    return mean
+                return mean - widths * self.resolution.width(mean, self.energy_kevee(recoil))
+
+            return function
 
         def crossings(levels, around=(0.0,)):
-            return [
-                root
-                for level in levels
-                for widths in around
-                for root in _roots(lambda t, x=level, n=widths: beyond(t, x, n), grid)
-            ]
+            each = [_crossings(below(widths), np.sort(levels), grid) for widths in around]
+            return np.concatenate(each).tolist()
 
         accepted = _splits(np.array([0.0, self.mean(max_recoil)]), self.acceptance)[1:-1]
         levels = _splits(edges, self.efficiency)
@@ -189,10 +192,21 @@ def _splits(edges: np.ndarray, efficiency: Efficiency) -> np.ndarray:
     return refine(found, tuple(around[lengths > STEEP * width]))
 
 
-def _roots(function, grid: np.ndarray) -> list[float]:
-    """Roots of a function between the points of a grid."""
-    above = function(grid) > 0
-    return [brentq(function, grid[i], grid[i + 1]) for i in np.flatnonzero(above[1:] != above[:-1])]
+def _crossings(function, levels: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """Where a function crosses sorted levels between the points of a grid: bisected all at once."""
+    values = function(grid)
+    ends = np.sort([values[:-1], values[1:]], axis=0)
+    first, last = np.searchsorted(levels, ends)
+    interval = np.repeat(np.arange(len(grid) - 1), last - first)
+    number = np.arange(len(interval)) - np.repeat(np.cumsum(last - first), last - first)
+    level = levels[last[interval] + number]
+    low, high = grid[interval], grid[interval + 1]
+    rises = values[interval + 1] > level
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        above = (function(middle) > level) == rises
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return high
 
 
 def bin_coordinates(bins: Mapping[str, np.ndarray]) -> dict:
