@@ -162,6 +162,15 @@ def test_crossings_found_at_once_are_those_found_one_by_one(response):
     assert _crossings(mean, np.array([1e6]), grid).size == 0
 
 
+@pytest.mark.parametrize("response", [SMEARED, ACCEPTED])
+def test_recoils_some_at_a_time_are_counted_as_all_at_once(response, monkeypatch):
+    recoil = xr.DataArray(np.linspace(1e-4, 0.05, 101), dims="recoil")
+    whole = response.energy_matrix(recoil, np.linspace(0, 12, 9))
+    monkeypatch.setattr("gridscan.physics.detectors.response.NUMBERS_TOGETHER", 4000)
+    xr.testing.assert_identical(response.energy_matrix(recoil, np.linspace(0, 12, 9)), whole)
+    assert response.energy_matrix(recoil[:0], np.linspace(0, 12, 9)).shape == (0, 8)
+
+
 def test_whole_photoelectrons_add_up():
     sure = replace(CSI_2017, efficiency=ConstantEfficiency())
     recoil = xr.DataArray([0.0, 0.001, 0.02], dims="recoil")

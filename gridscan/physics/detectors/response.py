@@ -28,6 +28,9 @@ STEEP = 8.0
 NEAR_AN_EDGE = (-8.0, -3.0, 0.0, 3.0, 8.0)
 """Where, in widths of the resolution, the quadrature over recoils splits around a bin edge."""
 
+NUMBERS_TOGETHER = 2**19
+"""Numbers at most in an array of integrals over bins: some recoils are in memory at once."""
+
 BISECTIONS = 52
 """Halvings of an interval, after which a recoil is known to the last digit."""
 
@@ -152,8 +155,22 @@ class Response:
     def _smeared(
         self, resolution: ContinuousResolution, recoil: xr.DataArray, edges: np.ndarray
     ) -> xr.DataArray:
-        """Integrals over the observable, split at the bin edges and where the efficiency bends."""
+        """Integrals over the observable, split at the bin edges and where the efficiency bends.
+
+        Some recoils at a time: each has a node for every panel in memory.
+        """
         breakpoints = _splits(edges, self.efficiency)
+        together = max(1, NUMBERS_TOGETHER // (ORDER * (len(breakpoints) - 1)))
+        parts = [
+            self._in_panels(resolution, recoil[start : start + together], breakpoints)
+            for start in range(0, max(1, recoil.size), together)
+        ]
+        return self._in_bins(xr.concat(parts, dim="recoil"), breakpoints[:-1], edges)
+
+    def _in_panels(
+        self, resolution: ContinuousResolution, recoil: xr.DataArray, breakpoints: np.ndarray
+    ) -> xr.DataArray:
+        """Probability to count a recoil between two breakpoints: dims (recoil, panel)."""
         low, high = (xr.DataArray(e, dims="panel") for e in (breakpoints[:-1], breakpoints[1:]))
         nodes, weights = (xr.DataArray(v, dims="node") for v in unit_interval(ORDER))
         mean, kevee = self.mean(recoil), self.energy_kevee(recoil)
@@ -162,8 +179,7 @@ class Response:
         length = (xr.ufuncs.minimum(high, end) - start).clip(0)
         x = start + length * nodes
         counted = resolution.density(x, mean, kevee) * xr.apply_ufunc(self.efficiency, x)
-        in_panel = length * xr.dot(counted, weights, dim="node")
-        return self._in_bins(in_panel, breakpoints[:-1], edges)
+        return length * xr.dot(counted, weights, dim="node")
 
     def _in_bins(self, panels: xr.DataArray, starts: np.ndarray, edges) -> xr.DataArray:
         """Panels that begin at `starts` summed into the bins that hold them."""
