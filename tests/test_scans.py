@@ -539,6 +539,16 @@ def shape_study(**more):
     return study_of(axes, experiments=[SHAPES], **more)
 
 
+@pytest.mark.parametrize("experiments", [[CSI], [SHAPES]], ids=["linear", "shapes"])
+def test_points_in_small_batches_are_those_at_once(monkeypatch, experiments):
+    axis = {"start": -0.3, "stop": 0.6, "num": 5}
+    study = study_of({"eps_ee_u": axis, "eps_mumu_d": axis}, experiments=experiments)
+    axes = {name: axis.points() for name, axis in study.scan.axes.items()}
+    whole = evaluation.evaluate(study, axes)
+    monkeypatch.setattr(poisson, "NUMBERS_PER_BATCH", 300)
+    xr.testing.assert_allclose(evaluation.evaluate(study, axes), whole, rtol=1e-12)
+
+
 def test_shape_nuisances_are_profiled_through_their_nodes(monkeypatch):
     study = shape_study()
     axes = {name: axis.points() for name, axis in study.scan.axes.items()}

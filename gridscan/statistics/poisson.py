@@ -20,6 +20,9 @@ from gridscan.statistics import gaussian
 from gridscan.statistics.nuisances import LinearNuisances, newton_step
 
 POINTS_PER_BATCH = 512
+
+NUMBERS_PER_BATCH = 2**18
+"""Points × bins of a batch at most: of very many bins, few points are in memory at once."""
 """Points handled at once: their arrays (points × nuisances × bins) stay in cache."""
 
 DECREMENT = 1e-6
@@ -96,12 +99,18 @@ def scan(
     return np.concatenate(by_experiment), np.concatenate(pulls)
 
 
+def together(points: int, bins: int) -> int:
+    """So many points make a batch, or fewer of very many bins."""
+    return max(1, min(points, NUMBERS_PER_BATCH // bins))
+
+
 def _batches(rows: np.ndarray, templates: np.ndarray) -> Iterator[np.ndarray]:
     """Signals of a batch of points: some points of one mass, or all those of a few."""
-    masses = max(1, POINTS_PER_BATCH // len(rows))
+    points = together(POINTS_PER_BATCH, templates.shape[-1])
+    masses = max(1, points // len(rows))
     for first in range(0, len(templates), masses):
-        for start in range(0, len(rows), POINTS_PER_BATCH):
-            signals = rows[start : start + POINTS_PER_BATCH] @ templates[first : first + masses]
+        for start in range(0, len(rows), points):
+            signals = rows[start : start + points] @ templates[first : first + masses]
             yield signals.reshape(-1, signals.shape[-1])
 
 

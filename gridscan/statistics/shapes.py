@@ -18,6 +18,7 @@ from gridscan.statistics.poisson import (
     NOTHING,
     mixed_deviance,
     on_the_boundary,
+    together,
 )
 
 
@@ -73,8 +74,9 @@ def scan(
     variance = np.full(len(observed), np.inf) if variance is None else variance
     by_experiment = np.empty((len(rows), len(first_bins)))
     pulls = np.empty((len(rows), len(nuisances.every_inverse_variance)))
-    for start in range(0, len(rows), POINTS_PER_BATCH):
-        batch = slice(start, start + POINTS_PER_BATCH)
+    points = together(POINTS_PER_BATCH, len(observed))
+    for start in range(0, len(rows), points):
+        batch = slice(start, start + points)
         expected, pulls[batch] = profile(rows[batch], template, observed, nuisances, variance)
         per_bin = mixed_deviance(observed, expected, variance)
         by_experiment[batch] = np.add.reduceat(per_bin, first_bins, axis=1)
