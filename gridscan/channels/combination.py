@@ -36,7 +36,7 @@ def groups(inputs: Inputs) -> list[tuple[str, ...]]:
     return sorted(parts, key=lambda names: order.index(names[0]))
 
 
-def _is_compiled(part: Likelihood, points: int) -> bool:
+def is_compiled(part: Likelihood, points: int) -> bool:
     """Whether so many points of a part are worth its compiled statistic."""
     ready = compiled.is_ready(methods.twin(bool(part.bends), part.is_gaussian))
     return points * part.work >= (min(LOADED_WORK, COMPILED_WORK) if ready else COMPILED_WORK)
@@ -58,7 +58,7 @@ class Combination:
 
         whole: size of the scan that they are of, by which each part is compiled or not.
         """
-        found = [part.profile(points, _is_compiled(part, whole)) for part in self.parts]
+        found = [part.profile(points, is_compiled(part, whole)) for part in self.parts]
         names = [name for part in self.parts for name in part.experiments]
         return Profile.summed(found, [names.index(name) for name in self.experiments])
 

@@ -20,6 +20,7 @@ from gridscan.channels.combination import Combination, combined
 from gridscan.channels.expansion import Points
 from gridscan.channels.profile import Profile
 from gridscan.channels.signals import Signal, complete
+from gridscan.scans import memory
 from gridscan.scans.axes import Axes, likelihoods
 from gridscan.scans.blocks import Grid
 from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS
@@ -83,8 +84,10 @@ def coordinates(study: Study) -> xr.Dataset:
 def study_likelihood(study: Study) -> Combination:
     """The likelihood at the first value of every axis that sets anything but couplings.
 
-    Raises CardError for an experiment that sees nothing, whatever the axes are.
+    Raises CardError for an experiment that sees nothing, whatever the axes are, and for a study
+    whose blocks need more memory than they may take.
     """
+    memory.check(study, grid_of(study))
     resolved = Axes.of(study)
     first = {name: float(study.scan.axes[name].points()[0]) for name in resolved.of_settings}
     for name in resolved.base.experiments if not study.of_cards else ():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gridscan.cards.study import Study
+from gridscan.scans import memory
 from gridscan.scans.evaluation import coordinates, evaluate, grid_of, study_likelihood, variables
 from gridscan.scans.runs import store_path
 
@@ -39,7 +40,7 @@ class Plan:
 def plan(study: Study, out: str | Path = "cubes") -> Plan:
     """Points, blocks, bytes and time of a study, the time from a sample of its grid."""
     grid = grid_of(study)
-    joint = study_likelihood(study)
+    study_likelihood(study)
     evaluate(study, _sample(study, grid.axes, (0.0, 1.0)))
     # elsewhere: a scan integrates its templates, too
     sample = _sample(study, grid.axes, (0.3, 0.7))
@@ -51,8 +52,6 @@ def plan(study: Study, out: str | Path = "cubes") -> Plan:
         math.prod(sizes[d] for d in dims if d not in grid.axes)
         for dims in variables(study).values()
     )
-    terms = math.comb(len(grid.axes) + 2, 2)
-    columns = 2 * (len(joint.experiments) * 2 + len(joint.nuisances)) + 2 * terms
     return Plan(
         title=study.scan.title,
         axes={name: len(values) for name, values in grid.axes.items()},
@@ -60,7 +59,7 @@ def plan(study: Study, out: str | Path = "cubes") -> Plan:
         blocks=math.prod(grid.blocks_per_axis),
         block_shape=grid.block,
         bytes_on_disk_at_most=8 * per_point * grid.points,
-        bytes_per_task=8 * columns * math.prod(grid.block),
+        bytes_per_task=sum(memory.needs(study, grid).values()),
         seconds_per_task=each * math.prod(grid.block),
         seconds_on_one_core=each * grid.points,
         store=str(store_path(study, out)),

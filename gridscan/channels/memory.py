@@ -1,0 +1,106 @@
+"""Memory that a likelihood takes, in bytes: told from its cards, before anything is integrated.
+
+What is counted are the arrays that are there at the largest moment, each by its dimensions.
+"""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+
+from gridscan.channels.combination import is_compiled
+from gridscan.channels.likelihood import Likelihood
+from gridscan.channels.recoils import Common, Request, unit_target
+from gridscan.physics.cross_sections import KERNELS
+from gridscan.physics.detectors import PoissonResolution
+from gridscan.physics.detectors.response import NUMBERS_TOGETHER, ORDER
+from gridscan.physics.rates import ENERGY_ORDER, RECOIL_ORDER, RECOILS_TOGETHER, recoil_nodes
+from gridscan.physics.templates import BINS_TOGETHER, DECADES
+from gridscan.statistics import poisson, shapes
+
+NUMBER = 8
+
+TOO_MANY_EDGES = 1_000_000
+"""Edges from which recoils are not counted by finding them: each bin has some of its own."""
+
+
+def of_template(request: Request) -> int:
+    """One template: species × nuclides × kernels × bins."""
+    return NUMBER * _columns(request.common) * _bins(request.common)
+
+
+def of_integration(request: Request, variants: int, edges: int = 1) -> int:
+    """Integrating variants of a template together: rates and weights at every recoil.
+
+    edges: how many values of a bin edge are integrated together.
+    """
+    common = request.common
+    recoils = _recoils(common, request.variant[1] is not None) + RECOIL_ORDER * (edges - 1)
+    cells, kernels = len(common.nuclides), len(common.kernels)
+    averages = 7 * cells * min(recoils, RECOILS_TOGETHER) * ENERGY_ORDER
+    # rates are copied when parts are put together, and when they are weighted
+    rates = recoils * (4 * _columns(common) + (kernels + 2) * variants * cells)
+    matrix, making = _matrices(common, recoils)
+    return NUMBER * (matrix + max(averages + rates, making))
+
+
+def of_problem(part: Likelihood, experiment: int, terms: int) -> int:
+    """What a scan asks for besides points: everything over the bins of one experiment."""
+    linear, bent = len(part.nuisances.linear.names), len(part.nuisances.shapes)
+    components = len(part.nuisances.components)
+    # nodes of shapes, then their two coefficients, are there at once
+    vectors = (
+        3 * terms + 2 * linear + components + 4 + (2 * bent + 6) * (terms + components) * bool(bent)
+    )
+    return NUMBER * vectors * math.prod(part.cards[experiment].shape)
+
+
+def of_batch(part: Likelihood, experiment: int, points: int, whole: int, terms: int) -> int:
+    """Points that are minimised at once: next to none where the statistic is compiled."""
+    if is_compiled(part, whole):
+        return 0
+    linear, bent = len(part.nuisances.linear.names), len(part.nuisances.shapes)
+    components = len(part.nuisances.components)
+    bins = math.prod(part.cards[experiment].shape)
+    if part.is_gaussian:
+        bins = min(bins, (1 + 2 * bent) * (terms + components) + linear + 2)
+    most = shapes.POINTS_PER_BATCH if bent else poisson.POINTS_PER_BATCH
+    arrays = 6 + 2 * components + 3 * linear + 5 * bent if bent else 10 + 3 * linear
+    return NUMBER * min(points, poisson.together(most, part.bins)) * bins * arrays
+
+
+def _columns(common: Common) -> int:
+    return len(common.flux.species()) * len(common.nuclides) * len(common.kernels)
+
+
+def _bins(common: Common) -> int:
+    return math.prod(len(edges) - 1 for _, edges in common.bins)
+
+
+def _matrices(common: Common, recoils: int) -> tuple[int, int]:
+    """Probabilities to be counted: those that stay, and a piece in the making."""
+    edges, resolution = common.bins[0][1], common.response.resolution
+    some = min(len(edges) - 1, BINS_TOGETHER)
+    if resolution is None:
+        return recoils * some, 4 * RECOIL_ORDER * some * some
+    # nothing is sharp: a recoil may be counted in many bins
+    stays = recoils * (len(edges) - 1)
+    if isinstance(resolution, PoissonResolution):
+        return stays, 4 * recoils * int(edges[-1] - edges[0])
+    panels = some + len(common.response.efficiency.kinks())
+    return stays, 4 * min(NUMBERS_TOGETHER, recoils * panels * ORDER)
+
+
+@lru_cache(maxsize=64)
+def _recoils(common: Common, light: bool) -> int:
+    """Recoils at which rates are integrated: those that reach any bin."""
+    nuclei = any(KERNELS[name].target == "nucleus" for name in common.kernels)
+    seen = common.response if nuclei else common.response.of_electrons()
+    steep = any(KERNELS[name].steep for name in common.kernels)
+    decades = DECADES if light or steep or not nuclei else 0
+    mass = unit_target(common.nuclides, common.nuclear_masses)["mass"].values
+    edges = np.array(common.bins[0][1])
+    if len(edges) > TOO_MANY_EDGES:
+        return RECOIL_ORDER * len(edges)
+    recoil, _ = recoil_nodes(common.flux.species(), mass, seen, edges, decades)
+    return int(seen.reaches(recoil, edges[0], edges[-1]).sum())

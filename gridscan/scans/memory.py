@@ -1,0 +1,119 @@
+"""Memory that a block takes, and how much it may: a card that needs more is refused."""
+
+import math
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from gridscan.cards.base import CardError
+from gridscan.cards.study import Study
+from gridscan.channels import memory
+from gridscan.channels.likelihood import Likelihood
+from gridscan.channels.recoils import Request
+from gridscan.scans.axes import Axes, Setting
+from gridscan.scans.blocks import Grid
+
+LIMIT = "GRIDSCAN_MEMORY_GB"
+"""Environment variable: what a block may take, in GB; default: half of the machine's memory."""
+
+KEPT_LIKELIHOODS = 64
+"""Likelihoods that a process keeps, of the settings in a block."""
+
+CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def needs(study: Study, grid: Grid) -> dict[str, int]:
+    """Bytes at the largest moment of a block, by the entry of a card that they grow with."""
+    axes, sides = Axes.of(study), dict(zip(grid.axes, grid.block, strict=True))
+    setting, parts = _at(study, axes, {})
+    settings = math.prod(sides[name] for name in axes.of_settings)
+    points = math.prod(sides[name] for name in axes.of_couplings)
+    templates, variants = _varied(study, axes, sides)
+    terms = _terms(setting, parts)
+
+    stays, passes = {}, {}
+    for part in parts:
+        for e, name in enumerate(part.experiments):
+            requests = _requests(part, e)
+            kept = templates * sum(memory.of_template(one) for one in requests)
+            problems = min(settings, KEPT_LIKELIHOODS) * memory.of_problem(part, e, terms)
+            stays[f"{name}.bins"] = kept + problems
+            passes[f"{name}.bins"] = max(
+                memory.of_batch(part, e, points, math.prod(study.shape), terms),
+                *(memory.of_integration(one, variants, templates // variants) for one in requests),
+            )
+    largest = max(passes, key=passes.__getitem__)
+    stays[largest] += passes[largest]
+    results = sum(1 + 2 * len(part.experiments) + len(part.nuisances.names) for part in parts)
+    longest = max(sides, key=sides.__getitem__, default="")
+    numbers = points * (2 * settings * results + 2 * terms)
+    return stays | {f"axes.{longest}.num": memory.NUMBER * numbers}
+
+
+def check(study: Study, grid: Grid) -> None:
+    """Raises CardError for a study of which a block needs more memory than it may take."""
+    found, allowed = needs(study, grid), limit()
+    if (total := sum(found.values())) > allowed:
+        key = max(found, key=found.__getitem__)
+        raise CardError(
+            f"{key}: a block of this scan needs {total / 1e9:.3g} GB of memory, most of it here; "
+            f"allowed: {allowed / 1e9:.3g} GB ({LIMIT}, or half of the machine's)"
+        )
+
+
+def limit() -> int:
+    """Bytes that a block may take. Raises CardError for an environment that says no number."""
+    if said := os.environ.get(LIMIT):
+        with suppress(ValueError):
+            if float(said) > 0:
+                return int(1e9 * float(said))
+        raise CardError(f"{LIMIT}: found {said!r}; allowed: a positive number")
+    return _machine() // 2
+
+
+def _machine() -> int:
+    """Bytes of this machine, or of the container that it is."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in CGROUPS:
+        with suppress(OSError, ValueError):
+            found.append(int(Path(path).read_text()))
+    return min(found)
+
+
+def _at(
+    study: Study, axes: Axes, moved: dict[str, float]
+) -> tuple[Setting, tuple[Likelihood, ...]]:
+    """A setting: the first value of every axis, but for those that are moved."""
+    first = {name: float(study.scan.axes[name].points()[0]) for name in axes.of_settings}
+    setting = axes.setting(first | moved)
+    return setting, setting.likelihood(axes.base.conventions).parts
+
+
+def _requests(part: Likelihood, experiment: int) -> set[Request]:
+    """Templates that one experiment asks for."""
+    bent = [one for bend in part.bends if bend.experiment == experiment for one in bend.signals]
+    signals = [part.signals[experiment], part.forecasts[experiment], *bent]
+    return {one.request for one in signals if one}
+
+
+def _varied(study: Study, axes: Axes, sides: Mapping[str, int]) -> tuple[int, int]:
+    """Settings of a block that have templates of their own, and variants among them."""
+    of_template, of_variant = 1, 1
+    first = {one for part in _at(study, axes, {})[1] for one in part.requests}
+    for name in axes.of_settings:
+        last = {name: float(study.scan.axes[name].points()[-1])}
+        moved = {one for part in _at(study, axes, last)[1] for one in part.requests}
+        if moved != first:
+            of_template *= sides[name]
+        if {one.variant for one in moved} != {one.variant for one in first}:
+            of_variant *= sides[name]
+    return of_template, of_variant
+
+
+def _terms(setting: Setting, parts: tuple[Likelihood, ...]) -> int:
+    """Terms of the expansion of counts."""
+    if setting.couplings.polynomial:
+        return math.comb(len(setting.couplings.units) + 2, 2)
+    charges = {one.charges for part in parts for one in part.every_signal}
+    return sum(len(one.pairs) * len(one.kernels) * len(one.cells[0][1]) for one in charges)

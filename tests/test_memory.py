@@ -1,0 +1,123 @@
+"""Memory: a plan says what a block takes, and a card that needs too much is refused."""
+
+import tracemalloc
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+from gridscan.cards.base import CardError
+from gridscan.cards.library import Library
+from gridscan.channels import combination, recoils
+from gridscan.scans import evaluation, lazy, memory, plans, runs
+
+BINS = {"conus-p1.bins.kevnr": np.linspace(0.2, 1.5, 401).tolist(), "experiments": ["conus-p1"]}
+RADII = {"sets": ["conventions.form_factor.r0_fm"], "start": 1.1, "stop": 1.3, "num": 9}
+AXIS = {"start": -0.5, "stop": 0.5, "num": 41}
+
+
+@pytest.fixture(autouse=True)
+def _no_templates_yet(monkeypatch, tmp_path):
+    """Templates are integrated anew; so late, nothing is compiled either."""
+    monkeypatch.delenv(memory.LIMIT, raising=False)
+    monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setattr(recoils, "_kept", OrderedDict())
+    monkeypatch.setattr(combination, "COMPILED_WORK", np.inf)
+    monkeypatch.setattr(combination, "LOADED_WORK", np.inf)
+    combination._part.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("csi-2021-ee-ud", {}),
+        ("csi-2021-ee-ud", {"axes.eps_ee_u.num": 700, "axes.eps_ee_d.num": 700}),
+        ("csi-2021-ee-ud", {"experiments": ["coherent-csi-2021-shapes"]}),
+        ("csi-2021-ee-ud", {"experiments": ["coherent-lar-2020"]}),
+        ("csi-2021-ee-ud", {"axes": {"eps_ee_u": AXIS, "radius": RADII}}),
+        ("p1-fig5", {}),
+        ("csi-2021-light-vector", {"axes.m_zprime_mev.num": 15}),
+        ("csi-2021-ee-ud", {"experiments": ["nucleus-10g-p1", "conus-p1"]}),
+        ("csi-2021-ee-ud", BINS),
+    ],
+    ids=[
+        "linear",
+        "points",
+        "shapes",
+        "gaussian",
+        "radii",
+        "no-polynomial",
+        "masses",
+        "experiments",
+        "bins",
+    ],
+)
+def test_a_block_takes_the_memory_that_its_plan_says(name, changes):
+    study = Library().study(name, changes)
+    grid = evaluation.grid_of(study)
+    said = sum(memory.needs(study, grid).values())
+    tracemalloc.start()
+    evaluation.evaluate(study, grid.values((0,) * len(grid.shape)))
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # within a factor of two, but for modules that are imported and small things
+    assert taken / 2 - 2e6 < said < 2 * taken + 2e6
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda study, where: plans.plan(study, where),
+        lambda study, where: lazy.dataset(study),
+        runs.run,
+    ],
+    ids=["plan", "lazy", "run"],
+)
+def test_a_card_that_needs_too_much_memory_is_refused_before_it_runs(use, monkeypatch, tmp_path):
+    def integrates(*arguments):
+        raise AssertionError("integrated")
+
+    study = Library().study("csi-2021-ee-ud", BINS)
+    monkeypatch.setenv(memory.LIMIT, "0.004")
+    monkeypatch.setattr(recoils, "_integrated", integrates)
+    with pytest.raises(CardError) as caught:
+        use(study, tmp_path / "cubes")
+    said = str(caught.value)
+    assert "\n" not in said
+    assert said.startswith("conus-p1.bins: a block of this scan needs 0.")
+    assert "allowed: 0.004 GB (GRIDSCAN_MEMORY_GB" in said
+    assert not (tmp_path / "cubes").exists()
+
+
+def test_so_many_points_that_results_fill_the_memory_are_an_axis_too_long(monkeypatch):
+    many = {f"axes.eps_ee_{quark}.num": 4000 for quark in "ud"}
+    study = Library().study("csi-2021-ee-ud", many)
+    monkeypatch.setenv(memory.LIMIT, "0.05")
+    with pytest.raises(CardError, match=r"axes\.eps_ee_u\.num: a block"):
+        memory.check(study, evaluation.grid_of(study))
+
+
+def test_a_block_may_take_half_of_the_machine_unless_told_otherwise(monkeypatch, tmp_path):
+    machine = memory.limit()
+    assert machine > 1e8
+    monkeypatch.setattr(memory, "CGROUPS", (str(tmp_path / "none"), str(tmp_path / "max")))
+    assert memory.limit() >= machine
+    (tmp_path / "max").write_text("max\n")
+    assert memory.limit() >= machine
+    (tmp_path / "max").write_text("3000000\n")
+    assert memory.limit() == 1_500_000
+    monkeypatch.setenv(memory.LIMIT, "2.5")
+    assert memory.limit() == 2_500_000_000
+    for wrong in ("much", "-1", "0", "nan"):
+        monkeypatch.setenv(memory.LIMIT, wrong)
+        with pytest.raises(CardError, match="GRIDSCAN_MEMORY_GB: found"):
+            memory.limit()
+
+
+def test_memory_of_a_template_is_linear_in_its_bins():
+    def told(bins: int) -> int:
+        edges = {"conus-p1.bins.kevnr": np.linspace(0.2, 1.5, bins + 1).tolist()}
+        study = Library().study("csi-2021-ee-ud", BINS | edges)
+        return sum(memory.needs(study, evaluation.grid_of(study)).values())
+
+    assert told(20_000) - told(10_000) == pytest.approx(told(30_000) - told(20_000), rel=0.05)
