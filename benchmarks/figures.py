@@ -25,7 +25,7 @@ from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.signals import complete
-from gridscan.scans import evaluation, runs, workers
+from gridscan.scans import evaluation, lazy, runs, workers
 from gridscan.statistics.poisson import deviance
 from gridscan.storage import stores
 
@@ -266,6 +266,47 @@ def cube_of(num: int) -> Study:
     return study("csi-2021-ee-ud", {"axes": axes, **GAUSSIAN})
 
 
+def lazy_grid() -> tuple[float, float]:
+    """Seconds to build a lazy grid of 2·10¹⁰ points, and to compute one of them."""
+    names = ("eps_ee_u", "eps_ee_d", "eps_mumu_u")
+    axes = {name: axis(name, -1.0, 1.0, 2714) for name in names}
+    one = study_of([CSI], axes)
+    point = dict.fromkeys(axes, 1357)
+    lazy.dataset(one)["chi2"].isel(point).compute()
+    return (
+        median_seconds(lambda: lazy.dataset(one)),
+        median_seconds(lambda: lazy.dataset(one)["chi2"].isel(point).compute()),
+    )
+
+
+def memory_added(bins: int) -> float:
+    """MB that germanium at the SNS takes at most with so many sharp bins more than one.
+
+    Templates are integrated, in a process that has done so before.
+    """
+    code = (
+        "import sys, tracemalloc; import numpy as np; from gridscan.scans import evaluation; "
+        "from benchmarks.figures import study; ge = 'coherent-ge-p1'\n"
+        "def peak(bins):\n"
+        " changes = {f'{ge}.bins.kevnr': np.linspace(5, 60, bins + 1).tolist(), 'axes': {}}\n"
+        " one = study('csi-2021-ee-ud', {'experiments': [ge]} | changes)\n"
+        " tracemalloc.start(); evaluation.evaluate(one, {})\n"
+        " taken = tracemalloc.get_traced_memory()[1]; tracemalloc.stop()\n"
+        " return taken / 1e6\n"
+        "peak(2); print(peak(int(sys.argv[1])) - peak(1))"
+    )
+    with folder() as where:
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(bins)],
+            cwd=Path(__file__).parents[1],
+            env=os.environ | {"GRIDSCAN_CACHE": where},
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+    return float(done.stdout)
+
+
 def table() -> Iterator[tuple[str, str, str]]:
     python = ("-m", "gridscan")
     wanted = [word.lower() for word in sys.argv[1:]]
@@ -295,6 +336,12 @@ def table() -> Iterator[tuple[str, str, str]]:
     ):
         if asked(f"{what} engine"):
             yield f"{what}: engine", f"{engine(study(name, changes)):.2f} s", reach
+    if asked("lazy grid of 2·10¹⁰ points"):
+        built, computed = lazy_grid()
+        yield "lazy grid of 2·10¹⁰ points", f"{1e3 * built:.0f} ms", "100 ms (5 ms)"
+        yield "lazy grid of 2·10¹⁰ points: one of them", f"{computed:.2f} s", ""
+    if asked("2,000 bins: memory added"):
+        yield "2,000 bins: memory added", f"{memory_added(2000):.0f} MB", "50 MB (2 MB)"
     for what, one, reach in along_cards():
         if asked(what):
             yield what, f"{without_templates(one):.2f} s", reach
