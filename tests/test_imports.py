@@ -68,7 +68,9 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             inside = node.module == "gridscan"
-            names |= {f"gridscan.{a.name}" for a in node.names} if inside else {node.module}
+            # what is imported from a package may be a module of it
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= set() if inside else {node.module}
     return names
 
 

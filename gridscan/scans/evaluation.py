@@ -20,9 +20,9 @@ from gridscan.channels.combination import Combination, combined
 from gridscan.channels.expansion import Points
 from gridscan.channels.profile import Profile
 from gridscan.channels.signals import Signal, complete
-from gridscan.scans import memory
 from gridscan.scans.axes import Axes, likelihoods
 from gridscan.scans.blocks import Grid
+from gridscan.scans.memory import check as check_memory
 from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS
 
 RECORDED = ("gridscan", "numpy", "scipy", "xarray", "zarr", "dask", "pydantic")
@@ -87,7 +87,7 @@ def study_likelihood(study: Study) -> Combination:
     Raises CardError for an experiment that sees nothing, whatever the axes are, and for a study
     whose blocks need more memory than they may take.
     """
-    memory.check(study, grid_of(study))
+    check_memory(study, grid_of(study))
     resolved = Axes.of(study)
     first = {name: float(study.scan.axes[name].points()[0]) for name in resolved.of_settings}
     for name in resolved.base.experiments if not study.of_cards else ():
