@@ -4,10 +4,11 @@ Requests that differ in the variant only, a form factor or the mass of a mediato
 together: ask for all that a block needs before the first is used.
 """
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from threading import Lock
 
 import numpy as np
@@ -44,14 +45,13 @@ class Common:
     bins: tuple[tuple[str, tuple[float, ...]], ...]
     kernels: tuple[str, ...]
 
+    @cached_property
+    def _number(self) -> int:
+        # kept, for tables make it long; of the content, for it may travel to other processes
+        return int(hashlib.sha256(repr(self).encode()).hexdigest()[:15], 16)
+
     def __hash__(self) -> int:
-        # tables make it long, and it is asked for at every setting of a scan
-        known = self.__dict__.get("_hash")
-        if known is None:
-            parts = (self.flux, self.nuclides, self.nuclear_masses, self.kinematics)
-            known = hash((*parts, self.response, self.bins, self.kernels))
-            object.__setattr__(self, "_hash", known)
-        return known
+        return self._number
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,10 @@ def unit_target(nuclides: tuple[Nuclide, ...], masses: str) -> xr.Dataset:
 
 def integrate(requests: Iterable[Request]) -> None:
     """Have the templates of all requests at hand, those with most in common at once."""
+    # what the requests follow from is worked out before others have to wait
+    wanted = dict.fromkeys(requests)
     with _guard:
-        missing = [request for request in dict.fromkeys(requests) if request not in _kept]
+        missing = [request for request in wanted if request not in _kept]
     families: dict[Common, list[Request]] = {}
     for request in missing:
         families.setdefault(_family(request.common), []).append(request)
