@@ -190,3 +190,29 @@ def test_thresholds_beside_exposures_are_integrated_once(integrations):
     found = grid(study_of(axes))
     assert found["chi2"].shape == (8, 25)
     assert integrations == [1]
+
+
+def test_records_that_relate_their_numbers_are_told_in_one_line():
+    """An efficiency above one that only an axis and a shape nuisance together give."""
+    fixed = {
+        f"{CSI}.response.efficiency": {"kind": "logistic", "a": 0.6, "b": 0.3, "c": 11.0},
+        f"{CSI}.nuisances": {
+            "offset": {
+                "sigma": 1.0,
+                "nodes": [-1.0, 0.0, 1.0],
+                "sets": {"response.efficiency.d": [-0.1, 0.0, 0.3]},
+            }
+        },
+    }
+    height = {"sets": [f"{CSI}.response.efficiency.a"], "values": [0.6, 0.9]}
+    study = study_of({"height": height}, fixed=fixed)
+    with pytest.raises(CardError, match=r"efficiency\.d: found a \+ d = 1.2"):
+        grid(study)
+
+
+def test_blocks_are_cut_along_masses_as_along_other_settings():
+    """Each has templates of its own: a block of very many would not fit into memory."""
+    mass = {"start": 1.0, "stop": 1e3, "num": 20_000, "scale": "log"}
+    axes = {"m_zprime_mev": mass, "gg_ee_u": {"values": [1e-9, 2e-9]}}
+    study = study_of(axes, model="light-vector")
+    assert evaluation.grid_of(study).block[0] <= 1250

@@ -9,7 +9,9 @@ import xarray as xr
 from iminuit import Minuit
 
 import gridscan
+from gridscan.cards.base import CardError
 from gridscan.scans import evaluation
+from gridscan.scans.function import ChiSquare
 from tests.conftest import CSI, study_of
 
 SMALL = {"axes.eps_ee_u.num": 5, "axes.eps_ee_d.num": 5}
@@ -40,7 +42,7 @@ def test_points_may_move_cards_and_masses_each_as_it_likes():
         "mass": {"multiplies": [f"{CSI}.mass_kg"], "values": [0.5, 2.0]},
     }
     study = study_of(axes)
-    chi2 = gridscan.api.ChiSquare(study)
+    chi2 = ChiSquare(study)
     points = np.random.default_rng(3).uniform([-0.5, 1.1, 0.5], [0.5, 1.3, 2.0], (6, 3))
     points[4:, 1:] = points[1, 1:]
     found = chi2.details(points)
@@ -63,9 +65,41 @@ def test_what_makes_no_sense_is_infinite():
     assert np.isfinite(both).tolist() == [True, False]
 
 
+def test_entries_beyond_the_ends_of_an_axis_are_checked():
+    """Between its ends an axis was checked when its card was read; points may lie anywhere."""
+    mass = {"sets": [f"{CSI}.mass_kg"], "values": [10.0, 20.0]}
+    chi2 = ChiSquare(study_of({"mass": mass}))
+    wider = ChiSquare(study_of({"mass": mass | {"values": [1.0, 100.0]}}))
+    for value in (2.0, 15.0, 60.0):
+        assert chi2([value]) == pytest.approx(wider([value]), rel=1e-12)
+    for bad in (chi2, chi2.details):
+        with pytest.raises(CardError, match=r"mass_kg: found -5.0; allowed: greater than 0"):
+            bad([-5.0])
+
+
+def test_what_no_scan_would_run_is_refused(monkeypatch):
+    with pytest.raises(CardError, match="eps_tautau_u: changes nothing"):
+        ChiSquare(study_of({"eps_tautau_u": {"values": [0.0, 0.1]}}))
+    monkeypatch.setenv("GRIDSCAN_MEMORY_GB", "1e-6")
+    with pytest.raises(CardError, match=r"needs .* GB of memory"):
+        ChiSquare(study_of({"eps_ee_u": {"values": [0.0, 0.1]}}))
+
+
+def test_a_scan_without_axes_is_a_function_of_nothing(chi2):
+    one = ChiSquare(study_of({}))
+    assert one() == pytest.approx(chi2([0.0, 0.0]), rel=1e-11)
+    assert one.details()["counts"].shape == (1, 1)
+
+
 def test_wrong_points_are_told(chi2):
-    for bad in (lambda: chi2([1.0]), lambda: chi2(np.zeros((2, 3))), lambda: chi2(eps_ee_u=1.0),
-                lambda: chi2([np.nan, 0.0]), lambda: chi2([0.0, 0.0], eps_ee_u=0.0)):  # fmt: skip
+    for bad in (
+        lambda: chi2([1.0]),
+        lambda: chi2(np.zeros((2, 3))),
+        lambda: chi2(eps_ee_u=1.0),
+        lambda: chi2([np.nan, 0.0]),
+        lambda: chi2([0.0, 0.0], eps_ee_u=0.0),
+        lambda: chi2.details(np.empty((0, 2))),
+    ):
         with pytest.raises(ValueError, match="allowed"):
             bad()
 

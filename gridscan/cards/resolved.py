@@ -182,11 +182,17 @@ class Inputs(Card):
         return content
 
     def placed(self, settings: Mapping[str, Any]) -> Self:
-        """The same inputs with entries changed, which are known to be valid: nothing is checked."""
+        """The same inputs with entries changed, which are valid by themselves.
+
+        Only records that relate their numbers look at them again. Raises CardError.
+        """
         cards: dict[tuple[str, ...], Card] = {}
         for path, value in settings.items():
             place, keys = self._placed(path)
-            cards[place] = entries.placed(cards.get(place, self._card(place)), keys, value)
+            try:
+                cards[place] = entries.placed(cards.get(place, self._card(place)), keys, value)
+            except ValueError as error:
+                raise CardError(f"{path}: {error}") from None
         return self.model_copy(update=self._with(cards))
 
     def at_node(self, experiment: str, nuisance: Nuisance, node: int) -> Self:

@@ -87,13 +87,19 @@ class Axes:
             for target in targets[name]
         }
         entries = {k: v for k, v in moved.items() if k not in known}
-        factors = {k: v for k, v in entries.items() if FACTOR.search(k)}
+        checked = {t for name in values if self._within(name, values[name]) for t in targets[name]}
+        factors = {k: v for k, v in entries.items() if k in checked and FACTOR.search(k)}
         inputs = self.base.replaced({k: v for k, v in entries.items() if k not in factors})
         inputs = inputs.placed(factors)
         theta = self.fixed | {k: v for k, v in moved.items() if k in known}
         light = [name for name, p in known.items() if p.in_template and name in theta]
         mediator = theta[light[0]] if light else None
         return Setting(inputs, self._couplings(theta), mediator)
+
+    def _within(self, name: str, value: float) -> bool:
+        """Whether a value lies between the ends of an axis, at which its entries were checked."""
+        points = self.study.scan.axes[name].points()
+        return bool(points.min() <= value <= points.max())
 
     def settings(self, values: Mapping[str, np.ndarray]) -> Iterator[Setting]:
         """All settings on a grid of such axes, the last of them the fastest."""

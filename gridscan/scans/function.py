@@ -13,6 +13,7 @@ from gridscan.channels.combination import Combination
 from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.profile import Profile
 from gridscan.scans.axes import Axes, likelihoods
+from gridscan.scans.evaluation import study_likelihood
 
 KEPT_SETTINGS = 64
 """Settings whose likelihood a function keeps at hand."""
@@ -26,11 +27,13 @@ class ChiSquare:
 
     Built once, called with points: an array (n, parameters) or (parameters,), in the order of
     `parameters`, or keyword arrays by name that broadcast. Returns χ² as (n,), as a number, or in
-    the shape of the keywords; infinite where a parameter is outside of what makes sense. It may
-    be sent to other processes.
+    the shape of the keywords; infinite where a coupling is outside of what makes sense. Raises
+    CardError for a study that no scan would run, and for an entry of a card that makes no sense.
+    It may be sent to other processes.
     """
 
     def __init__(self, study: Study):
+        study_likelihood(study)
         self.study = study
         self.parameters = tuple(study.scan.axes)
         self._axes = Axes.of(study)
@@ -47,8 +50,13 @@ class ChiSquare:
         return self._chi2(rows).reshape(shape)[()]
 
     def details(self, points: Any = None, /, **values: Any) -> xr.Dataset:
-        """chi2, chi2_by_experiment, pulls and counts at points: dims (…, point)."""
+        """chi2, chi2_by_experiment, pulls and counts at points: dims (…, point).
+
+        Raises ValueError where a coupling makes no sense, CardError where an entry does not.
+        """
         rows, _ = self._rows(points, values)
+        if not len(rows) or not self._inside(rows).all():
+            raise ValueError("points: allowed: at least one, all where couplings make sense")
         parts = [(at, joint, joint.profile(*how)) for at, joint, how in self._groups(rows)]
         order = np.argsort(np.concatenate([at for at, _, _ in parts]))
         whole = Profile.joined([profile for _, _, profile in parts]).at(order)
@@ -129,7 +137,7 @@ class ChiSquare:
                 )
             columns = np.broadcast_arrays(np.zeros(()), *(values[n] for n in self.parameters))
             shape = columns[0].shape
-            rows = np.reshape([column.ravel() for column in columns[1:]], (number, -1)).T
+            rows = np.reshape([c.ravel() for c in columns[1:]], (number, columns[0].size)).T
         else:
             rows = np.asarray(points, dtype=float)
             shape = rows.shape[:-1]
