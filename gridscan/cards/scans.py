@@ -24,9 +24,9 @@ class Axis(Card):
     weights, `{ eps_ee_u = 1.0, eps_ee_d = -0.5 }`, each moves by so much of it. Numbers in cards
     that it `multiplies` are scaled together: an exposure, years of running.
 
-    A "parameter" is minimised over and has a standard-model value, a "design" axis, as an exposure
-    or a threshold, is neither. Without a role, entries of experiments, sources and materials are
-    designs, all others parameters.
+    `role` is recorded with the cube: a "parameter" is a property of nature, a "design", as an
+    exposure or a threshold, one of the apparatus. Without one, entries of experiments, sources and
+    materials are designs, all others parameters. What is asked of a cube treats both alike.
     """
 
     start: float | None = None
