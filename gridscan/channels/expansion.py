@@ -5,8 +5,8 @@ an axis sets something else (a heavy mass, a mixing angle), the terms are the mo
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -66,7 +66,6 @@ class Points:
     samples: Mapping[str, np.ndarray]
     """Values of each axis at every point, (n,)."""
     size: int
-    _monomials: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @classmethod
     def grid(cls, couplings: Couplings, axes: Mapping[str, np.ndarray]) -> "Points":
@@ -78,13 +77,15 @@ class Points:
     def expansion(self, models: Iterable[Charges]) -> "Expansion":
         """The expansion of counts at the points, for the models on all targets."""
         if self.couplings.polynomial:
-            if "rows" not in self._monomials:
-                self._monomials["rows"] = monomials(self.samples, self.couplings.units, self.size)
-            return Expansion(self._monomials["rows"], self.couplings, {})
+            return Expansion(self._monomials, self.couplings, {})
         every = list(dict.fromkeys(models))
         blocks = [self._design(charges) for charges in every]
         starts = np.cumsum([0, *(block.shape[1] for block in blocks[:-1])]).tolist()
         return Expansion(np.hstack(blocks), self.couplings, dict(zip(every, starts, strict=True)))
+
+    @cached_property
+    def _monomials(self) -> np.ndarray:
+        return monomials(self.samples, self.couplings.units, self.size)
 
     def _design(self, charges: Charges) -> np.ndarray:
         of_model = design if self.size <= KEPT_POINTS else design.__wrapped__

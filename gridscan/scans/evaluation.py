@@ -31,7 +31,7 @@ RECORDED = ("gridscan", "numpy", "scipy", "xarray", "zarr", "dask", "pydantic")
 
 def grid_of(study: Study) -> Grid:
     axes = {name: axis.points() for name, axis in study.scan.axes.items()}
-    return Grid.over(axes, study.of_cards)
+    return Grid.over(axes, Axes.of(study).of_settings)
 
 
 def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:

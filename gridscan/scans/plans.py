@@ -11,6 +11,7 @@ import numpy as np
 
 from gridscan.cards.study import Study
 from gridscan.scans import memory
+from gridscan.scans.axes import Axes
 from gridscan.scans.evaluation import coordinates, evaluate, grid_of, study_likelihood, variables
 from gridscan.scans.runs import store_path
 
@@ -69,11 +70,11 @@ def plan(study: Study, out: str | Path = "cubes") -> Plan:
 def _sample(
     study: Study, axes: Mapping[str, np.ndarray], places: tuple[float, ...]
 ) -> dict[str, np.ndarray]:
-    """A coarse grid over the same ranges: many values of couplings, few of numbers in cards.
+    """A coarse grid over the same ranges: many values of couplings, few of settings.
 
     places: where along an axis those few are, from 0 at its start to 1 at its end.
     """
-    slow = study.of_cards
+    slow = Axes.of(study).of_settings
     per_axis = max(2, round(SAMPLE_POINTS ** (1 / max(1, len(axes) - len(slow)))))
     even = np.linspace(0, 1, per_axis)
     return {
