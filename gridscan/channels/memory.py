@@ -46,11 +46,15 @@ def of_integration(request: Request, variants: int, edges: int = 1) -> int:
 
 def of_problem(part: Likelihood, experiment: int, terms: int) -> int:
     """What a scan asks for besides points: everything over the bins of one experiment."""
-    linear, bent = len(part.nuisances.linear.names), len(part.nuisances.shapes)
+    linear, shaped = len(part.nuisances.linear.names), len(part.nuisances.shapes)
     components = len(part.nuisances.components)
     # nodes of shapes, then their two coefficients, are there at once
     vectors = (
-        3 * terms + 2 * linear + components + 4 + (2 * bent + 6) * (terms + components) * bool(bent)
+        3 * terms
+        + 2 * linear
+        + components
+        + 4
+        + (2 * shaped + 6) * (terms + components) * bool(shaped)
     )
     return NUMBER * vectors * math.prod(part.cards[experiment].shape)
 
@@ -59,13 +63,13 @@ def of_batch(part: Likelihood, experiment: int, points: int, whole: int, terms: 
     """Points that are minimised at once: next to none where the statistic is compiled."""
     if is_compiled(part, whole):
         return 0
-    linear, bent = len(part.nuisances.linear.names), len(part.nuisances.shapes)
+    linear, shaped = len(part.nuisances.linear.names), len(part.nuisances.shapes)
     components = len(part.nuisances.components)
     bins = math.prod(part.cards[experiment].shape)
     if part.is_gaussian:
-        bins = min(bins, (1 + 2 * bent) * (terms + components) + linear + 2)
-    most = shapes.POINTS_PER_BATCH if bent else poisson.POINTS_PER_BATCH
-    arrays = 6 + 2 * components + 3 * linear + 5 * bent if bent else 10 + 3 * linear
+        bins = min(bins, (1 + 2 * shaped) * (terms + components) + linear + 2)
+    most = shapes.POINTS_PER_BATCH if shaped else poisson.POINTS_PER_BATCH
+    arrays = 6 + 2 * components + 3 * linear + 5 * shaped if shaped else 10 + 3 * linear
     return NUMBER * min(points, poisson.together(most, part.bins)) * bins * arrays
 
 

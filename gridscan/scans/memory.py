@@ -92,8 +92,8 @@ def _at(
 
 def _requests(part: Likelihood, experiment: int) -> set[Request]:
     """Templates that one experiment asks for."""
-    bent = [one for bend in part.bends if bend.experiment == experiment for one in bend.signals]
-    signals = [part.signals[experiment], part.forecasts[experiment], *bent]
+    shaped = [one for bend in part.bends if bend.experiment == experiment for one in bend.signals]
+    signals = [part.signals[experiment], part.forecasts[experiment], *shaped]
     return {one.request for one in signals if one}
 
 

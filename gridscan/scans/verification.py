@@ -72,10 +72,10 @@ def verify(
             bad[index] = str(error)
             continue
         for _ in range(number):
-            difference, told = _difference(study, grid.values(index), block, pick)
+            difference, fault = _difference(study, grid.values(index), block, pick)
             computed, largest = computed + 1, max(largest, difference)
-            if told:
-                bad[index] = told
+            if fault:
+                bad[index] = fault
     if repair:
         for index in bad:
             stores.remove_block(path, index)
@@ -100,5 +100,5 @@ def _difference(
     limits = {name: EXACT if name in ("chi2", "counts") else STATIONARY for name in found}
     wrong = [f"{name} by {apart:.1e}" for name, apart in found.items() if apart > limits[name]]
     where = ", ".join(f"{name} = {values[0]:.6g}" for name, values in point.items())
-    told = f"differs from a new computation at {where}: {', '.join(wrong)}"
-    return found["chi2"], told if wrong else ""
+    fault = f"differs from a new computation at {where}: {', '.join(wrong)}"
+    return found["chi2"], fault if wrong else ""

@@ -75,7 +75,7 @@ def _vectors(nuisances: Nuisances) -> list[np.ndarray]:
 
 def _with(nuisances, vectors: list[np.ndarray], on_signal: np.ndarray):
     """Nuisances with `_vectors` in place of theirs."""
-    background, on_background, *bent = vectors
+    background, on_background, *shaped = vectors
     linear = replace(
         _linear(nuisances),
         on_signal=on_signal,
@@ -84,7 +84,7 @@ def _with(nuisances, vectors: list[np.ndarray], on_signal: np.ndarray):
     )
     if isinstance(nuisances, LinearNuisances):
         return linear
-    components, signal, background = bent
+    components, signal, background = shaped
     return replace(
         nuisances, linear=linear, components=components, signal=signal, background=background
     )

@@ -55,8 +55,8 @@ class Gram:
         scales, group = np.unique(nuisances.linear.on_signal, axis=1, return_inverse=True)
         alike = (np.arange(scales.shape[1])[:, None] == group.ravel())[:, None]
         data = np.vstack([-observed, nuisances.components])[:, None]
-        bent = np.insert(nuisances.background, 0, 0.0, axis=2)[:, :, :, None]
-        fixed, background = _columns(data, bent)
+        shaped = np.insert(nuisances.background, 0, 0.0, axis=2)[:, :, :, None]
+        fixed, background = _columns(data, shaped)
         moving, signal = _columns(template * alike, nuisances.signal[:, :, None] * alike)
         signal[0] += len(data)
         coordinates, unit = basis(np.moveaxis(moving, 1, 0).reshape(len(template), -1))
@@ -118,14 +118,14 @@ class Gram:
         return self._vectors @ every
 
 
-def _columns(nominal: np.ndarray, bent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _columns(nominal: np.ndarray, shaped: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The nominal vectors and those of bends that are not zero, with piece, shape and power.
 
-    nominal: (pieces, terms, bins); bent: (2, S, pieces, terms, bins).
+    nominal: (pieces, terms, bins); shaped: (2, S, pieces, terms, bins).
     Returns (columns, terms, bins) and (3, columns).
     """
-    size = bent.shape[1]
-    every = np.concatenate([nominal[None], bent.reshape(-1, *nominal.shape)])
+    size = shaped.shape[1]
+    every = np.concatenate([nominal[None], shaped.reshape(-1, *nominal.shape)])
     shape, power = np.r_[-1, np.tile(np.arange(size), 2)], np.repeat([0, 1, 2], [1, size, size])
     at, piece = np.nonzero(every.any(axis=(2, 3)) | (power == 0)[:, None])
     return every[at, piece], np.array([piece, shape[at], power[at]])

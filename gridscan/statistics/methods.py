@@ -24,15 +24,15 @@ def scan(
     template: (terms, bins); variance: (bins,), infinite for Poisson bins, one for Gaussian ones
     that are `contracted`; alone: whether bins are of one experiment.
     """
-    bent = isinstance(nuisances, ShapeNuisances)
+    shaped = isinstance(nuisances, ShapeNuisances)
     normal = bool(np.isfinite(variance).all())
     if alone and normal and gaussian.has_form(template, nuisances):
         return gaussian.scan
     if not compiled:
-        return shapes.scan if bent else poisson.scan
-    return import_module(f"gridscan.statistics.compiled.{twin(bent, normal)}").scan
+        return shapes.scan if shaped else poisson.scan
+    return import_module(f"gridscan.statistics.compiled.{twin(shaped, normal)}").scan
 
 
-def twin(bent: bool, normal: bool) -> str:
+def twin(shaped: bool, normal: bool) -> str:
     """The compiled twin for shapes or none, all bins Gaussian or not."""
-    return ("gram" if normal else "shapes") if bent else "linear"
+    return ("gram" if normal else "shapes") if shaped else "linear"

@@ -10,9 +10,9 @@ from gridscan.statistics.compiled.steps import INLINE, OPTIONS, add, combine
 
 
 @njit(**INLINE)
-def _bent_signal(pulls, linear, bent, bends, powers, part):
+def _shaped_signal(pulls, linear, shaped, bends, powers, part):
     """The signal at the shapes' pulls β: a sum of its `bends` with the powers 1, β and β²."""
-    shapes = len(bent)
+    shapes = len(shaped)
     for i in range(shapes):
         beta = pulls[linear + i]
         powers[1 + i], powers[1 + shapes + i] = beta, beta * beta
@@ -22,12 +22,12 @@ def _bent_signal(pulls, linear, bent, bends, powers, part):
 
 
 @njit(**INLINE)
-def _bent_background(pulls, linear, j, components, background, bent, shifted):
+def _shaped_background(pulls, linear, j, components, background, shaped, shifted):
     """Component j at the shapes' pulls, into `shifted`."""
     for b in range(components.shape[1]):
         shifted[j, b] = components[j, b]
-    for i in range(len(bent)):
-        if bent[i, j]:
+    for i in range(len(shaped)):
+        if shaped[i, j]:
             beta = pulls[linear + i]
             for b in range(components.shape[1]):
                 first, second = background[0, i, j, b], background[1, i, j, b]
@@ -37,15 +37,15 @@ def _bent_background(pulls, linear, j, components, background, bent, shifted):
 @njit(**OPTIONS)
 def predict(
     pulls, linear, bends, powers, on_signal, one, part, scale, components, on_components,
-    background, bent, shifted, scales, mu,
+    background, shaped, shifted, scales, mu,
 ):  # fmt: skip
     """μ at the pulls; the signal (part, scale) and components (shifted, scales) it is made of."""
-    _bent_signal(pulls, linear, bent, bends, powers, part)
+    _shaped_signal(pulls, linear, shaped, bends, powers, part)
     combine(scale, one, on_signal, pulls)
     for b in range(len(mu)):
         mu[b] = scale[b] * part[b]
     for j in range(len(components)):
-        _bent_background(pulls, linear, j, components, background, bent, shifted)
+        _shaped_background(pulls, linear, j, components, background, shaped, shifted)
         scales[j] = 1.0
         for k in range(linear):
             scales[j] += pulls[k] * on_components[k, j]
@@ -68,16 +68,16 @@ def slopes_of_linear(slope, linear, on_signal, part, on_components, shifted):
 
 
 @njit(**INLINE)
-def slopes_of_shapes(slope, pulls, linear, bends, scale, background, bent, scales):
+def slopes_of_shapes(slope, pulls, linear, bends, scale, background, shaped, scales):
     """∂μ/∂β, where `predict` was last."""
-    shapes, components = bent.shape
+    shapes, components = shaped.shape
     for i in range(shapes):
         twice = 2 * pulls[linear + i]
         for b in range(len(scale)):
             bend = bends[1 + i, b] + twice * bends[1 + shapes + i, b]
             slope[linear + i, b] = scale[b] * bend
         for j in range(components):
-            if bent[i, j]:
+            if shaped[i, j]:
                 share = scales[j]
                 for b in range(len(scale)):
                     bend = background[0, i, j, b] + twice * background[1, i, j, b]

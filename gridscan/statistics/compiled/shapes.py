@@ -123,7 +123,7 @@ def _scan(
     linear,
     weight,
     background,
-    bent,
+    shaped,
     deviance,
     pulls,
     lost,
@@ -154,7 +154,7 @@ def _scan(
                 solved = 0
             predict(
                 alpha, linear, bends, powers, on_signal, one, part, scale, components,
-                on_components, background, bent, shifted, scales, mu,
+                on_components, background, shaped, shifted, scales, mu,
             )  # fmt: skip
             if inside(mu, mu, 0.0, data):
                 break
@@ -167,7 +167,7 @@ def _scan(
         converged, stale, last = False, True, np.inf
         for _ in range(MAX_STEPS):
             slopes_of_linear(slope, linear, on_signal, part, on_components, shifted)
-            slopes_of_shapes(slope, alpha, linear, bends, scale, background, bent, scales)
+            slopes_of_shapes(slope, alpha, linear, bends, scale, background, shaped, scales)
             _weigh(mu, data, residual, curvature)
             decrement = newton(slope, residual, curvature, alpha, weight, hessian, gradient, step)
             # far from the minimum, or where the last step gained little, χ² has to fall
@@ -183,7 +183,7 @@ def _scan(
                     trial[k] = alpha[k] + length * step[k]
                 predict(
                     trial, linear, bends, powers, on_signal, one, part, scale, components,
-                    on_components, background, bent, shifted, scales, mu,
+                    on_components, background, shaped, shifted, scales, mu,
                 )  # fmt: skip
                 if inside(mu, mu, 0.0, data):
                     if sure:
