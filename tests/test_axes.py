@@ -9,7 +9,7 @@ from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
 from gridscan.channels import recoils
 from gridscan.channels.signals import Signal
-from gridscan.scans import evaluation
+from gridscan.scans import evaluation, lazy
 from tests.conftest import CSI, study_of
 
 LAR = "coherent-lar-2020"
@@ -26,6 +26,7 @@ def integrations(monkeypatch, tmp_path):
     calls, real = [], recoils.templates
     monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(recoils, "_kept", type(recoils._kept)())
+    recoils._integrated.cache_clear()
 
     def counting(species, fluence, target, variants, *rest):
         calls.append(len(variants))
@@ -163,6 +164,7 @@ def test_templates_at_hand_are_those_integrated_alone(library, integrations):
     together = [signal.template for signal in signals]
     for signal, found in zip(signals, together, strict=True):
         recoils._kept.clear()
+        recoils._integrated.cache_clear()
         xr.testing.assert_allclose(found, signal.template, rtol=1e-11)
     assert len(integrations) == 5
 
@@ -208,6 +210,20 @@ def test_records_that_relate_their_numbers_are_told_in_one_line():
     study = study_of({"height": height}, fixed=fixed)
     with pytest.raises(CardError, match=r"efficiency\.d: found a \+ d = 1.2"):
         grid(study)
+
+
+@pytest.mark.parametrize("path", ["conventions.form_factor.r0_fm", f"{CSI}.bins.pe.0"])
+def test_blocks_of_one_scan_share_an_integral_and_do_not_depend_on_how_it_is_cut(
+    path, integrations, monkeypatch
+):
+    ends = (1.1, 1.3) if "r0" in path else (7.0, 9.0)
+    study = study_of({"x": {"sets": [path], "start": ends[0], "stop": ends[1], "num": 6}})
+    monkeypatch.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1)
+    assert len(list(evaluation.grid_of(study).blocks())) > 3
+    cut = lazy.dataset(study)["chi2"].compute()
+    assert len(integrations) == 1
+    recoils._kept.clear()
+    np.testing.assert_array_equal(cut, grid(study)["chi2"])
 
 
 def test_blocks_are_cut_along_masses_as_along_other_settings():

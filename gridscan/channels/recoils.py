@@ -68,17 +68,26 @@ def unit_target(nuclides: tuple[Nuclide, ...], masses: str) -> xr.Dataset:
     return target(nuclides, 1.0, masses)
 
 
-def integrate(requests: Iterable[Request]) -> None:
-    """Have the templates of all requests at hand, those with most in common at once."""
+def integrate(requests: Iterable[Request], scope: Iterable[Request] = ()) -> None:
+    """Have the templates of all requests at hand, those with most in common at once.
+
+    scope: what others of the same scan ask for; integrated with them, so that no block integrates
+    anew, and that numbers do not depend on how a grid is cut.
+    """
     # what the requests follow from is worked out before others have to wait
     wanted = dict.fromkeys(requests)
     with _guard:
         missing = [request for request in wanted if request not in _kept]
-    families: dict[Common, list[Request]] = {}
-    for request in missing:
-        families.setdefault(_family(request.common), []).append(request)
-    for members in families.values():
-        _keep(_together(members))
+    families, others = _families(missing), _families(scope)
+    for family, members in families.items():
+        _keep(_together(members, [*members, *others.get(family, [])]))
+
+
+def _families(requests: Iterable[Request]) -> dict[Common, list[Request]]:
+    found: dict[Common, list[Request]] = {}
+    for request in requests:
+        found.setdefault(_family(request.common), []).append(request)
+    return found
 
 
 def _family(common: Common) -> Common:
@@ -88,11 +97,11 @@ def _family(common: Common) -> Common:
     return replace(common, bins=kept)
 
 
-def _together(members: list[Request]) -> dict[Request, xr.DataArray]:
-    """Templates of requests of one family: on the bins between all their edges, then summed."""
+def _together(members: list[Request], scope: list[Request]) -> dict[Request, xr.DataArray]:
+    """Templates of some requests of a family: on the bins between all edges, then summed."""
     (observable, _), *others = members[0].common.bins
-    every = tuple(sorted({edge for one in members for edge in one.common.bins[0][1]}))
-    variants = tuple(dict.fromkeys(one.variant for one in members))
+    every = tuple(sorted({edge for one in scope for edge in one.common.bins[0][1]}))
+    variants = tuple(sorted({one.variant for one in scope}, key=repr))
     fine = replace(members[0].common, bins=((observable, every), *others))
     found = _integrated(fine, variants)
 
@@ -135,6 +144,7 @@ def _keep(found: dict[Request, xr.DataArray]) -> None:
             size -= _kept.popitem(last=False)[1].nbytes
 
 
+@lru_cache(maxsize=8)
 def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
     """Templates of some variants: dims (variant, pair, nuclide, kernel, *bins)."""
     edges = {name: np.array(values) for name, values in common.bins}

@@ -96,17 +96,16 @@ def _weights(
     """
     mass = cells["mass"]
     momentum = momentum_transfer(recoil, mass)
-    shapes = {f: (point_like if point else f)(momentum, cells["A"]) ** 2 for f, _ in variants}
+    shapes = list(dict.fromkeys(f for f, _ in variants))
+    each = [(point_like if point else f)(momentum, cells["A"]) ** 2 for f in shapes]
+    which = xr.DataArray([shapes.index(f) for f, _ in variants], dims="variant")
+    damped = xr.concat(each, dim="shape").isel(shape=which)
+    mediator = xr.DataArray([np.nan if m is None else m for _, m in variants], dims="variant")
 
     def of(kernel: Kernel) -> xr.DataArray:
-        each = [
-            shapes[f] * (kernel.exchange(recoil, mass, m) if kernel.propagators else 1.0)
-            for f, m in variants
-        ]
-        return xr.concat(each, dim="variant")
+        return damped * kernel.exchange(recoil, mass, mediator) if kernel.propagators else damped
 
-    alike = {kernel: KERNELS[kernel] for kernel in kernels}
-    return {kernel: of(record) for kernel, record in alike.items()}
+    return {kernel: of(KERNELS[kernel]) for kernel in kernels}
 
 
 def _limited(whole: xr.DataArray, steep: Sequence[str], at_rest: xr.DataArray) -> xr.DataArray:

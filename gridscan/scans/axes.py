@@ -8,9 +8,9 @@ together.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any
 
@@ -21,13 +21,16 @@ from gridscan.cards.resolved import Inputs
 from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination, combined
 from gridscan.channels.expansion import Couplings, Follows
-from gridscan.channels.recoils import integrate
+from gridscan.channels.recoils import Request, integrate
 
 FACTOR = re.compile(
     r"\.(mass_kg|exposure\.[^.]+|signal_scale"
     r"|variance_per_count|backgrounds\.[^.]+\.expected|nuisances\.[^.]+\.sigma)$"
 )
 """Numbers that multiply arrays, each good by itself: between the ends of an axis, all are good."""
+
+AT_ONCE = 512
+"""Values of an axis whose templates are integrated at once, whichever block asks first."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,39 @@ class Axes:
         mediator = theta[light[0]] if light else None
         return Setting(inputs, self._couplings(theta), mediator)
 
+    def requests(self, setting: Setting) -> Iterator[Request]:
+        """Templates that a setting needs."""
+        parts = setting.likelihood(self.base.conventions).parts
+        return (request for part in parts for request in part.requests)
+
+    def first(self, **moved: float) -> Setting:
+        """The setting at the first value of every axis, but for those that are moved."""
+        axes = self.study.scan.axes
+        return self.setting({n: float(axes[n].points()[0]) for n in self.of_settings} | moved)
+
+    @cached_property
+    def of_templates(self) -> tuple[str, ...]:
+        """Axes whose values have templates of their own."""
+        here, axes = set(self.requests(self.first())), self.study.scan.axes
+        ends = {name: float(axes[name].points()[-1]) for name in self.of_settings}
+        return tuple(
+            name
+            for name, end in ends.items()
+            if set(self.requests(self.first(**{name: end}))) != here
+        )
+
+    @cached_property
+    def scope(self) -> tuple[Request, ...]:
+        """Templates along each such axis, of those that are short enough to be done at once."""
+        points = {name: self.study.scan.axes[name].points() for name in self.of_templates}
+        settings = (
+            self.first(**{name: value})
+            for name, values in points.items()
+            if len(values) <= AT_ONCE
+            for value in values.tolist()
+        )
+        return tuple(dict.fromkeys(one for setting in settings for one in self.requests(setting)))
+
     def _within(self, name: str, value: float) -> bool:
         """Whether a value lies between the ends of an axis, at which its entries were checked."""
         points = self.study.scan.axes[name].points()
@@ -123,16 +159,13 @@ def _resolved(study: Study) -> Axes:
     return Axes(study, base, study.weights(base))
 
 
-def likelihoods(axes: Axes, settings: Sequence[Setting]) -> Iterator[Combination]:
+def likelihoods(
+    axes: Axes, settings: Sequence[Setting], scope: Iterable[Request] = ()
+) -> Iterator[Combination]:
     """The likelihood of each setting; what templates have in common is integrated at once.
 
-    Likelihoods are made twice where settings are many: one may take a megabyte.
+    scope: see `recoils.integrate`. Likelihoods are made twice where settings are many: one may
+    take a megabyte.
     """
-    truth = axes.base.conventions
-    integrate(
-        request
-        for setting in settings
-        for part in setting.likelihood(truth).parts
-        for request in part.requests
-    )
-    return (setting.likelihood(truth) for setting in settings)
+    integrate((request for one in settings for request in axes.requests(one)), scope)
+    return (setting.likelihood(axes.base.conventions) for setting in settings)

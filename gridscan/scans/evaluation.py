@@ -44,7 +44,9 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
     points = {one: Points.grid(one, columns) for one in {s.couplings for s in settings}}
     profiles = [
         joint.profile(points[setting.couplings], whole)
-        for joint, setting in zip(likelihoods(resolved, settings), settings, strict=True)
+        for joint, setting in zip(
+            likelihoods(resolved, settings, resolved.scope), settings, strict=True
+        )
     ]
     joint = settings[0].likelihood(resolved.base.conventions)
     names = joint.experiments, joint.nuisances
@@ -89,10 +91,9 @@ def study_likelihood(study: Study) -> Combination:
     """
     check_memory(study, grid_of(study))
     resolved = Axes.of(study)
-    first = {name: float(study.scan.axes[name].points()[0]) for name in resolved.of_settings}
     for name in resolved.base.experiments if not study.of_cards else ():
         _check_sees(resolved.base, name)
-    joint = resolved.setting(first).likelihood(resolved.base.conventions)
+    joint = resolved.first().likelihood(resolved.base.conventions)
     _check_effects(study, joint)
     return joint
 

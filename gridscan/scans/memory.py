@@ -11,7 +11,7 @@ from gridscan.cards.study import Study
 from gridscan.channels import memory
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.recoils import Request
-from gridscan.scans.axes import Axes, Setting
+from gridscan.scans.axes import AT_ONCE, Axes, Setting
 from gridscan.scans.blocks import Grid
 
 LIMIT = "GRIDSCAN_MEMORY_GB"
@@ -26,10 +26,11 @@ CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 def needs(study: Study, grid: Grid) -> dict[str, int]:
     """Bytes at the largest moment of a block, by the entry of a card that they grow with."""
     axes, sides = Axes.of(study), dict(zip(grid.axes, grid.block, strict=True))
-    setting, parts = _at(study, axes, {})
+    setting = axes.first()
+    parts = setting.likelihood(axes.base.conventions).parts
     settings = math.prod(sides[name] for name in axes.of_settings)
     points = math.prod(sides[name] for name in axes.of_couplings)
-    templates, variants = _varied(study, axes, sides)
+    templates, variants = _varied(axes, sides)
     terms = _terms(setting, parts)
 
     stays, passes = {}, {}
@@ -81,15 +82,6 @@ def _machine() -> int:
     return min(found)
 
 
-def _at(
-    study: Study, axes: Axes, moved: dict[str, float]
-) -> tuple[Setting, tuple[Likelihood, ...]]:
-    """A setting: the first value of every axis, but for those that are moved."""
-    first = {name: float(study.scan.axes[name].points()[0]) for name in axes.of_settings}
-    setting = axes.setting(first | moved)
-    return setting, setting.likelihood(axes.base.conventions).parts
-
-
 def _requests(part: Likelihood, experiment: int) -> set[Request]:
     """Templates that one experiment asks for."""
     shaped = [one for bend in part.bends if bend.experiment == experiment for one in bend.signals]
@@ -97,18 +89,14 @@ def _requests(part: Likelihood, experiment: int) -> set[Request]:
     return {one.request for one in signals if one}
 
 
-def _varied(study: Study, axes: Axes, sides: Mapping[str, int]) -> tuple[int, int]:
-    """Settings of a block that have templates of their own, and variants among them."""
-    of_template, of_variant = 1, 1
-    first = {one for part in _at(study, axes, {})[1] for one in part.requests}
-    for name in axes.of_settings:
-        last = {name: float(study.scan.axes[name].points()[-1])}
-        moved = {one for part in _at(study, axes, last)[1] for one in part.requests}
-        if moved != first:
-            of_template *= sides[name]
-        if {one.variant for one in moved} != {one.variant for one in first}:
-            of_variant *= sides[name]
-    return of_template, of_variant
+def _varied(axes: Axes, sides: Mapping[str, int]) -> tuple[int, int]:
+    """Settings whose templates are integrated at once, and variants among them."""
+    points = {name: axes.study.scan.axes[name].points() for name in axes.of_templates}
+    at_once = {n: len(v) if len(v) <= AT_ONCE else sides[n] for n, v in points.items()}
+    first = {one.variant for one in axes.requests(axes.first())}
+    last = {n: axes.requests(axes.first(**{n: float(v[-1])})) for n, v in points.items()}
+    of_variant = [n for n, requests in last.items() if {one.variant for one in requests} != first]
+    return math.prod(at_once.values()), math.prod(at_once[name] for name in of_variant)
 
 
 def _terms(setting: Setting, parts: tuple[Likelihood, ...]) -> int:
