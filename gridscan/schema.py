@@ -28,11 +28,15 @@ STRICT: Any = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
 @dataclass(frozen=True)
 class Name:
-    """A dimension or variable: its unit, its meaning, how to write it in a formula."""
+    """A dimension or variable: its unit, its meaning, how to write it in a formula.
+
+    along: the dimension that a variable of a cube has besides the axes of the scan, if any.
+    """
 
     long_name: str
     units: str = "1"
     symbol: str = ""
+    along: str = ""
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -84,8 +88,11 @@ VARIABLES = {
         "chi-square of each experiment's bins and own pulls at the joint minimum",
         "1",
         r"\chi^2",
+        "experiment",
     ),
-    "pulls": Name("nuisance parameters at the minimum, fractional shift", "1", r"\alpha"),
-    "counts": Name("expected counts", "count", "N"),
+    "pulls": Name(
+        "nuisance parameters at the minimum, fractional shift", "1", r"\alpha", "nuisance"
+    ),
+    "counts": Name("expected counts", "count", "N", "experiment"),
 }
 """Variables of a cube; its other dimensions are the axes of the scan card."""

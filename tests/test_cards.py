@@ -184,7 +184,7 @@ BAD_EXPERIMENTS = {
     ),
     "a background called signal": (
         ("[backgrounds.ssb]", "[backgrounds.signal]"),
-        "backgrounds: 'signal' is the neutrinos; allowed: other names",
+        "backgrounds: 'signal' is of neutrinos; allowed: other names",
     ),
     "efficiency above 1": (
         ("a = 1.32045", "a = 50.0"),

@@ -328,7 +328,7 @@ def test_the_standard_model_of_a_layer_is_of_its_experiment_and_its_fixed_cards(
 def test_a_slice_is_not_a_profile(catalog, tmp_path):
     layer = '{ scan = "plane", label = "a", at = { eps_ee_d = 0.1 } }'
     sliced, drawing = delta_of(catalog, f'kind = "curves"\nlayers = [{layer}]', tmp_path)
-    cube = stores.read_chi2(runs.store_path(drawing.study, tmp_path))
+    cube = stores.read_statistic(runs.store_path(drawing.study, tmp_path))
     line = cube["chi2"].sel(eps_ee_d=0.1, method="nearest")
     np.testing.assert_allclose(sliced, line - line.min())
 

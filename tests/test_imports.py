@@ -17,10 +17,10 @@ MAY_IMPORT = {
     "statistics": set(),
     "storage": set(),
     # the only input, and what the towers make of it together
-    "cards": {"schema", "physics"},
+    "cards": {"schema", "physics", "statistics"},
     "channels": {"schema", "cards", "physics", "statistics", "storage"},
     # the bridge
-    "scans": {"schema", "cards", "channels", "storage"},
+    "scans": {"schema", "cards", "channels", "statistics", "storage"},
     # what users touch
     "plots": set(),
     "cubes": {"schema", "cards", "physics", "plots"},

@@ -105,7 +105,7 @@ def test_the_order_of_an_exposure_is_no_content(library):
     ("edit", "reason"),
     [
         (lambda s: s["inputs"]["model"].update(structure="mine"), "found 'mine'"),
-        (lambda s: s["scan"].update(statistic="cash"), "unknown key 'statistic'"),
+        (lambda s: s["scan"].update(zoom=2), "unknown key 'zoom'"),
         (lambda s: s.clear(), "not a study"),
     ],
     ids=["of a plug-in", "of a newer version", "of nothing"],

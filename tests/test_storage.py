@@ -52,7 +52,7 @@ def test_a_block_is_complete_once_all_its_variables_are_there(done, small, store
     with monkeypatch.context() as patch:
         patch.setattr(stores, "_arrays", lambda path: dict(arrays[:done]))
         stores.write(store, region, block)
-    assert (stores.LAST in dict(arrays[:done])) == (done == 2)
+    assert (stores.CHI2 in dict(arrays[:done])) == (done == 2)
     assert stores.complete_blocks(store) == ({(0, 0)} if done == 2 else set())
 
 
@@ -70,7 +70,7 @@ def test_a_url_is_refused_and_makes_no_folder(url, small, tmp_path):
         lambda: runs.run(small, Path(url)),
         lambda: plans.plan(small, url),
         lambda: gridscan.open_cube(f"{url}/x.zarr"),
-        lambda: stores.read_chi2(Path(url)),
+        lambda: stores.read_statistic(Path(url)),
     ):
         with pytest.raises(stores.StoreError, match="folders of this machine, not URLs"):
             use()
@@ -81,7 +81,7 @@ def test_a_tilde_is_the_home_of_the_user(small, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert runs.run(small, "~/cubes").parent == tmp_path / "home" / "cubes"
     (path,) = (tmp_path / "home" / "cubes").iterdir()
-    for opened in (gridscan.open_cube, stores.read_chi2):
+    for opened in (gridscan.open_cube, stores.read_statistic):
         assert opened(f"~/cubes/{path.name}")["chi2"].shape == (24, 24)
 
 

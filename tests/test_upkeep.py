@@ -90,12 +90,12 @@ def test_what_verify_repairs_is_good_after_a_run(study, cubes):
     data[len(data) // 2] ^= 1
     chunk.write_bytes(data)
     with pytest.raises(stores.StoreError, match="damaged"):
-        stores.read_chi2(path)
+        stores.read_statistic(path)
     found = verification.verify(study, cubes, repair=True)
     assert set(found["bad"]) == {(0, 0), (0, 2), (3, 0)}
     assert "damaged" in found["bad"][0, 0]
     with pytest.raises(stores.StoreError, match="incomplete, 13 of 16 blocks"):
-        stores.read_chi2(path)
+        stores.read_statistic(path)
     runs.run(study, cubes)
     xr.testing.assert_identical(stores.read(path).load(), good)
     assert verification.verify(study, cubes)["good"]
@@ -126,7 +126,7 @@ def test_damaged_axes_and_labels_are_told_in_one_line_and_repaired(name, harm, s
     path = runs.store_path(study, cubes)
     good = stores.read(path).load()
     harm(path / name / "c" / "0")
-    for opened in (stores.read, stores.read_chi2):
+    for opened in (stores.read, stores.read_statistic):
         with pytest.raises(stores.StoreError, match=r"damaged: .*verify its card with --repair"):
             opened(path)
     with pytest.raises(stores.StoreError, match=f"damaged: {name} not as in its card"):

@@ -15,6 +15,8 @@ from gridscan.physics.detectors import ConstantEfficiency, PoissonResolution
 from gridscan.schema import BINS, OBSERVABLES
 
 SIGNAL = "signal"
+PART = f"{SIGNAL}."
+"""Starts the name of a component that is one species of the source."""
 
 Count = Annotated[float, Ge(0)]
 Counts = tuple[Count, ...] | tuple[tuple[Count, ...], ...]
@@ -48,6 +50,7 @@ class Background(Card):
 class Nuisance(Card):
     """A normalisation uncertainty of the components it `scales`, or a shape uncertainty.
 
+    Components are the "signal", one species of the source in it ("signal.nu_e"), and backgrounds.
     A shape `sets` entries of cards (the experiment's own, or by path) to one value at each of
     three `nodes` of the pull, the middle one zero; between them it is interpolated by a parabola.
     sigma is in the unit of the pull; "free" has no penalty. Experiments that name the same
@@ -69,6 +72,16 @@ class Nuisance(Card):
         if self.nodes and not (self.nodes[0] < 0 == self.nodes[1] < self.nodes[2]):
             raise ValueError(f"nodes: found {list(self.nodes)}; allowed: below zero, zero, above")
         return self
+
+    @property
+    def of_source(self) -> tuple[str, ...]:
+        """Species of the source that it scales."""
+        return tuple(one.removeprefix(PART) for one in self.scales if one.startswith(PART))
+
+    @property
+    def is_norm(self) -> bool:
+        """Whether it scales whole components."""
+        return self.nodes is None and not self.of_source
 
     @property
     def inverse_variance(self) -> float:
@@ -129,13 +142,13 @@ class Experiment(Described):
         if self.variance is not None and not (self._flat("variance", self.variance) > 0).all():
             raise ValueError("variance: found zero; allowed: greater than 0")
         for name in self.backgrounds:
-            if name == SIGNAL:
-                raise ValueError(f"backgrounds: {SIGNAL!r} is the neutrinos; allowed: other names")
+            if f"{name}.".startswith(PART):
+                raise ValueError(f"backgrounds: {name!r} is of neutrinos; allowed: other names")
             self.background(name)
         components = [SIGNAL, *self.backgrounds]
         for name, nuisance in self.nuisances.items():
             for component in nuisance.scales:
-                if component not in components:
+                if component not in components and not component.startswith(PART):
                     raise ValueError(
                         f"nuisances.{name}.scales: unknown component {component!r}; "
                         f"{suggest(component, components)}"

@@ -10,7 +10,7 @@ from pydantic import ValidationError, model_validator
 
 from gridscan.cards import entries
 from gridscan.cards.base import Card, CardError, explain, suggest
-from gridscan.cards.experiments import Experiment, Nuisance
+from gridscan.cards.experiments import PART, Experiment, Nuisance
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.physics.couplings.parameters import Parameter
 
@@ -77,21 +77,35 @@ class Inputs(Card):
             except ValueError as error:
                 known = f"source {card.source!r}, {source.flux.kind}"
                 raise ValueError(f"{name}.exposure.{error} ({known})") from None
+            self._check_species(name, card, source)
         shared: dict[str, Any] = {}
-        shapes: dict[str, bool] = {}
+        norms: dict[str, bool] = {}
         for name, card in self.experiments.items():
             for key, nuisance in card.nuisances.items():
                 if not nuisance.shared:
                     continue
-                kinds = shapes.setdefault(key, nuisance.nodes is not None)
-                if kinds != (nuisance.nodes is not None):
-                    raise ValueError(f"{name}.nuisances.{key}: shared by a norm and a shape")
+                if norms.setdefault(key, nuisance.is_norm) != nuisance.is_norm:
+                    raise ValueError(
+                        f"{name}.nuisances.{key}: shared by a norm of whole components and a "
+                        "nuisance that bends or scales parts of one"
+                    )
                 if shared.setdefault(key, nuisance.sigma) != nuisance.sigma:
                     raise ValueError(
                         f"{name}.nuisances.{key}.sigma: found {nuisance.sigma}; "
                         f"allowed: {shared[key]}, as where else it is shared"
                     )
         return self
+
+    def _check_species(self, experiment: str, card: Experiment, source: Source) -> None:
+        """Raises ValueError for a nuisance of a species that the source has not."""
+        asked = [(key, s) for key, one in card.nuisances.items() for s in one.of_source]
+        known = [one.name for one in source.flux.species()] if asked else []
+        for key, species in asked:
+            if species not in known:
+                raise ValueError(
+                    f"{experiment}.nuisances.{key}.scales: unknown component "
+                    f"{PART + species!r}; {suggest(PART + species, [PART + one for one in known])}"
+                )
 
     def shared(self, experiment: str) -> list[str]:
         """Nuisances that an experiment may have in common with others."""

@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from annotated_types import MinLen
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gridscan.cards.base import Card, CardError
 from gridscan.cards.inputs import Described
 from gridscan.schema import BINS, DIMENSIONS, VARIABLES
+from gridscan.statistics import STATISTICS
 
 Setting = bool | float | str | list[Any] | dict[str, Any]
 """A value for a coupling (a number) or for an entry of a card: whatever stands there."""
@@ -101,14 +102,22 @@ RESERVED = frozenset(
 
 
 class Scan(Described):
-    """A grid of chi-squares: `axes` are its dimensions, `fixed` sets everything else."""
+    """A grid of a statistic: `axes` are its dimensions, `fixed` sets everything else."""
 
     model: str
     experiments: Annotated[tuple[str, ...], MinLen(1)]
     conventions: str
     axes: dict[str, Axis] = {}
     fixed: dict[str, Setting] = {}
+    statistic: str = "chi2"
     save: tuple[Literal["pulls", "counts"], ...] = ()
+
+    @field_validator("statistic")
+    @classmethod
+    def _known(cls, statistic: str) -> str:
+        if statistic not in STATISTICS:
+            raise ValueError(f"found {statistic!r}; allowed: {', '.join(STATISTICS)}")
+        return statistic
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """The scan with entries replaced, validated again. Raises CardError.

@@ -1,6 +1,7 @@
 """What an experiment expects and observes: cards and templates to a likelihood.
 
 signals → templates × couplings      expansion → counts on a grid as a matrix product
-modifiers → nuisances of experiments together      likelihood → counts, data, nuisances to χ²
+samples → counts of a process, and what modifies them      channel → samples, data, variance
+modifiers → nuisances of channels together      likelihood → channels with nuisances in common
 combination → experiments that share no nuisance, profiled apart
 """

@@ -12,7 +12,8 @@ from gridscan.cards.resolved import Inputs
 from gridscan.channels.expansion import Points
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.profile import Profile
-from gridscan.statistics import compiled, methods
+from gridscan.statistics import STATISTICS, compiled
+from gridscan.statistics.methods import METHODS
 
 COMPILED_WORK = 5e8
 """Points × work of each from which the compiled statistic pays for its first compilation."""
@@ -38,7 +39,7 @@ def groups(inputs: Inputs) -> list[tuple[str, ...]]:
 
 def is_compiled(part: Likelihood, points: int) -> bool:
     """Whether so many points of a part are worth its compiled statistic."""
-    ready = compiled.is_ready(methods.twin(bool(part.bends), part.is_gaussian))
+    ready = compiled.is_ready(METHODS[part.is_bent, part.is_gaussian].compiled)
     return points * part.work >= (min(LOADED_WORK, COMPILED_WORK) if ready else COMPILED_WORK)
 
 
@@ -50,17 +51,20 @@ class Combination:
     parts: tuple[Likelihood, ...]
 
     @property
-    def nuisances(self) -> tuple[str, ...]:
-        return tuple(name for part in self.parts for name in part.nuisances.names)
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """Names along the dimensions that variables have besides the axes of a scan."""
+        nuisances = tuple(name for part in self.parts for name in part.nuisances.names)
+        return {"experiment": self.experiments, "nuisance": nuisances}
 
-    def profile(self, points: Points, whole: int) -> Profile:
-        """Sum of the parts' χ² at points.
+    def profile(self, points: Points, whole: int, statistic: str = "chi2") -> Profile:
+        """What a statistic says of all parts together, at points.
 
         whole: size of the scan that they are of, by which each part is compiled or not.
         """
-        found = [part.profile(points, is_compiled(part, whole)) for part in self.parts]
+        found = [part.profile(points, is_compiled(part, whole), statistic) for part in self.parts]
         names = [name for part in self.parts for name in part.experiments]
-        return Profile.summed(found, [names.index(name) for name in self.experiments])
+        order = [names.index(name) for name in self.experiments]
+        return Profile.summed(found, order, STATISTICS[statistic].together)
 
 
 def combined(inputs: Inputs, truth: Conventions, mediator_mev: float | None = None) -> Combination:

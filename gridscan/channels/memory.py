@@ -56,7 +56,7 @@ def of_problem(part: Likelihood, experiment: int, terms: int) -> int:
         + 4
         + (2 * shaped + 6) * (terms + components) * bool(shaped)
     )
-    return NUMBER * vectors * math.prod(part.cards[experiment].shape)
+    return NUMBER * vectors * part.channels[experiment].bins
 
 
 def of_batch(part: Likelihood, experiment: int, points: int, whole: int, terms: int) -> int:
@@ -65,7 +65,7 @@ def of_batch(part: Likelihood, experiment: int, points: int, whole: int, terms: 
         return 0
     linear, shaped = len(part.nuisances.linear.names), len(part.nuisances.shapes)
     components = len(part.nuisances.components)
-    bins = math.prod(part.cards[experiment].shape)
+    bins = part.channels[experiment].bins
     if part.is_gaussian:
         bins = min(bins, (1 + 2 * shaped) * (terms + components) + linear + 2)
     most = shapes.POINTS_PER_BATCH if shaped else poisson.POINTS_PER_BATCH
@@ -74,7 +74,7 @@ def of_batch(part: Likelihood, experiment: int, points: int, whole: int, terms: 
 
 
 def _columns(common: Common) -> int:
-    return len(common.flux.species()) * len(common.nuclides) * len(common.kernels)
+    return len(common.species) * len(common.nuclides) * len(common.kernels)
 
 
 def _bins(common: Common) -> int:
@@ -106,5 +106,5 @@ def _recoils(common: Common, light: bool) -> int:
     edges = np.array(common.bins[0][1])
     if len(edges) > TOO_MANY_EDGES:
         return RECOIL_ORDER * len(edges)
-    recoil, _ = recoil_nodes(common.flux.species(), mass, seen, edges, decades)
+    recoil, _ = recoil_nodes(common.species, mass, seen, edges, decades)
     return int(seen.reaches(recoil, edges[0], edges[-1]).sum())

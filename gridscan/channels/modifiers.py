@@ -1,21 +1,21 @@
-"""Nuisances of several experiments put together: which are shared, what each of them moves."""
+"""Nuisances of several channels put together: which are shared, what each of them moves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gridscan.cards.experiments import SIGNAL, Experiment, Nuisance
+from gridscan.channels.channel import Channel
 from gridscan.statistics.nuisances import LinearNuisances
 
 
 @dataclass(frozen=True)
 class Nuisances:
-    """Nuisances of a joint likelihood, the linear ones first, then the shapes.
+    """Nuisances of a joint likelihood: K that scale whole samples, then S that bend them.
 
-    names: (K + S,); inverse_variance: (K + S,); owner: (K + S, experiments), one where a nuisance
-    is of one experiment only; components: (J, bins) and component_owner: (J,), the backgrounds;
-    on_components: (K, J), one where a linear nuisance scales a background.
+    names: (K + S,); inverse_variance: (K + S,); owner: (K + S, channels), one where a nuisance is
+    of one channel only; components: (J, bins), the backgrounds; on_components: (K, J), one where a
+    linear nuisance scales a background.
     """
 
     names: tuple[str, ...]
@@ -23,61 +23,54 @@ class Nuisances:
     owner: np.ndarray
     linear: LinearNuisances
     components: np.ndarray
-    component_owner: np.ndarray
     on_components: np.ndarray
 
     @property
     def shapes(self) -> tuple[str, ...]:
         return self.names[len(self.linear.names) :]
 
+    @classmethod
+    def of(cls, channels: Sequence[Channel]) -> "Nuisances":
+        """Nuisances of all channels, those they share once."""
+        cards = {name: one for channel in channels for name, one in channel.nuisances.items()}
+        linear = tuple(name for name, one in cards.items() if one.is_norm)
+        names = linear + tuple(name for name, one in cards.items() if not one.is_norm)
+        weight = np.array([cards[name].inverse_variance for name in names])
+        used = np.array([[name in one.nuisances for one in channels] for name in names], float)
+        used = used.reshape(len(names), len(channels))
+        components = _backgrounds(channels)
+        on_components = _scaled(linear, [one.norms for c in channels for one in c.backgrounds])
+        on_signal = _scaled(linear, [channel.signal.norms for channel in channels])
+        return cls(
+            names,
+            weight,
+            used * (used.sum(axis=1, keepdims=True) == 1),
+            LinearNuisances(
+                linear,
+                np.repeat(on_signal, [channel.bins for channel in channels], axis=1),
+                on_components @ components,
+                components.sum(axis=0),
+                weight[: len(linear)],
+            ),
+            components,
+            on_components,
+        )
 
-def label(experiment: str, key: str, nuisance: Nuisance) -> str:
-    """Name of a nuisance in a joint likelihood: its key if shared, else with its experiment."""
-    return key if nuisance.shared else f"{experiment}.{key}"
+
+def _backgrounds(channels: Sequence[Channel]) -> np.ndarray:
+    """Every background over the bins of all channels: (J, bins)."""
+    ends = np.cumsum([0, *(channel.bins for channel in channels)]).tolist()
+    found = np.zeros((sum(len(channel.backgrounds) for channel in channels), ends[-1]))
+    row = 0
+    for channel, first, last in zip(channels, ends[:-1], ends[1:], strict=True):
+        for sample in channel.backgrounds:
+            found[row, first:last] = sample.counts
+            row += 1
+    return found
 
 
-def joint_nuisances(names: Sequence[str], cards: Sequence[Experiment]) -> Nuisances:
-    """Nuisances of all experiments, those they share once."""
-    entries = [
-        (e, label(name, key, nuisance), nuisance)
-        for e, (name, card) in enumerate(zip(names, cards, strict=True))
-        for key, nuisance in card.nuisances.items()
-    ]
-    linear = tuple(dict.fromkeys(name for _, name, n in entries if n.nodes is None))
-    every = linear + tuple(dict.fromkeys(name for _, name, n in entries if n.nodes is not None))
-    sizes = [int(np.prod(card.shape)) for card in cards]
-    edges = np.concatenate([[0], np.cumsum(sizes)])
-    bins = [slice(edges[e], edges[e + 1]) for e in range(len(cards))]
-    backgrounds = [(e, key) for e, card in enumerate(cards) for key in card.backgrounds]
-
-    components = np.zeros((len(backgrounds), edges[-1]))
-    for j, (e, key) in enumerate(backgrounds):
-        components[j, bins[e]] = cards[e].background(key)
-    weight, used = np.zeros(len(every)), np.zeros((len(every), len(cards)))
-    on_signal, on_components = (
-        np.zeros((len(linear), edges[-1])),
-        np.zeros((len(linear), len(backgrounds))),
-    )
-    for e, name, nuisance in entries:
-        k = every.index(name)
-        weight[k], used[k, e] = nuisance.inverse_variance, 1.0
-        for component in nuisance.scales:
-            if component == SIGNAL:
-                on_signal[k, bins[e]] = 1.0
-            else:
-                on_components[k, backgrounds.index((e, component))] = 1.0
-    return Nuisances(
-        every,
-        weight,
-        used * (used.sum(axis=1, keepdims=True) == 1),
-        LinearNuisances(
-            linear,
-            on_signal,
-            on_components @ components,
-            components.sum(axis=0),
-            weight[: len(linear)],
-        ),
-        components,
-        np.array([e for e, _ in backgrounds], dtype=int),
-        on_components,
+def _scaled(names: Sequence[str], samples: Sequence[tuple[str, ...]]) -> np.ndarray:
+    """(names, samples): one where a sample's norms have the name."""
+    return np.array([[float(n in norms) for norms in samples] for n in names]).reshape(
+        len(names), len(samples)
     )

@@ -1,70 +1,69 @@
-"""χ² at many points, minimised over nuisances: plain arrays, a labelled dataset at the end."""
+"""What a statistic says at many points: plain arrays, a labelled dataset at the end."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
+from gridscan.schema import VARIABLES
+
 
 @dataclass(frozen=True)
 class Profile:
-    """What a likelihood says at n points. Counts are the model's events before nuisances.
+    """Variables at n points: each (n,), or (n, the dimension that it has besides points).
 
-    chi2: (n,); chi2_by_experiment: (n, experiments), each with its own pulls; pulls: (n, nuisances)
-    at the minimum; counts: (n, experiments).
+    Counts are the model's events before nuisances.
     """
 
-    chi2: np.ndarray
-    chi2_by_experiment: np.ndarray
-    pulls: np.ndarray
-    counts: np.ndarray
+    values: Mapping[str, np.ndarray]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.values[name]
 
     @classmethod
     def joined(cls, parts: "Sequence[Profile]") -> "Profile":
         """The same at points one after the other."""
-        names = [field.name for field in fields(cls)]
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        return cls({name: np.concatenate([p[name] for p in parts]) for name in parts[0].values})
 
     def at(self, order: np.ndarray) -> "Profile":
         """The same points in another order, or some of them."""
-        return Profile(*(getattr(self, field.name)[order] for field in fields(self)))
+        return Profile({name: values[order] for name, values in self.values.items()})
 
     @classmethod
-    def summed(cls, parts: "Sequence[Profile]", order: Sequence[int]) -> "Profile":
+    def summed(
+        cls,
+        parts: "Sequence[Profile]",
+        order: Sequence[int],
+        together: Callable[[Sequence[np.ndarray]], np.ndarray],
+    ) -> "Profile":
         """That of experiments in groups without a nuisance in common, put in another order."""
         if len(parts) == 1:
             return parts[0]
-        by_experiment, pulls, counts = (
-            np.concatenate([getattr(part, name) for part in parts], axis=1)
-            for name in ("chi2_by_experiment", "pulls", "counts")
-        )
-        total = np.sum([part.chi2 for part in parts], axis=0)
-        return cls(total, by_experiment[:, order], pulls, counts[:, order])
+
+        def whole(name: str) -> np.ndarray:
+            along, each = VARIABLES[name].along, [part[name] for part in parts]
+            if not along:
+                return together(each)
+            every = np.concatenate(each, axis=1)
+            return every[:, order] if along == "experiment" else every
+
+        return cls({name: whole(name) for name in parts[0].values})
 
     def labelled(
-        self,
-        axes: Mapping[str, np.ndarray],
-        experiments: Sequence[str],
-        nuisances: Sequence[str],
+        self, axes: Mapping[str, np.ndarray], labels: Mapping[str, Sequence[str]]
     ) -> xr.Dataset:
         """A dataset over a grid whose points these are, its last axis the fastest.
 
-        Returns chi2 (*axes), chi2_by_experiment (experiment, *axes), pulls (nuisance, *axes) and
-        counts (experiment, *axes).
+        labels: names along the dimensions besides axes. Returns each variable with dims
+        (its own dimension, *axes).
         """
         shape = tuple(len(values) for values in axes.values())
-        leads = {"chi2_by_experiment": "experiment", "pulls": "nuisance", "counts": "experiment"}
-        data = {
-            name: ((lead, *axes), _first(getattr(self, name), shape))
-            for name, lead in leads.items()
-        }
-        labels = {"experiment": list(experiments), "nuisance": list(nuisances)}
-        return xr.Dataset(
-            {"chi2": (tuple(axes), self.chi2.reshape(shape)), **data}, {**axes, **labels}
-        )
 
+        def variable(name: str, values: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+            along = VARIABLES[name].along
+            dims = (along, *axes) if along else tuple(axes)
+            return dims, values.T.reshape((*values.shape[1:], *shape))
 
-def _first(columns: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Columns over the points of a grid, the column as the first dimension."""
-    return columns.T.reshape(columns.shape[1], *shape)
+        data = {name: variable(name, values) for name, values in self.values.items()}
+        return xr.Dataset(data, {**axes, **{name: list(names) for name, names in labels.items()}})

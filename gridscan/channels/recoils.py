@@ -16,6 +16,7 @@ import xarray as xr
 
 from gridscan.physics.detectors import Response, bin_coordinates
 from gridscan.physics.fluxes import FLUXES, Flux
+from gridscan.physics.fluxes.species import Species
 from gridscan.physics.targets import Nuclide, target
 from gridscan.physics.templates import Variant, templates
 from gridscan.storage import cache
@@ -44,6 +45,13 @@ class Common:
     response: Response
     bins: tuple[tuple[str, tuple[float, ...]], ...]
     kernels: tuple[str, ...]
+    only: str = ""
+    """The one species of the source that it is of, if not all."""
+
+    @property
+    def species(self) -> tuple[Species, ...]:
+        """Species of the source that count."""
+        return tuple(one for one in self.flux.species() if self.only in ("", one.name))
 
     @cached_property
     def _number(self) -> int:
@@ -153,7 +161,7 @@ def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
 
     def integrated() -> xr.DataArray:
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            return templates(common.flux.species(), 1.0, *with_rest)
+            return templates(common.species, 1.0, *with_rest)
 
     plugin = FLUXES.identity(common.flux.kind)
     follows = (common, variants, *([plugin] if plugin else []))

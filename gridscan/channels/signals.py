@@ -62,10 +62,17 @@ class Signal:
     charges: Charges
 
     @classmethod
-    def of(cls, inputs: Inputs, experiment: str, mediator_mev: float | None = None) -> "Signal":
+    def of(
+        cls,
+        inputs: Inputs,
+        experiment: str,
+        mediator_mev: float | None = None,
+        species: str = "",
+    ) -> "Signal":
         """The signal of an experiment; `mediator_mev` is the mass of a light mediator.
 
-        Default: the model's mass. Nothing is integrated yet. Raises CardError for a source without
+        Default: the model's mass; of all species of the source, or of one. Nothing is integrated
+        yet. Raises CardError for a source without
         arrival times where there are bins of them, and for a model that scatters on nothing here.
         """
         card = inputs.experiments[experiment]
@@ -73,7 +80,7 @@ class Signal:
         detector = card.response, tuple(card.bins.items()), card.scatters_on
         try:
             common, charges = _physics(
-                inputs.model, inputs.conventions, source, material, *detector
+                inputs.model, inputs.conventions, source, material, *detector, species
             )
         except ValueError as error:
             raise CardError(f"{experiment}{error}") from None
@@ -148,16 +155,14 @@ def _physics(
     response: ResponseCard,
     bins: tuple[tuple[str, tuple[float, ...]], ...],
     scatters_on: tuple[str, ...],
+    only: str,
 ) -> tuple[Common, Charges]:
     """What a template follows from and the model on its target, exposures apart.
 
     Raises ValueError for a source without arrival times where there are bins of them, and for a
     model that scatters on nothing here.
     """
-    species = source.flux.species()
     edges = {BINS[key]: values for key, values in sorted(bins, key=lambda one: ORDER.index(one[0]))}
-    if "time" in edges and not all(one.arrival for one in species):
-        raise ValueError(": bins.time_us need a source with arrival times")
     common = Common(
         source.flux,
         material.nuclides,
@@ -166,7 +171,10 @@ def _physics(
         response.physics(),
         tuple(edges.items()),
         _kernels(model.structure, scatters_on),
+        only,
     )
+    if "time" in edges and not all(one.arrival for one in common.species):
+        raise ValueError(": bins.time_us need a source with arrival times")
     unit = unit_target(common.nuclides, common.nuclear_masses)
     columns = {str(name): unit[name].values for name in unit.variables}
     return common, Charges(
@@ -174,7 +182,7 @@ def _physics(
         conventions.weak_couplings,
         tuple(model.fixed.items()),
         tuple((name, tuple(column.tolist())) for name, column in columns.items()),
-        tuple(arriving(species)["pair"].values.tolist()),
+        tuple(arriving(common.species)["pair"].values.tolist()),
         common.kernels,
         unit,
     )

@@ -38,7 +38,7 @@ def intervals(
     """Print the allowed intervals of each axis of a cube, the others minimised over."""
     from gridscan.storage import stores
 
-    ds = stores.read_chi2(cube)
+    ds = stores.read_statistic(cube)
     with mistakes():
         found = {
             name: interval_list(ds.gridscan.intervals(name, cl, dof))
@@ -128,7 +128,7 @@ def contours(
     from gridscan.cubes import tables
     from gridscan.storage import stores
 
-    ds = stores.read_chi2(cube)
+    ds = stores.read_statistic(cube)
     with mistakes():
         lines = ds.gridscan.contours(cl, 2, x, y)
     if as_json:
@@ -153,7 +153,7 @@ def plot(
     """Draw a cube: regions at 1σ, 90 % and 2σ, best fit and standard-model point."""
     from gridscan.storage import stores
 
-    ds = stores.read_chi2(cube)
+    ds = stores.read_statistic(cube)
     check_picture(out)
     picture(ds, out, x, y)
     print(out)

@@ -80,7 +80,7 @@ def run(
         progress(quiet=as_json) as report,
     ):
         path = runs.run(study, folder(out), client, threads, report)
-    cube = stores.read_chi2(path)
+    cube = stores.read_statistic(path)
     broken = None
     if plot is not None:
         try:
@@ -126,7 +126,12 @@ def _client(workers: int | None, scheduler: str | None):
 
 
 def _summary(cube: "xr.Dataset") -> dict[str, Any]:
-    """Best fit; 90 % intervals of each axis, the others minimised over or at their SM value."""
+    """Best fit; 90 % intervals of each axis, the others minimised over or at their SM value.
+
+    Nothing of a cube of another statistic.
+    """
+    if "chi2" not in cube:
+        return {}
     best = cube.gridscan.best_fit()
     intervals = {}
     for name in cube.gridscan.axes:
@@ -143,7 +148,8 @@ def _summary(cube: "xr.Dataset") -> dict[str, Any]:
 
 
 def _print_summary(cube: "xr.Dataset") -> None:
-    it = _summary(cube)
+    if not (it := _summary(cube)):
+        return
     point = ", ".join(f"{name} = {value:.4g}" for name, value in it["best_fit"].items())
     print(
         f"best fit {point} (χ² = {it['chi2_min']:.2f})" if point else f"χ² = {it['chi2_min']:.2f}"

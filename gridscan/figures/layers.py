@@ -134,7 +134,7 @@ def cube(drawing: Drawing, out: Path) -> xr.Dataset:
     path = runs.store_path(drawing.study, out)
     if name := drawing.layer.experiment:
         return _at(drawing, _of(path, name))
-    return _at(drawing, stores.read_chi2(path))
+    return _at(drawing, stores.read_statistic(path))
 
 
 def whole(drawing: Drawing, out: Path) -> xr.Dataset:
@@ -162,7 +162,7 @@ def delta(drawing: Drawing, ds: xr.Dataset, out: Path) -> xr.DataArray:
         zero = least(chi2, drawing.axes[-1:])
     if drawing.reference is not None:
         path, name = runs.store_path(drawing.reference, out), drawing.layer.experiment
-        sm = (_of(path, name) if name else stores.read_chi2(path))["chi2"]
+        sm = (_of(path, name) if name else stores.read_statistic(path))["chi2"]
         zero = least(sm, set(sm.dims) - set(chi2.dims))
     found = (chi2 - zero).transpose(*kept)
     for axis in kept:

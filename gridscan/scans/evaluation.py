@@ -23,7 +23,11 @@ from gridscan.channels.signals import Signal, complete
 from gridscan.scans.axes import Axes, likelihoods
 from gridscan.scans.blocks import Grid
 from gridscan.scans.memory import check as check_memory
-from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS
+from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS, VARIABLES
+from gridscan.statistics import STATISTICS
+
+OPTIONAL = ("pulls", "counts")
+"""Variables that a cube has only where its card saves them."""
 
 RECORDED = ("gridscan", "numpy", "scipy", "xarray", "zarr", "dask", "pydantic")
 """Packages whose versions a cube records."""
@@ -43,22 +47,23 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
     whole = math.prod(study.shape)
     points = {one: Points.grid(one, columns) for one in {s.couplings for s in settings}}
     profiles = [
-        joint.profile(points[setting.couplings], whole)
+        joint.profile(points[setting.couplings], whole, study.scan.statistic)
         for joint, setting in zip(
             likelihoods(resolved, settings, resolved.scope), settings, strict=True
         )
     ]
     joint = settings[0].likelihood(resolved.base.conventions)
-    names = joint.experiments, joint.nuisances
-    return Profile.joined(profiles).labelled(others | columns, *names).transpose(..., *axes)
+    found = Profile.joined(profiles).labelled(others | columns, joint.labels)
+    return found.transpose(..., *axes)
 
 
 def variables(study: Study) -> dict[str, tuple[str, ...]]:
     """Variables of the cube and their dimensions."""
     axes = tuple(study.scan.axes)
-    dims = {"chi2": axes, "chi2_by_experiment": ("experiment", *axes)}
-    optional = {"pulls": ("nuisance", *axes), "counts": ("experiment", *axes)}
-    return dims | {name: optional[name] for name in study.scan.save}
+    written = (*STATISTICS[study.scan.statistic].writes, "counts")
+    kept = [name for name in written if name not in OPTIONAL or name in study.scan.save]
+    along = {name: VARIABLES[name].along for name in kept}
+    return {name: (dim, *axes) if dim else axes for name, dim in along.items()}
 
 
 def coordinates(study: Study) -> xr.Dataset:
@@ -75,10 +80,10 @@ def coordinates(study: Study) -> xr.Dataset:
         attrs |= {k: v for k in ("symbol", "units", "long_name") if (v := getattr(axis, k))}
         attrs |= {"scale": axis.scale, "role": study.role(name)}
         coords[name] = (name, axis.points(), attrs)
-    labels = {"experiment": joint.experiments}
-    if "pulls" in study.scan.save:
-        labels["nuisance"] = joint.nuisances
-    for name, values in labels.items():
+    used = {dim for dims in variables(study).values() for dim in dims}
+    for name, values in joint.labels.items():
+        if name not in used:
+            continue
         coords[name] = (name, np.array(values, dtype=object), DIMENSIONS[name].attrs)
     return xr.Dataset(coords=coords)
 
@@ -149,6 +154,7 @@ def attributes(study: Study) -> dict[str, Any]:
     references = dict.fromkeys((*study.scan.references, *study.inputs.references()))
     plugins = study.plugins
     return ({"plugins": json.dumps(plugins)} if plugins else {}) | {
+        "statistic": STATISTICS[study.scan.statistic].number,
         "title": study.scan.title,
         "sha256": study.key,
         "study": study.canonical(),

@@ -61,7 +61,7 @@ class ChiSquare:
         order = np.argsort(np.concatenate([at for at, _, _ in parts]))
         whole = Profile.joined([profile for _, _, profile in parts]).at(order)
         joint = parts[0][1]
-        found = whole.labelled({"point": np.arange(len(rows))}, joint.experiments, joint.nuisances)
+        found = whole.labelled({"point": np.arange(len(rows))}, joint.labels)
         columns = {name: ("point", rows[:, i]) for i, name in enumerate(self.parameters)}
         return found.assign_coords(columns)
 
@@ -71,7 +71,7 @@ class ChiSquare:
         chosen = rows[inside]
         each = np.empty(len(chosen))
         for at, joint, how in self._groups(chosen):
-            each[at] = joint.profile(*how).chi2
+            each[at] = joint.profile(*how)["chi2"]
         found[inside] = each
         return found
 

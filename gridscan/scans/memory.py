@@ -10,7 +10,6 @@ from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.channels import memory
 from gridscan.channels.likelihood import Likelihood
-from gridscan.channels.recoils import Request
 from gridscan.scans.axes import AT_ONCE, Axes, Setting
 from gridscan.scans.blocks import Grid
 
@@ -35,8 +34,8 @@ def needs(study: Study, grid: Grid) -> dict[str, int]:
 
     stays, passes = {}, {}
     for part in parts:
-        for e, name in enumerate(part.experiments):
-            requests = _requests(part, e)
+        for e, (name, channel) in enumerate(zip(part.experiments, part.channels, strict=True)):
+            requests = set(channel.requests)
             kept = templates * sum(memory.of_template(one) for one in requests)
             problems = min(settings, KEPT_LIKELIHOODS) * memory.of_problem(part, e, terms)
             stays[f"{name}.bins"] = kept + problems
@@ -80,13 +79,6 @@ def _machine() -> int:
         with suppress(OSError, ValueError):
             found.append(int(Path(path).read_text()))
     return min(found)
-
-
-def _requests(part: Likelihood, experiment: int) -> set[Request]:
-    """Templates that one experiment asks for."""
-    shaped = [one for bend in part.bends if bend.experiment == experiment for one in bend.signals]
-    signals = [part.signals[experiment], part.forecasts[experiment], *shaped]
-    return {one.request for one in signals if one}
 
 
 def _varied(axes: Axes, sides: Mapping[str, int]) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.scans.evaluation import coordinates, evaluate, grid_of, variables
 from gridscan.scans.runs import check_code, check_study, grid_in, store_path
+from gridscan.statistics import STATISTICS
 from gridscan.storage import coordinates as saved
 from gridscan.storage import stores
 
@@ -86,7 +87,7 @@ def verify(
 def _difference(
     study: Study, axes: Mapping[str, np.ndarray], block: xr.Dataset, pick: np.random.Generator
 ) -> tuple[float, str]:
-    """Relative difference of χ² at a random point, computed again; and what is wrong there."""
+    """Relative difference at a random point, computed again; and what is wrong there."""
     at = {name: int(pick.integers(len(values))) for name, values in axes.items()}
     point = {name: axes[name][[i]] for name, i in at.items()}
     again = evaluate(study, point)
@@ -97,8 +98,9 @@ def _difference(
         same = fresh == saved
         apart = np.where(same, 0.0, abs(fresh - saved) / np.maximum(abs(fresh), 1.0))
         found[name] = float(np.nan_to_num(apart, nan=np.inf).max())
-    limits = {name: EXACT if name in ("chi2", "counts") else STATIONARY for name in found}
+    number = STATISTICS[study.scan.statistic].number
+    limits = {name: EXACT if name in (number, "counts") else STATIONARY for name in found}
     wrong = [f"{name} by {apart:.1e}" for name, apart in found.items() if apart > limits[name]]
     where = ", ".join(f"{name} = {values[0]:.6g}" for name, values in point.items())
     fault = f"differs from a new computation at {where}: {', '.join(wrong)}"
-    return found["chi2"], fault if wrong else ""
+    return found[number], fault if wrong else ""

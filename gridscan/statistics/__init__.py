@@ -1,1 +1,10 @@
-"""Counts to chi-square. Knows nothing of physics."""
+"""Samples and data to numbers. Knows nothing of physics.
+
+A family: what a scan writes at every point follows from one record of STATISTICS, named by the
+card of the scan. A new statistic is a record, a line here, and its variables in `schema`.
+"""
+
+from gridscan.statistics.chi2 import CHI2
+from gridscan.statistics.statistic import Statistic
+
+STATISTICS: dict[str, Statistic] = {"chi2": CHI2}

@@ -8,7 +8,7 @@ and left out. Scalar products are kept to the last digit that sums of squares ha
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,27 @@ from gridscan.statistics.nuisances import LinearNuisances
 from gridscan.statistics.shapes import ShapeNuisances
 
 Nuisances = LinearNuisances | ShapeNuisances
-Problem = tuple[np.ndarray, np.ndarray, Any, np.ndarray, np.ndarray]
-"""Template, observed, nuisances, first bins and variance: what a scan asks for besides rows."""
+
+
+class Problem(NamedTuple):
+    """What a scan asks for besides rows (points, terms)."""
+
+    template: np.ndarray
+    """(terms, bins)"""
+    observed: np.ndarray
+    """(bins,)"""
+    nuisances: Any
+    """Linear ones, or shapes on top of them."""
+    first_bins: np.ndarray
+    """(channels,)"""
+    variance: np.ndarray
+    """(bins,): infinite for Poisson bins, one for Gaussian ones that are contracted"""
+
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether all bins are."""
+        return bool(np.isfinite(self.variance).all())
+
 
 FLAT = 1e-14
 """Relative size of a direction in which no vector is thought to reach."""
@@ -37,12 +56,12 @@ def contracted(
     """
     bins = len(observed)
     if np.isinf(variance).all():
-        return template, observed, nuisances, first_bins, variance
+        return Problem(template, observed, nuisances, first_bins, variance)
     arrays = [observed, template, *_vectors(nuisances)]
     vectors = np.vstack([array.reshape(-1, bins) for array in arrays])
     groups = _alike(_linear(nuisances).on_signal, first_bins, variance)
     if len(groups) == bins:
-        return template, observed, nuisances, first_bins, variance
+        return Problem(template, observed, nuisances, first_bins, variance)
     turned = [_turned(vectors[:, group], variance[group]) for group in groups]
     origin = np.repeat([group[0] for group in groups], [part.shape[1] for part in turned])
     rows = np.cumsum([array.size // bins for array in arrays])[:-1]
@@ -50,7 +69,7 @@ def contracted(
         part.reshape(*array.shape[:-1], len(origin))
         for array, part in zip(arrays, np.split(np.hstack(turned), rows), strict=True)
     )
-    return (
+    return Problem(
         template,
         observed,
         _with(nuisances, fewer, _linear(nuisances).on_signal[:, origin]),

@@ -1,38 +1,50 @@
 """Which way χ² is minimised: for every layout of bins and nuisances the fastest that is exact."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 
-import numpy as np
-
 from gridscan.statistics import gaussian, poisson, shapes
-from gridscan.statistics.nuisances import LinearNuisances
+from gridscan.statistics.contraction import Problem
 from gridscan.statistics.shapes import ShapeNuisances
 
 
-def scan(
-    template: np.ndarray,
-    observed: np.ndarray,
-    nuisances: LinearNuisances | ShapeNuisances,
-    first_bins: np.ndarray,
-    variance: np.ndarray,
-    alone: bool,
-    compiled: bool,
-) -> Callable:
-    """The scan for these bins and nuisances; numba is imported only where `compiled`.
+@dataclass(frozen=True)
+class Method:
+    """A minimiser: `scan(rows, *problem)` returns the deviance by channel, and pulls.
 
-    template: (terms, bins); variance: (bins,), infinite for Poisson bins, one for Gaussian ones
-    that are `contracted`; alone: whether bins are of one experiment.
+    compiled: module of its compiled twin, whose `scan` gives the same.
     """
-    shaped = isinstance(nuisances, ShapeNuisances)
-    normal = bool(np.isfinite(variance).all())
-    if alone and normal and gaussian.has_form(template, nuisances):
+
+    scan: Callable
+    compiled: str
+
+
+LINEAR = Method(poisson.scan, "linear")
+
+METHODS = {
+    # (whether nuisances bend samples, whether all bins are Gaussian)
+    (False, False): LINEAR,
+    (False, True): LINEAR,
+    (True, False): Method(shapes.scan, "shapes"),
+    (True, True): Method(shapes.scan, "gram"),
+}
+
+
+def scan(problem: Problem, compiled: bool) -> Callable:
+    """The scan for a problem; numba is imported only where `compiled`."""
+    if has_form(problem):
         return gaussian.scan
-    if not compiled:
-        return shapes.scan if shaped else poisson.scan
-    return import_module(f"gridscan.statistics.compiled.{twin(shaped, normal)}").scan
+    bent = isinstance(problem.nuisances, ShapeNuisances)
+    method = METHODS[bent, problem.is_gaussian]
+    return _twin(method.compiled) if compiled else method.scan
 
 
-def twin(shaped: bool, normal: bool) -> str:
-    """The compiled twin for shapes or none, all bins Gaussian or not."""
-    return ("gram" if normal else "shapes") if shaped else "linear"
+def has_form(problem: Problem) -> bool:
+    """Whether one experiment's χ² has a closed form."""
+    alone = len(problem.first_bins) == 1
+    return alone and problem.is_gaussian and gaussian.has_form(problem.template, problem.nuisances)
+
+
+def _twin(name: str) -> Callable:
+    return import_module(f"gridscan.statistics.compiled.{name}").scan

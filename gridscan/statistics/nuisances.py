@@ -23,6 +23,10 @@ class LinearNuisances:
     background: np.ndarray
     inverse_variance: np.ndarray
 
+    @property
+    def every_inverse_variance(self) -> np.ndarray:
+        return self.inverse_variance
+
     def slopes(self, signal: np.ndarray) -> np.ndarray:
         """∂μ/∂α for signals (points, bins): (points, K, bins)."""
         return signal[:, None, :] * self.on_signal + self.on_background

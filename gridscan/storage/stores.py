@@ -1,8 +1,8 @@
 """Cubes on disk: one zarr v3 store per study.
 
-A block is written whole, variable by variable and `chi2` last; zarr writes a chunk to a temporary
-file and renames it. A block whose chunks are all there is therefore complete, and what is missing
-is what has to be computed.
+A block is written whole, variable by variable and the statistic's number last; zarr writes a chunk
+to a temporary file and renames it. A block whose chunks are all there is therefore complete, and
+what is missing is what has to be computed.
 """
 
 import json
@@ -23,8 +23,8 @@ from gridscan.storage.local import REMOVE, StoreError, beside, local
 Index = tuple[int, ...]
 """Number of a block along each axis."""
 
-LAST = "chi2"
-"""The variable whose chunk says that a block is complete."""
+CHI2 = "chi2"
+"""The number of most statistics, and of all stores that do not name theirs."""
 
 
 def create(
@@ -106,13 +106,14 @@ def _opened(path: str, inode: int, written: int) -> dict[str, zarr.Array]:
     except Exception as error:
         # of broken metadata zarr raises what it likes
         raise StoreError(f"{path}: damaged metadata ({error}): {REMOVE}") from None
-    if LAST not in found:
+    last = attributes(path).get("statistic", CHI2)
+    if last not in found:
         raise StoreError(
-            f"{path}: not a cube of gridscan (it has no {LAST}); if it was one, {REMOVE}"
+            f"{path}: not a cube of gridscan (it has no {last}); if it was one, {REMOVE}"
         )
     return {
         name: found[name].with_config({"write_empty_chunks": True})
-        for name in sorted(found, key=lambda name: name == LAST)
+        for name in sorted(found, key=lambda name: name == last)
     }
 
 
@@ -122,13 +123,18 @@ def _dims(array: zarr.Array) -> tuple[str, ...]:
 
 
 def variables(path: str | Path) -> list[str]:
-    """Names of the variables of a store."""
+    """Names of the variables of a store, the number of its statistic last."""
     return list(_arrays(path))
+
+
+def _last(path: str | Path) -> zarr.Array:
+    """The variable whose chunk says that a block is complete: it has no dimensions but axes."""
+    return list(_arrays(path).values())[-1]
 
 
 def complete_blocks(path: str | Path) -> set[Index]:
     """Indices of the blocks that are in the store, whole in every variable."""
-    shape = _arrays(path)[LAST].cdata_shape
+    shape = _last(path).cdata_shape
     leads = _leads(path)
     return {
         index
@@ -139,8 +145,8 @@ def complete_blocks(path: str | Path) -> set[Index]:
 
 def _leads(path: str | Path) -> dict[str, int]:
     """Every variable with its number of dimensions before the axes of the grid."""
-    arrays = _arrays(path)
-    return {name: array.ndim - arrays[LAST].ndim for name, array in arrays.items()}
+    grid = _last(path).ndim
+    return {name: array.ndim - grid for name, array in _arrays(path).items()}
 
 
 def _chunks(path: str | Path, leads: Mapping[str, int], index: Index) -> list[Path]:
@@ -153,15 +159,13 @@ def _chunks(path: str | Path, leads: Mapping[str, int], index: Index) -> list[Pa
 
 def remove_block(path: str | Path, index: Index) -> None:
     """Delete a block's chunks, the one that marks it complete first."""
-    for chunk in sorted(
-        _chunks(path, _leads(path), index), key=lambda chunk: LAST not in chunk.parts
-    ):
+    for chunk in reversed(_chunks(path, _leads(path), index)):
         chunk.unlink(missing_ok=True)
 
 
 def block_shape(path: str | Path) -> tuple[int, ...]:
     """Shape of the store's blocks: the one truth about how a cube was cut."""
-    return tuple(_arrays(path)[LAST].chunks)
+    return tuple(_last(path).chunks)
 
 
 def attributes(path: str | Path) -> dict[str, Any]:
@@ -215,16 +219,19 @@ def read_block(path: str | Path, region: Mapping[str, slice]) -> xr.Dataset:
     return xr.Dataset(block)
 
 
-def read_chi2(path: str | Path) -> xr.Dataset:
-    """A cube with its χ² in memory. Raises StoreError for a damaged or incomplete cube."""
+def read_statistic(path: str | Path) -> xr.Dataset:
+    """A cube with χ², or what its statistic says, in memory.
+
+    Raises StoreError for a damaged or incomplete cube.
+    """
     path = local(path)
     cube = read(path)
-    total = int(np.prod(_arrays(path)[LAST].cdata_shape))
+    total = int(np.prod(_last(path).cdata_shape))
     done = len(complete_blocks(path))
     if done < total:
         raise StoreError(f"{path}: incomplete, {done} of {total} blocks; run its card again")
     try:
-        return cube[[LAST]].load()
+        return cube[variables(path)[-1:]].load()
     except Exception as error:
         raise StoreError(f"{path}: damaged: {error}; verify its card") from None
 

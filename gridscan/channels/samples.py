@@ -1,0 +1,75 @@
+"""Samples: what one process leaves in the bins of a channel, and the modifiers that move it.
+
+The vocabulary is that of HistFactory (arXiv:1503.07622, section 4): a modifier scales or bends its
+sample by the pull of a nuisance parameter. A new modifier is a record here with `nuisance` and
+`bend`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from gridscan.channels.signals import Signal
+from gridscan.statistics.shapes import quadratic
+
+Counts = Signal | np.ndarray
+"""A signal follows couplings; others are fixed, (bins,)."""
+
+Vectors = Callable[[Counts], np.ndarray]
+"""Counts as vectors over bins: (terms, bins) of a signal, (bins,) of fixed ones."""
+
+
+class Modifier(Protocol):
+    """What a nuisance parameter does to the counts of a sample, besides scaling all of them."""
+
+    @property
+    def nuisance(self) -> str: ...
+
+    @property
+    def counts(self) -> tuple[Counts, ...]:
+        """What it is made of."""
+
+    def bend(self, vectors: Vectors) -> np.ndarray:
+        """Coefficients of the pull and of its square: (2, …), as `vectors` of the counts."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Counts on a parabola in the pull through those at three nodes."""
+
+    nuisance: str
+    nodes: tuple[float, float, float]
+    counts: tuple[Counts, ...]
+
+    def bend(self, vectors: Vectors) -> np.ndarray:
+        return quadratic(np.array(self.nodes), np.array([vectors(one) for one in self.counts]))
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of the counts scales with the pull: that of one component of the source."""
+
+    nuisance: str
+    counts: tuple[Counts]
+
+    def bend(self, vectors: Vectors) -> np.ndarray:
+        part = vectors(self.counts[0])
+        return np.stack([part, np.zeros_like(part)])
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A process in a channel: its counts, the nuisances that scale them, and those that bend."""
+
+    name: str
+    counts: Counts
+    norms: tuple[str, ...] = ()
+    modifiers: tuple[Modifier, ...] = ()
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """What follows couplings here, the sample itself first."""
+        bent = [one for modifier in self.modifiers for one in modifier.counts]
+        return tuple(one for one in (self.counts, *bent) if isinstance(one, Signal))
