@@ -13,7 +13,7 @@ from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import RESERVED, Scan
 from gridscan.catalog import cubes_folder
 from gridscan.channels.recoils import integrate
-from gridscan.channels.signals import SUMMED, Signal, complete, mediator_of
+from gridscan.channels.signals import Signal, complete, mediator_of
 from gridscan.physics.couplings.parameters import Parameter
 from gridscan.physics.detectors import bin_coordinates
 from gridscan.scans import lazy, plans, runs
@@ -106,13 +106,14 @@ def resolve(
 def counts_of(
     inputs: Inputs, experiment: str, theta: Mapping[str, Any], keep: Sequence[str] = ()
 ) -> xr.DataArray:
-    """Expected signal summed over SUMMED but for `keep`: dims (*keep, *theta dims, *bins)."""
+    """Expected signal: dims (*keep, *theta dims, *bins), keep of `Charges.columns`."""
     keep = [keep] if isinstance(keep, str) else list(keep)
-    if unknown := set(keep) - set(SUMMED):
-        raise CardError(f"keep: found {', '.join(sorted(unknown))}; allowed: {', '.join(SUMMED)}")
     masses = mediator_of(theta, inputs)
     each = np.ravel(masses).tolist() if masses is not None else [None]
     signals = [Signal.of(inputs, experiment, mass) for mass in each]
+    allowed = signals[0].charges.columns
+    if unknown := set(keep) - set(allowed):
+        raise CardError(f"keep: found {', '.join(sorted(unknown))}; allowed: {', '.join(allowed)}")
     integrate(signal.request for signal in signals)
     parts = [signal.counts(complete(theta, inputs), keep) for signal in signals]
     total = parts[0]

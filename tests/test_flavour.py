@@ -1,5 +1,6 @@
 """Flavour: matrices by components, and neutrinos that mix on their way to the detector."""
 
+from dataclasses import dataclass
 from itertools import product
 from types import SimpleNamespace
 
@@ -12,16 +13,26 @@ from hypothesis.extra.numpy import arrays
 from scipy.integrate import quad
 
 from gridscan import testing
+from gridscan.cards.library import Library
+from gridscan.cards.scans import Scan
+from gridscan.cards.study import Study
+from gridscan.channels.expansion import Couplings
+from gridscan.channels.likelihood import Likelihood
+from gridscan.channels.recoils import _physical
+from gridscan.channels.signals import Signal, complete
 from gridscan.constants import FERMI_CONSTANT_PER_MEV2, HBAR_C_SQUARED_MEV2_CM2
 from gridscan.physics import flavour
 from gridscan.physics.couplings import STRUCTURES, electrons, gni, nsi
 from gridscan.physics.detectors import ConstantEfficiency, LogisticEfficiency, Response
-from gridscan.physics.fluxes.species import Continuum, Species, by_energy, emitted
+from gridscan.physics.fluxes.species import Continuum, Species, emitted, resolved
 from gridscan.physics.form_factors import Helm
 from gridscan.physics.kinematics import max_recoil, momentum_transfer
 from gridscan.physics.propagation import PROPAGATION
+from gridscan.physics.propagation.none import Unchanged
 from gridscan.physics.templates import by_species, templates
+from gridscan.scans.evaluation import evaluate
 from gridscan.schema import FLAVOURS, PAIRS
+from gridscan.statistics import poisson
 from gridscan.testing import COUPLINGS
 
 TARGET = testing.example_target()
@@ -172,11 +183,13 @@ def oscillated(emitted, energy_mev, theta):
 
 
 TOY = SimpleNamespace(density=oscillated)
+SMOOTH_MEV = (12.0, 15.0, 20.0)
+"""Energies between which the phase goes half a turn or so at most."""
 ANGLES = xr.DataArray([0.0, 0.3, 0.7], dims="angle")
 
 
 def test_nothing_on_the_way_keeps_the_contract_of_propagation():
-    testing.check_propagation(PROPAGATION["none"], {})
+    testing.check_propagation(PROPAGATION["none"](), {})
 
 
 def test_oscillations_of_two_flavours_keep_the_contract_of_propagation():
@@ -230,15 +243,28 @@ SHARP = [
 """Energies, nearly, where the largest recoil crosses an edge: counts per energy have a kink."""
 
 
-def test_energies_kept_and_summed_are_the_template():
+def test_energies_kept_apart_and_summed_are_the_template():
     whole = by_species(SOURCE, *SETTINGS).isel(variant=0)
-    parts = by_energy(SOURCE, SHARP)
-    resolved = by_species(parts, *SETTINGS).isel(variant=0)
+    parts, energies = resolved(SOURCE, SMOOTH_MEV)
+    apart = by_species(parts, *SETTINGS).isel(variant=0)
     names = [one.name for one in parts]
     assert names.count("nu_mu") == 1
+    assert energies[names.index("nu_mu")] == 29.8
     for i, one in enumerate(SOURCE):
-        found = resolved.isel(species=[name == one.name for name in names]).sum("species")
-        np.testing.assert_allclose(found, whole.isel(species=i), rtol=1e-6)
+        found = apart.isel(species=[name == one.name for name in names]).sum("species")
+        np.testing.assert_allclose(found, whole.isel(species=i), rtol=1e-9)
+
+
+def test_what_is_smooth_in_energy_is_interpolated_however_sharp_the_detector_is():
+    """E² between nodes is E²: counts are those of a spectrum E² times as high."""
+    parts, energies = resolved(SOURCE[:1], SMOOTH_MEV)
+    apart = by_species(parts, *SETTINGS).isel(variant=0)
+    found = (apart * xr.DataArray(np.square(energies), dims="species")).sum("species")
+    one = SOURCE[0].continuum
+    squared = Continuum(one.low, one.high, lambda e: e**2 * one.density(e))
+    steeper = Species("nu_e", "e", antineutrino=False, continuum=squared)
+    expected = by_species([steeper], *SETTINGS).isel(variant=0, species=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 def test_mixtures_are_contracted_at_once():
@@ -301,9 +327,9 @@ def test_oscillating_neutrinos_with_couplings_that_change_flavour_equal_the_sum_
     The sign of ε_eμ is seen where flavours interfere, and not without mixing.
     """
     couplings = {"eps_ee_u": 0.05, "eps_emu_u": -0.2, "eps_mutau_u": 0.1}
-    parts = by_energy(SOURCE, SHARP)
+    parts, energies = resolved(SOURCE, SMOOTH_MEV)
     each = by_species(parts, *SETTINGS).isel(variant=0)
-    energy = xr.DataArray([one.lines[0][0] for one in parts], dims="species")
+    energy = xr.DataArray(energies, dims="species")
     density = oscillated(emitted(parts), energy, {"angle": ANGLES})
     template = flavour.contracted(density, each)
 
@@ -320,3 +346,102 @@ def test_oscillating_neutrinos_with_couplings_that_change_flavour_equal_the_sum_
         for j in range(2):
             expected = slowly(couplings, angle, tuple(BINS["kevnr"][j : j + 2]))
             assert found[i, j].item() == pytest.approx(expected, rel=1e-6)
+
+
+# … and through the cards
+
+
+@dataclass(frozen=True)
+class Oscillated(Unchanged):
+    """The toy as a source names it: a coupling stands for the mixing angle."""
+
+    edges_mev = ()
+
+    def density(self, emitted, energy_mev, theta):
+        return oscillated(emitted, energy_mev, {"angle": theta["eps_tautau_u"]})
+
+
+@dataclass(frozen=True)
+class Kept(Unchanged):
+    """Nothing happens, but nobody knows beforehand."""
+
+    edges_mev = ()
+
+
+AXES = {
+    "eps_emu_u": {"start": -0.3, "stop": 0.3, "num": 3},
+    "eps_tautau_u": {"values": [0.0, 0.3, 0.7]},
+}
+
+
+def study_through(way, **more):
+    """A scan whose source is another card for what happens on the way."""
+    card = {"title": "toy", "model": "nsi", "conventions": "2402.16953", "axes": AXES}
+    scan = Scan.from_mapping(card | {"experiments": ["coherent-csi-2021"]} | more, "toy")
+    study = Library().study(scan)
+    (name,) = study.inputs.sources
+    source = study.inputs.sources[name].model_copy(
+        update={"propagation": way, "title": type(way).__name__}
+    )
+    return Study(scan=scan, inputs=study.inputs.model_copy(update={"sources": {name: source}}))
+
+
+def grid(study):
+    return {name: axis.points() for name, axis in study.scan.axes.items()}
+
+
+def test_a_way_that_changes_nothing_gives_what_none_does():
+    """Whether energies are kept apart until the couplings are known, or summed at once."""
+    nuisances = {"nu_e": {"sigma": 0.3, "scales": ["signal.nu_e"]}}
+    for fixed in ({}, {"coherent-csi-2021.nuisances": nuisances}):
+        apart, once = (study_through(way, fixed=fixed) for way in (Kept(), Unchanged()))
+        found, expected = evaluate(apart, grid(apart)), evaluate(once, grid(once))
+        np.testing.assert_allclose(found["counts"], expected["counts"], rtol=1e-9)
+        np.testing.assert_allclose(found["chi2"], expected["chi2"], rtol=1e-9)
+
+
+def test_a_scan_is_of_neutrinos_that_changed_on_their_way():
+    """Counts at every point are Σ tr(ρC)T with matrices, energy by energy; χ² is of these."""
+    study = study_through(Oscillated())
+    found = evaluate(study, grid(study))
+    signal = Signal.of(study.inputs, "coherent-csi-2021")
+    source = next(iter(study.inputs.sources.values()))
+    parts, energies = resolved(source.flux.species(), Oscillated.edges_mev)
+    each = signal.template.values.reshape(len(parts), 2, -1)
+    at_source = emitted(parts)
+    for i, j in product(range(3), range(3)):
+        point = {name: float(found[name][k]) for name, k in zip(AXES, (i, j), strict=True)}
+        theta = complete(point, study.inputs)
+        whole = STRUCTURES["nsi"].coefficients(theta, signal.charges.target, COUPLINGS)
+        matrices = flavour.hermitian(whole.sel(kernel="vector", drop=True))
+        counts = 0.0
+        for s, energy in enumerate(energies):
+            one = at_source.isel(species=[s])
+            at = xr.DataArray([energy], dims="species")
+            rho = oscillated(one, at, {"angle": point["eps_tautau_u"]}).isel(species=0)
+            rho = flavour.hermitian(rho).transpose("row", "column").values
+            for n in range(2):
+                C = matrices.isel(nuclide=n).transpose("row", "column").values
+                counts = counts + np.trace(rho @ C).real * each[s, n]
+        here = found.isel(eps_emu_u=i, eps_tautau_u=j)
+        assert float(here["counts"].squeeze()) == pytest.approx(counts.sum(), rel=1e-9)
+        card = study.inputs.experiments["coherent-csi-2021"]
+        linear = Likelihood.of(study.inputs).nuisances.linear
+        mu, pulls = poisson.profile(counts[None], card.counts, linear)
+        chi2 = poisson.deviance(card.counts, mu).sum() + linear.penalty(pulls)
+        assert float(here["chi2"]) == pytest.approx(float(chi2[0]), rel=1e-9)
+
+
+def test_counts_that_follow_couplings_on_the_way_are_no_polynomial():
+    study = study_through(Oscillated())
+    assert not Couplings.of(study.inputs, {"eps_emu_u": ("eps_emu_u", 1.0)}, {}).polynomial
+
+
+def test_components_beside_the_diagonal_may_have_either_sign():
+    """A mixture that interferes destructively is no mistake."""
+    template = templates(
+        (Species("x", {"ee": 0.5, "mumu": 0.5, "emu_re": -0.5}, False, ((29.8, 1.0),)),), *SETTINGS
+    )
+    assert (template.sel(pair="emu_re") < 0).any()
+    assert _physical(template)
+    assert not _physical(-template)

@@ -22,6 +22,8 @@ class CardError(ValueError):
 
 def one_of(family: Mapping[str, type]) -> Any:
     """An entry of a card that is one of a family's records, told apart by their `kind`."""
+    if len(family) == 1:
+        return next(iter(family.values()))
     return Annotated[Union[tuple(family.values())], Field(discriminator="kind")]  # noqa: UP007
 
 

@@ -24,6 +24,8 @@ from gridscan.physics.couplings.parameters import (
 from gridscan.physics.fluxes import FLUXES
 from gridscan.physics.form_factors import FORM_FACTORS
 from gridscan.physics.plugins import PluginError
+from gridscan.physics.propagation import PROPAGATION
+from gridscan.physics.propagation.none import UNCHANGED
 from gridscan.physics.targets import Nuclide
 
 
@@ -35,9 +37,10 @@ class Described(Card):
 
 
 class Source(Described):
-    """A neutrino source."""
+    """A neutrino source, and what happens to neutrinos on their way from it."""
 
     flux: one_of(FLUXES)  # type: ignore[valid-type]
+    propagation: one_of(PROPAGATION) = UNCHANGED  # type: ignore[valid-type]
 
     def check(self, exposure: Mapping[str, float]) -> None:
         """Raises ValueError for an exposure that the flux does not understand."""

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from gridscan.cards.resolved import Inputs
-from gridscan.channels.signals import SUMMED, Charges
+from gridscan.channels.signals import Charges
 
 KEPT_POINTS = 4096
 """At most so many points are kept in memory once a model has spoken about them."""
@@ -41,7 +41,8 @@ class Couplings:
         values = tuple((name, theta.get(name, p.default)) for name, p in known.items())
         units = tuple((name, _scale(column)) for name, column in axes.items())
         moved = [name for name, value in values if isinstance(value, tuple)]
-        return cls(values, units, all(known[name].polynomial for name in moved))
+        alike = all(one.propagation.edges_mev is None for one in inputs.sources.values())
+        return cls(values, units, alike and all(known[name].polynomial for name in moved))
 
     def at(self, samples: Mapping[str, np.ndarray]) -> dict[str, xr.DataArray | float]:
         """The couplings at samples (n,) of the axes, as labelled arrays over `sample`."""
@@ -129,7 +130,7 @@ def polynomial(charges: Charges, couplings: Couplings) -> np.ndarray:
     both = [unit[i] + unit[j] for i, j in pairs if i != j]
     samples = np.vstack([np.zeros(len(names)), unit, -unit, *both])
     values = dict(zip(names, (samples * scales).T, strict=True))
-    found = _columns(charges.coefficients(couplings.at(values)), len(samples))
+    found = _columns(charges, couplings.at(values), len(samples))
 
     zero, plus, minus, mixed = np.split(found, np.cumsum([1, len(names), len(names)]))
     linear, square = (plus - minus) / 2, (plus + minus) / 2 - zero
@@ -161,14 +162,15 @@ def design(
     as bytes. Few points ask the model once, as exposures, backgrounds and nuisances move without.
     """
     values = {name: np.frombuffer(content) for name, content in samples}
-    found = _columns(charges.coefficients(couplings.at(values)), size)
+    found = _columns(charges, couplings.at(values), size)
     found.flags.writeable = False
     return found
 
 
-def _columns(coefficients: xr.DataArray, samples: int) -> np.ndarray:
+def _columns(charges: Charges, theta: Mapping, samples: int) -> np.ndarray:
     """Coefficients at samples of the couplings: (samples, columns)."""
-    if "sample" not in coefficients.dims:
+    found = charges.coefficients(theta)
+    if "sample" not in found.dims:
         # no axis sets a coupling
-        coefficients = coefficients.expand_dims(sample=samples)
-    return coefficients.transpose("sample", *SUMMED).values.reshape(samples, -1)
+        found = found.expand_dims(sample=samples)
+    return found.transpose("sample", *charges.columns).values.reshape(samples, -1)

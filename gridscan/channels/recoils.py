@@ -6,7 +6,7 @@ together: ask for all that a block needs before the first is used.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from threading import Lock
@@ -15,10 +15,13 @@ import numpy as np
 import xarray as xr
 
 from gridscan.physics.detectors import Response, bin_coordinates
+from gridscan.physics.flavour import DIAGONAL
 from gridscan.physics.fluxes import FLUXES, Flux
-from gridscan.physics.fluxes.species import Species
+from gridscan.physics.fluxes.species import Species, resolved
+from gridscan.physics.propagation import Propagation
+from gridscan.physics.propagation.none import UNCHANGED
 from gridscan.physics.targets import Nuclide, target
-from gridscan.physics.templates import Variant, templates
+from gridscan.physics.templates import Variant, by_species, templates
 from gridscan.storage import cache
 
 KEPT_BYTES = 400_000_000
@@ -47,11 +50,25 @@ class Common:
     kernels: tuple[str, ...]
     only: str = ""
     """The one species of the source that it is of, if not all."""
+    propagation: Propagation = UNCHANGED
+    """What makes the density matrix, where neither energy nor couplings move it."""
+    edges_mev: tuple[float, ...] | None = None
+    """Where they do: the energies between which it is smooth. Species are resolved there."""
 
     @property
     def species(self) -> tuple[Species, ...]:
         """Species of the source that count."""
-        return tuple(one for one in self.flux.species() if self.only in ("", one.name))
+        return tuple(self._resolved[0])
+
+    @property
+    def energies(self) -> list[float]:
+        """Energy (MeV) of each of them, where they are resolved."""
+        return self._resolved[1]
+
+    @property
+    def _resolved(self) -> tuple[Sequence[Species], list[float]]:
+        every = [one for one in self.flux.species() if self.only in ("", one.name)]
+        return (every, []) if self.edges_mev is None else resolved(every, self.edges_mev)
 
     @cached_property
     def _number(self) -> int:
@@ -161,7 +178,9 @@ def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
 
     def integrated() -> xr.DataArray:
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            return templates(common.species, 1.0, *with_rest)
+            if common.edges_mev is not None:
+                return by_species(common.species, 1.0, *with_rest)
+            return templates(common.species, 1.0, *with_rest, way=common.propagation)
 
     plugin = FLUXES.identity(common.flux.kind)
     follows = (common, variants, *([plugin] if plugin else []))
@@ -170,7 +189,13 @@ def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
 
 
 def _physical(rates: xr.DataArray) -> bool:
-    """Whether rates are finite, and positive but for an interference."""
-    positive = ~np.isin(rates["kernel"].values, INTERFERENCE)
-    rated = np.compress(positive, rates.values, rates.dims.index("kernel"))
-    return bool(np.isfinite(rates.values).all() and (rated >= 0).all())
+    """Whether rates are finite, and positive but for an interference: of kernels, or of flavours.
+
+    What is interpolated between energies is positive in their sum.
+    """
+    rated = rates.sel(kernel=~rates["kernel"].isin(INTERFERENCE))
+    if "pair" in rates.dims:
+        rated = rated.sel(pair=rates["pair"].isin(DIAGONAL))
+    else:
+        rated = rated.sum("species")
+    return bool(np.isfinite(rates.values).all() and (rated.values >= 0).all())

@@ -17,12 +17,17 @@ from gridscan.channels.recoils import Common, Request, template, unit_target
 from gridscan.physics.couplings import STRUCTURES
 from gridscan.physics.couplings.parameters import WeakCouplings
 from gridscan.physics.cross_sections import KERNELS
-from gridscan.physics.flavour import on
-from gridscan.physics.propagation import arriving
+from gridscan.physics.flavour import on, traced
+from gridscan.physics.fluxes.species import Flux, emitted
+from gridscan.physics.propagation import Propagation, arriving
+from gridscan.physics.propagation.none import UNCHANGED
 from gridscan.schema import BINS
 
 SUMMED = ("pair", "nuclide", "kernel")
-"""Dimensions of a template that the coefficients of a model are contracted with."""
+"""Dimensions of a template that the coefficients of a model are contracted with.
+
+Species in the place of pairs where the density matrix follows energy or couplings.
+"""
 
 SCATTERERS = {"nucleus": "nuclei", "electron": "electrons"}
 """Target of a kernel → what an experiment's `scatters_on` calls it."""
@@ -40,15 +45,35 @@ class Charges:
     cells: tuple[tuple[str, tuple], ...]
     """Nuclides of the target: every column by name."""
     pairs: tuple[str, ...]
+    """Of neutrinos that arrive; none where `way` says what arrives."""
     kernels: tuple[str, ...]
+    way: tuple[Propagation, Flux, str] | None
+    """Propagation, source, and its one species, where the density matrix follows couplings."""
     target: xr.Dataset = field(compare=False, repr=False)
+    emitted: xr.DataArray = field(compare=False, repr=False)
+    """With a coordinate `energy_mev` along `species`, where they are resolved."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Dimensions of a template that the coefficients are contracted with."""
+        return ("species" if self.way else "pair", *SUMMED[1:])
+
+    @property
+    def size(self) -> int:
+        """Number of coefficients."""
+        first = self.emitted.sizes["species"] if self.way else len(self.pairs)
+        return first * len(self.kernels) * self.target.sizes["nuclide"]
 
     def coefficients(self, theta: Mapping) -> xr.DataArray:
-        """Coefficients at couplings `theta`: dims (*SUMMED, *theta dims)."""
-        every = STRUCTURES[self.structure].coefficients(
-            dict(self.fixed) | dict(theta), self.target, self.weak
-        )
-        return on(every.sel(kernel=list(self.kernels)), self.pairs)
+        """Coefficients at couplings `theta`: dims (*columns, *theta dims)."""
+        couplings = dict(self.fixed) | dict(theta)
+        every = STRUCTURES[self.structure].coefficients(couplings, self.target, self.weak)
+        here = every.sel(kernel=list(self.kernels))
+        if self.way is None:
+            return on(here, self.pairs)
+        propagation, *_ = self.way
+        density = propagation.density(self.emitted, self.emitted["energy_mev"], couplings)
+        return traced(density, here)
 
 
 @dataclass(frozen=True)
@@ -97,7 +122,7 @@ class Signal:
 
     @property
     def template(self) -> xr.DataArray:
-        """Counts per unit coefficient: dims (*SUMMED, *bins).
+        """Counts per unit coefficient: dims (*columns of the charges, *bins).
 
         Raises CardError where the cards give rates that are no numbers.
         """
@@ -106,7 +131,7 @@ class Signal:
 
     @property
     def matrix(self) -> np.ndarray:
-        """The template as a matrix: (pairs × nuclides × kernels, bins)."""
+        """The template as a matrix: (columns, bins)."""
         return self._unit.values.reshape(-1, math.prod(self.shape)) * self.exposure
 
     @property
@@ -125,7 +150,7 @@ class Signal:
         return [name for name, _ in self.request.common.bins]
 
     def coefficients(self, theta: Mapping) -> xr.DataArray:
-        """Coefficients of the template at couplings `theta`: dims (*SUMMED, *theta dims)."""
+        """Coefficients of the template at couplings `theta`: dims (*columns, *theta dims)."""
         return self.charges.coefficients(theta)
 
     def moves(self, theta: Mapping, dim: str) -> bool:
@@ -141,8 +166,8 @@ class Signal:
         return bool(found.sel(kernel=exchanged).any())
 
     def counts(self, theta: Mapping, keep: Sequence[str] = ()) -> xr.DataArray:
-        """Expected signal: dims (*keep, *theta dims, *bins), keep of SUMMED."""
-        summed = [name for name in SUMMED if name not in keep]
+        """Expected signal: dims (*keep, *theta dims, *bins), keep of the charges' columns."""
+        summed = [name for name in self.charges.columns if name not in keep]
         return xr.dot(self.coefficients(theta), self.template, dim=summed)
 
 
@@ -163,6 +188,8 @@ def _physics(
     model that scatters on nothing here.
     """
     edges = {BINS[key]: values for key, values in sorted(bins, key=lambda one: ORDER.index(one[0]))}
+    way = source.propagation
+    follows = way.edges_mev is not None
     common = Common(
         source.flux,
         material.nuclides,
@@ -172,19 +199,24 @@ def _physics(
         tuple(edges.items()),
         _kernels(model.structure, scatters_on),
         only,
+        UNCHANGED if follows else way,
+        way.edges_mev,
     )
     if "time" in edges and not all(one.arrival for one in common.species):
         raise ValueError(": bins.time_us need a source with arrival times")
     unit = unit_target(common.nuclides, common.nuclear_masses)
     columns = {str(name): unit[name].values for name in unit.variables}
+    at_source = emitted(common.species)
     return common, Charges(
         model.structure,
         conventions.weak_couplings,
         tuple(model.fixed.items()),
         tuple((name, tuple(column.tolist())) for name, column in columns.items()),
-        tuple(arriving(common.species)["pair"].values.tolist()),
+        () if follows else tuple(arriving(common.species, way)["pair"].values.tolist()),
         common.kernels,
+        (way, source.flux, only) if follows else None,
         unit,
+        at_source.assign_coords(energy_mev=("species", common.energies)) if follows else at_source,
     )
 
 

@@ -126,8 +126,17 @@ def on(components, pairs: Sequence[str]) -> xr.DataArray:
 def contracted(density: xr.DataArray, templates: xr.DataArray, dim="species") -> xr.DataArray:
     """w_p ρ_p T summed over species: tr(ρC) is then the sum of its products with C_p.
 
-    density: dims (species, pair, …). The one place where components beside the diagonal count
-    twice.
+    density: dims (species, pair, …).
     """
+    return xr.dot(_weighted(density), templates, dim=dim)
+
+
+def traced(density: xr.DataArray, coefficients: xr.DataArray) -> xr.DataArray:
+    """tr(ρC) = Σ_p w_p ρ_p C_p: the dims of both but `pair`."""
+    return xr.dot(_weighted(density), on(coefficients, pairs_of(density)), dim="pair")
+
+
+def _weighted(density: xr.DataArray) -> xr.DataArray:
+    """w_p ρ_p: the one place where components beside the diagonal count twice."""
     twice = [1.0 if name in DIAGONAL else 2.0 for name in density["pair"].values]
-    return xr.dot(density * xr.DataArray(twice, dims="pair"), templates, dim=dim)
+    return density * xr.DataArray(twice, dims="pair")

@@ -8,11 +8,14 @@ import xarray as xr
 
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.detectors import Response
-from gridscan.physics.fluxes.species import ENERGY_ORDER, Species
+from gridscan.physics.fluxes.species import Species
 from gridscan.physics.kinematics import max_recoil, min_energy
 from gridscan.physics.quadrature import panels, refine, unit_interval
 
 RECOIL_ORDER = 24
+
+ENERGY_ORDER = 24
+"""Nodes of each panel of neutrino energies."""
 
 RECOILS_TOGETHER = 4096
 """Recoils whose cross sections are averaged over the flux at once."""

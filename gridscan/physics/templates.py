@@ -6,7 +6,7 @@ The expected counts of any model are then exact polynomials in its couplings,
 
 s species of the source, p component of a Hermitian matrix in flavour (`flavour`), n nuclide, k
 kernel. A density matrix ρ that neither energy nor couplings move is contracted with T at once; for
-one that they move, `species.by_energy` makes each energy of a species a species of its own.
+one that they move, `species.resolved` makes each energy of a species a species of its own.
 What enters otherwise, a form factor's radius or the mass of a light mediator, makes variants of T:
 all are integrated together.
 """
@@ -23,7 +23,7 @@ from gridscan.physics.flavour import contracted
 from gridscan.physics.fluxes.species import Species
 from gridscan.physics.form_factors import FormFactor, point_like
 from gridscan.physics.kinematics import momentum_transfer
-from gridscan.physics.propagation import arriving
+from gridscan.physics.propagation import Propagation, arriving
 from gridscan.physics.rates import kernel_rates, recoil_nodes
 from gridscan.physics.targets import electrons
 
@@ -114,13 +114,16 @@ def _limited(whole: xr.DataArray, steep: Sequence[str], at_rest: xr.DataArray) -
     return whole.where(~endless, np.inf)
 
 
-def templates(species: Sequence[Species], *settings: Any, **named: Any) -> xr.DataArray:
+def templates(
+    species: Sequence[Species], *settings: Any, way: Propagation | None = None, **named: Any
+) -> xr.DataArray:
     """Expected counts per unit coefficient, for the pairs of flavours that arrive.
 
-    Arguments are those of `by_species`.
+    way: of propagation, where no energy and no coupling moves the density matrix (default: none);
+    other arguments are those of `by_species`.
     Returns counts with dims (variant, pair, nuclide, kernel, observable[, f90][, time]).
     """
-    found = contracted(arriving(species), by_species(species, *settings, **named))
+    found = contracted(arriving(species, way), by_species(species, *settings, **named))
     return found.transpose("variant", "pair", ...)
 
 

@@ -96,4 +96,4 @@ def _terms(setting: Setting, parts: tuple[Likelihood, ...]) -> int:
     if setting.couplings.polynomial:
         return math.comb(len(setting.couplings.units) + 2, 2)
     charges = {one.charges for part in parts for one in part.every_signal}
-    return sum(len(one.pairs) * len(one.kernels) * len(one.cells[0][1]) for one in charges)
+    return sum(one.size for one in charges)

@@ -1,16 +1,18 @@
 """What a flux consists of: species of neutrinos, each with its energies and arrival times."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
 import xarray as xr
 
 from gridscan.physics.quadrature import panels, refine
 from gridscan.schema import PAIRS
 
-ENERGY_ORDER = 24
-"""Nodes of each panel of neutrino energies."""
+NODES = 12
+"""Energies in each panel of a spectrum at which what follows energy is asked for."""
 
 
 @dataclass(frozen=True)
@@ -92,23 +94,43 @@ def emitted(species: Sequence[Species]) -> xr.DataArray:
     return xr.DataArray(every, dims=("species", "pair"), coords=coords)
 
 
-def by_energy(species: Sequence[Species], inner: Sequence[float] = ()) -> list[Species]:
-    """Every energy of the species as one of a single line: sums over them are integrals.
+def resolved(
+    species: Sequence[Species], edges_mev: Sequence[float] = ()
+) -> tuple[list[Species], list[float]]:
+    """Species with their energies apart, and the energy (MeV) of each.
 
-    inner: energies (MeV) in between where the density matrix, or the counts per energy, are not
-    smooth; panels of the quadrature split there and at the kinks of a spectrum.
+    A continuum φ becomes one species for each node E_j of its panels, with the spectrum φ(E) L_j(E)
+    of Lagrange's polynomials: Σ_j f(E_j) T_j is ∫ f(E) φ(E) T(E) dE with f interpolated between
+    nodes, as exact as f is smooth, however sharp the detector is. Panels end at the kinks of a
+    spectrum and at `edges_mev`, where f is not smooth. Lines are species of their own.
     """
+    found = [piece for one in species for piece in (*_lines(one), *_nodes(one, edges_mev))]
+    return [piece for piece, _ in found], [energy for _, energy in found]
 
-    def lines(one: Species) -> list[tuple[float, float]]:
-        if one.continuum is None:
-            return list(one.lines)
-        spectrum = one.continuum
-        ends = refine((spectrum.low, spectrum.high), [*spectrum.kinks, *inner])
-        energy, weights = panels(ends, ENERGY_ORDER)
-        return [*one.lines, *zip(energy, weights * spectrum.density(energy), strict=True)]
 
-    return [
-        replace(one, lines=((float(energy), float(weight)),), continuum=None)
-        for one in species
-        for energy, weight in lines(one)
-    ]
+def _lines(one: Species) -> Iterator[tuple[Species, float]]:
+    for energy, weight in one.lines:
+        yield replace(one, lines=((energy, weight),), continuum=None), energy
+
+
+def _nodes(one: Species, edges_mev: Sequence[float]) -> Iterator[tuple[Species, float]]:
+    if one.continuum is None:
+        return
+    whole = one.continuum
+    ends = refine((whole.low, whole.high), [*whole.kinks, *edges_mev])
+    for low, high in pairwise(ends.tolist()):
+        nodes, _ = panels(np.array([low, high]), NODES)
+        for j, energy in enumerate(nodes.tolist()):
+            part = Continuum(low, high, _times_lagrange(whole.density, nodes, j))
+            yield replace(one, lines=(), continuum=part), energy
+
+
+def _times_lagrange(density: Callable, nodes: np.ndarray, j: int) -> Callable:
+    """φ(E) Π_m (E − E_m)/(E_j − E_m)."""
+    others = np.delete(nodes, j)
+
+    def weighted(energy):
+        factors = [(energy - other) / (nodes[j] - other) for other in others]
+        return density(energy) * np.prod(factors, axis=0)
+
+    return weighted

@@ -1,10 +1,28 @@
 """Nothing on the way: neutrinos arrive as they were emitted, whatever their energy."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import xarray as xr
 
+from gridscan.schema import STRICT
 
-def density(emitted: xr.DataArray, energy_mev: xr.DataArray | None, theta: Mapping) -> xr.DataArray:
-    """ρ as at the source: dims (species, pair)."""
-    return emitted
+
+@dataclass(frozen=True)
+class Unchanged:
+    """ρ as at the source."""
+
+    __pydantic_config__: ClassVar = STRICT
+    kind: Literal["none"] = "none"
+
+    edges_mev: ClassVar[tuple[float, ...] | None] = None
+
+    def density(
+        self, emitted: xr.DataArray, energy_mev: xr.DataArray | None, theta: Mapping
+    ) -> xr.DataArray:
+        """Density matrices: dims (species, pair)."""
+        return emitted
+
+
+UNCHANGED = Unchanged()
