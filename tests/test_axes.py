@@ -28,9 +28,9 @@ def integrations(monkeypatch, tmp_path):
     monkeypatch.setattr(recoils, "_kept", type(recoils._kept)())
     recoils._integrated.cache_clear()
 
-    def counting(species, fluence, target, variants, *rest):
+    def counting(species, fluence, target, variants, *rest, **named):
         calls.append(len(variants))
-        return real(species, fluence, target, variants, *rest)
+        return real(species, fluence, target, variants, *rest, **named)
 
     monkeypatch.setattr(recoils, "templates", counting)
     return calls

@@ -14,7 +14,13 @@ from gridscan.channels.recoils import Common, Request, unit_target
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.detectors import PoissonResolution
 from gridscan.physics.detectors.response import NUMBERS_TOGETHER, ORDER
-from gridscan.physics.rates import ENERGY_ORDER, RECOIL_ORDER, RECOILS_TOGETHER, recoil_nodes
+from gridscan.physics.rates import (
+    ENERGY_ORDER,
+    RECOIL_ORDER,
+    RECOILS_TOGETHER,
+    kinematic_panels,
+    recoil_nodes,
+)
 from gridscan.physics.templates import BINS_TOGETHER, DECADES
 from gridscan.statistics import poisson, shapes
 
@@ -35,9 +41,14 @@ def of_integration(request: Request, variants: int, edges: int = 1) -> int:
     edges: how many values of a bin edge are integrated together.
     """
     common = request.common
-    recoils = _recoils(common, request.variant[1] is not None) + RECOIL_ORDER * (edges - 1)
+    recoils, panels = _recoils(common, request.variant[1] is not None)
+    recoils += RECOIL_ORDER * (edges - 1)
     cells, kernels = len(common.nuclides), len(common.kernels)
-    averages = 7 * cells * min(recoils, RECOILS_TOGETHER) * ENERGY_ORDER
+    averaged = min(RECOIL_ORDER * panels, RECOILS_TOGETHER)
+    interpolated = min(recoils, RECOILS_TOGETHER)
+    averages = max(
+        7 * cells * averaged * ENERGY_ORDER, _columns(common) * interpolated * RECOIL_ORDER
+    )
     # rates are copied when parts are put together, and when they are weighted
     rates = recoils * (4 * _columns(common) + (kernels + 2) * variants * cells)
     matrix, making = _matrices(common, recoils)
@@ -96,15 +107,20 @@ def _matrices(common: Common, recoils: int) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=64)
-def _recoils(common: Common, light: bool) -> int:
-    """Recoils at which rates are integrated: those that reach any bin."""
+def _recoils(common: Common, light: bool) -> tuple[int, int]:
+    """Recoils at which rates are integrated, those that reach any bin, and panels that they are in.
+
+    In these, cross sections are averaged over the flux at `RECOIL_ORDER` recoils each.
+    """
     nuclei = any(KERNELS[name].target == "nucleus" for name in common.kernels)
     seen = common.response if nuclei else common.response.of_electrons()
     steep = any(KERNELS[name].steep for name in common.kernels)
     decades = DECADES if light or steep or not nuclei else 0
     mass = unit_target(common.nuclides, common.nuclear_masses)["mass"].values
     edges = np.array(common.bins[0][1])
+    panels = kinematic_panels(common.species, mass, decades)
     if len(edges) > TOO_MANY_EDGES:
-        return RECOIL_ORDER * len(edges)
+        return RECOIL_ORDER * len(edges), len(panels)
     recoil, _ = recoil_nodes(common.species, mass, seen, edges, decades)
-    return int(seen.reaches(recoil, edges[0], edges[-1]).sum())
+    reached = recoil.values[seen.reaches(recoil, edges[0], edges[-1])]
+    return len(reached), len(np.unique(np.searchsorted(panels, reached)))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -20,6 +21,7 @@ from gridscan.physics.fluxes import FLUXES, Flux
 from gridscan.physics.fluxes.species import Species, resolved
 from gridscan.physics.propagation import Propagation
 from gridscan.physics.propagation.none import UNCHANGED
+from gridscan.physics.rates import Averages
 from gridscan.physics.targets import Nuclide, target
 from gridscan.physics.templates import Variant, by_species, templates
 from gridscan.storage import cache
@@ -169,12 +171,20 @@ def _keep(found: dict[Request, xr.DataArray]) -> None:
             size -= _kept.popitem(last=False)[1].nbytes
 
 
+@lru_cache(maxsize=16)
+def _known_averages(*source_and_target: Any) -> dict[Any, Averages]:
+    """Averages over a source on a target, whatever the response: filled as they are asked for."""
+    return {}
+
+
 @lru_cache(maxsize=8)
 def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
     """Templates of some variants: dims (variant, pair, nuclide, kernel, *bins)."""
     edges = {name: np.array(values) for name, values in common.bins}
     unit = unit_target(common.nuclides, common.nuclear_masses)
-    with_rest = (unit, variants, common.kinematics, common.response, edges, common.kernels)
+    source: Any = common.flux, common.only, common.edges_mev
+    known = _known_averages(*source, common.nuclides, common.nuclear_masses, common.kinematics)
+    with_rest = (unit, variants, common.kinematics, common.response, edges, common.kernels, known)
 
     def integrated() -> xr.DataArray:
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):

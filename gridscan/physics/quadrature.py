@@ -17,6 +17,28 @@ def unit_interval(order: int) -> tuple[np.ndarray, np.ndarray]:
     return _legendre(order)
 
 
+@cache
+def _barycentric(order: int) -> np.ndarray:
+    """Π_m 1/(x_j − x_m) for the nodes, up to a factor."""
+    nodes, _ = _legendre(order)
+    apart = 4 * (nodes[:, None] - nodes) + np.eye(order)
+    return 1 / apart.prod(axis=1)
+
+
+def lagrange(at: np.ndarray, order: int) -> np.ndarray:
+    """Polynomials L_j on [0, 1], one at node j of `unit_interval` and zero at others: (n, order).
+
+    By the barycentric formula (J.-P. Berrut, L. N. Trefethen, SIAM Rev. 46, 501), of which the
+    sums are kept to rounding.
+    """
+    nodes, _ = _legendre(order)
+    away = at[:, None] - nodes
+    on = away == 0
+    found = _barycentric(order) / np.where(on, 1.0, away)
+    found = found / found.sum(axis=1, keepdims=True)
+    return np.where(on.any(axis=1, keepdims=True), on, found)
+
+
 def panels(breakpoints, order: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights over consecutive panels between sorted breakpoints, flattened."""
     edges = np.asarray(breakpoints, dtype=float)

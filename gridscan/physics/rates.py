@@ -1,7 +1,11 @@
 """Cross sections averaged over a flux, and the recoil energies at which they are needed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
+from threading import Lock
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,7 +14,7 @@ from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.detectors import Response
 from gridscan.physics.fluxes.species import Species
 from gridscan.physics.kinematics import max_recoil, min_energy
-from gridscan.physics.quadrature import panels, refine, unit_interval
+from gridscan.physics.quadrature import lagrange, panels, refine, unit_interval
 
 RECOIL_ORDER = 24
 
@@ -18,7 +22,10 @@ ENERGY_ORDER = 24
 """Nodes of each panel of neutrino energies."""
 
 RECOILS_TOGETHER = 4096
-"""Recoils whose cross sections are averaged over the flux at once."""
+"""Recoils at which cross sections are interpolated at once."""
+
+PANELS_TOGETHER = RECOILS_TOGETHER // RECOIL_ORDER
+"""Panels of recoils whose cross sections are averaged over the flux at once."""
 
 
 def flux_averaged(kernel, species: Species, recoil, mass, decades: int = 0) -> xr.DataArray:
@@ -47,28 +54,97 @@ def _powers_below(highest: float, decades: int) -> np.ndarray:
     return highest / 10.0 ** np.arange(1, decades + 1)
 
 
-def kernel_rates(
-    kernels: Sequence[str],
-    species: Sequence[Species],
-    recoil: xr.DataArray,
-    mass: xr.DataArray,
-    kinematics: str,
-    decades: int = 0,
-) -> xr.DataArray:
-    """Flux-averaged cross sections without propagators: dims (species, kernel, recoil, nuclide).
+@dataclass(frozen=True)
+class Averages:
+    """Cross sections averaged over a source, without propagators, at any recoils.
 
-    Some recoils at a time: averages over the flux take much memory for each.
+    Between the recoils where spectra begin, bend or end, they are smooth functions of √T: computed
+    at nodes of each panel that is asked for, once, and interpolated in between. So they are common
+    to all responses of a detector.
     """
-    starts = range(0, max(1, recoil.size), RECOILS_TOGETHER)
-    parts = [recoil[start : start + RECOILS_TOGETHER] for start in starts]
-    each = [
-        xr.concat(
-            [_rates_of(kernels, one, part, mass, kinematics, decades) for one in species],
-            dim="species",
+
+    kernels: tuple[str, ...]
+    species: tuple[Species, ...]
+    mass: xr.DataArray
+    kinematics: str
+    decades: int
+    """How many powers of ten below the largest recoil begin a panel of their own."""
+    _guard: Any = field(default_factory=Lock, repr=False)
+
+    @cached_property
+    def edges(self) -> np.ndarray:
+        """Ends of the panels, MeV."""
+        return kinematic_panels(self.species, self.mass.values, self.decades)
+
+    @cached_property
+    def _known(self) -> np.ndarray:
+        return np.zeros(len(self.edges) - 1, dtype=bool)
+
+    @cached_property
+    def _values(self) -> np.ndarray:
+        """(panels, nodes, species, kernels, nuclides)"""
+        sizes = len(self.species), len(self.kernels), self.mass.size
+        return np.zeros((len(self._known), RECOIL_ORDER, *sizes))
+
+    def at(self, recoil: xr.DataArray) -> xr.DataArray:
+        """Averages at recoils (MeV): cm²/MeV, dims (species, kernel, recoil, nuclide)."""
+        panel = np.clip(np.searchsorted(self.edges, recoil.values) - 1, 0, len(self._known) - 1)
+        with self._guard:
+            self._complete(np.unique(panel))
+        found = np.empty((recoil.size, *self._values.shape[2:]))
+        for start in range(0, recoil.size, RECOILS_TOGETHER):
+            some = slice(start, start + RECOILS_TOGETHER)
+            basis = self._basis(recoil.values[some], panel[some])
+            found[some] = np.einsum("rj,rj...->r...", basis, self._values[panel[some]])
+        dims = ("recoil", "species", "kernel", "nuclide")
+        labelled = xr.DataArray(found, self.mass.coords, dims).assign_coords(
+            kernel=list(self.kernels)
         )
-        for part in parts
-    ]
-    return xr.concat(each, dim="recoil")
+        return labelled.transpose("species", "kernel", "recoil", "nuclide")
+
+    def _complete(self, panels_asked: np.ndarray) -> None:
+        """Compute the panels among these that are not yet known."""
+        missing = panels_asked[~self._known[panels_asked]]
+        if not missing.size:
+            return
+        low, high = (np.sqrt(self.edges[missing + i])[:, None] for i in (0, 1))
+        nodes = np.square(low + (high - low) * unit_interval(RECOIL_ORDER)[0])
+        for start in range(0, len(missing), PANELS_TOGETHER):
+            some = slice(start, start + PANELS_TOGETHER)
+            recoil = xr.DataArray(nodes[some].ravel(), dims="recoil")
+            rates = xr.concat([self._rates(one, recoil) for one in self.species], dim="species")
+            found = rates.transpose("recoil", "species", "kernel", "nuclide").values
+            self._values[missing[some]] = found.reshape(-1, *self._values.shape[1:])
+        self._known[missing] = True
+
+    def _basis(self, recoil: np.ndarray, panel: np.ndarray) -> np.ndarray:
+        """Lagrange's polynomials in √T of the panel of each recoil: (recoils, nodes)."""
+        low, high = np.sqrt(self.edges[panel]), np.sqrt(self.edges[panel + 1])
+        # of panels that hardly are any, no more than their ends
+        at = np.clip((np.sqrt(recoil) - low) / (high - low), 0, 1)
+        return lagrange(at, RECOIL_ORDER)
+
+    def _rates(self, species: Species, recoil: xr.DataArray) -> xr.DataArray:
+        # T_max ∝ E²: half as many decades of energy as of recoil
+        return _rates_of(
+            self.kernels, species, recoil, self.mass, self.kinematics, self.decades // 2
+        )
+
+
+def kinematic_panels(
+    species: Sequence[Species], masses: np.ndarray, decades: int = 0
+) -> np.ndarray:
+    """Recoils (MeV) between which averages are smooth."""
+    limits = kinematic_limits(species, masses)
+    return refine([0.0, max(limits)], [*limits, *_powers_below(max(limits), decades)])
+
+
+def kinematic_limits(species: Sequence[Species], masses: np.ndarray) -> list[float]:
+    """Largest recoils (MeV) of all nuclides wherever a spectrum begins, bends or ends."""
+    energies = [e for s in species for e, _ in s.lines]
+    spectra = [s.continuum for s in species if s.continuum]
+    energies += [e for c in spectra for e in (c.low, *c.kinks, c.high)]
+    return [float(max_recoil(e, m)) for e in energies for m in masses]
 
 
 def _rates_of(
@@ -100,10 +176,7 @@ def recoil_nodes(
 
     decades: how many powers of ten below the largest recoil begin a panel of their own.
     """
-    energies = [e for s in species for e, _ in s.lines]
-    spectra = [s.continuum for s in species if s.continuum]
-    energies += [e for c in spectra for e in (c.low, *c.kinks, c.high)]
-    limits = [float(max_recoil(e, m)) for e in energies for m in masses]
+    limits = kinematic_limits(species, masses)
     highest = max(limits)
     inner = [
         *limits,

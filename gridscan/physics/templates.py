@@ -24,7 +24,7 @@ from gridscan.physics.fluxes.species import Species
 from gridscan.physics.form_factors import FormFactor, point_like
 from gridscan.physics.kinematics import momentum_transfer
 from gridscan.physics.propagation import Propagation, arriving
-from gridscan.physics.rates import kernel_rates, recoil_nodes
+from gridscan.physics.rates import Averages, recoil_nodes
 from gridscan.physics.targets import electrons
 
 Variant = tuple[FormFactor, float | None]
@@ -136,18 +136,20 @@ def by_species(
     response: Response,
     bins: Mapping[str, np.ndarray],
     kernels: Sequence[str] = ("vector",),
+    known: dict[Any, Averages] | None = None,
 ) -> xr.DataArray:
     """Expected counts of each species per unit coefficient, for all variants at once.
 
     target: dataset of `targets.target`; variants: form factor and mass of the mediator (MeV, which
     kernels with propagators need, else None) of each; bins: edges by dimension, the response's
-    observable first, `f90` if the response has it and `time` (µs) if events are binned in time.
+    observable first, `f90` if the response has it and `time` (µs) if events are binned in time;
+    known: averages over the species on this target, filled here, for other responses to use.
     Returns counts with dims (variant, species, nuclide, kernel, observable[, f90][, time]).
     """
     light = [mass is not None for _, mass in variants]
     if not all(light) and (needy := [k for k in kernels if KERNELS[k].propagators]):
         raise ValueError(f"{', '.join(needy)}: the mass of the mediator is missing")
-    edges = bins[response.observable]
+    edges, known = bins[response.observable], {} if known is None else known
 
     def on(kind: str) -> xr.DataArray:
         """Counts of the kernels on one kind of target, before timing, for each species."""
@@ -165,8 +167,8 @@ def by_species(
         some = np.unique(np.concatenate([at for at, _ in parts]))
         recoil, weights = recoil[some], weights[some]
 
-        # T_max ∝ E²: half as many decades of energy as of recoil
-        rates = kernel_rates(names, species, recoil, mass, kinematics, decades // 2)
+        asked = tuple(names), tuple(species), mass, kinematics, decades
+        rates = known.setdefault((asked[0], decades), Averages(*asked)).at(recoil)
         events = rates * cells["count"] * weights
         damped = _weights(names, variants, recoil, cells, not nuclei)
         in_bins = []

@@ -1,0 +1,74 @@
+"""Cross sections averaged over a source: one set of nodes for all recoils and responses."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from gridscan import testing
+from gridscan.cards.library import Library
+from gridscan.channels import recoils
+from gridscan.channels.signals import Signal
+from gridscan.physics.cross_sections import KERNELS
+from gridscan.physics.detectors import ConstantEfficiency
+from gridscan.physics.rates import Averages, _rates_of, kinematic_limits
+from gridscan.physics.targets import electrons
+from gridscan.physics.templates import DECADES
+
+SOURCES = ("sns-2021", "reactor-mueller", "cr51-5mci")
+
+
+def of(source, kind):
+    """Averages of all kernels on one kind of target, for a shipped source."""
+    species = Library().load("sources", source).flux.species()
+    kernels = tuple(name for name, one in KERNELS.items() if one.target == kind)
+    target = testing.example_target()
+    cells = target if kind == "nucleus" else electrons(target)
+    return Averages(kernels, tuple(species), cells["mass"], "full", DECADES)
+
+
+@pytest.mark.parametrize("kind", ["nucleus", "electron"])
+@pytest.mark.parametrize("source", SOURCES)
+def test_interpolated_averages_are_those_of_every_recoil(source, kind):
+    averages = of(source, kind)
+    highest = max(kinematic_limits(averages.species, averages.mass.values))
+    below = 10 ** -np.random.default_rng(3).uniform(0, 9, 300)
+    recoil = xr.DataArray(highest * below, dims="recoil")
+    found = averages.at(recoil)
+    for i, one in enumerate(averages.species):
+        direct = _rates_of(averages.kernels, one, recoil, averages.mass, "full", DECADES // 2)
+        expected = direct.transpose("kernel", "recoil", "nuclide")
+        # to what an average at the smallest recoils adds to an integral over all of them
+        largest = abs(expected * recoil).max(["recoil"])
+        apart = abs((found.isel(species=i) - expected) * recoil) / largest
+        assert float(apart.max()) < 1e-9
+
+
+def test_averages_do_not_depend_on_what_was_asked_before():
+    averages, fresh = of("sns-2021", "nucleus"), of("sns-2021", "nucleus")
+    recoil = xr.DataArray(np.geomspace(1e-6, 0.02, 50), dims="recoil")
+    averages.at(recoil[20:30])
+    np.testing.assert_array_equal(averages.at(recoil), fresh.at(recoil))
+
+
+def test_other_responses_take_the_averages_that_are_there(monkeypatch, tmp_path):
+    """A quenching factor costs no average over the flux."""
+    monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path))
+    recoils._integrated.cache_clear()
+    recoils._known_averages.cache_clear()
+    inputs = Library().inputs(["conus-p1"], "nsi")
+    request = Signal.of(inputs, "conus-p1").request
+    first = recoils._integrated(request.common, (request.variant,))
+    response = dataclasses.replace(request.common.response, efficiency=ConstantEfficiency(0.25))
+    other = dataclasses.replace(request.common, response=response)
+    known = recoils._known_averages(
+        *(other.flux, other.only, other.edges_mev),
+        *(other.nuclides, other.nuclear_masses, other.kinematics),
+    )
+    (averages,) = known.values()
+    before = averages._known.sum()
+    second = recoils._integrated(other, (request.variant,))
+    assert averages._known.sum() == before
+    assert list(known.values()) == [averages]
+    np.testing.assert_allclose(second, first / 2)
