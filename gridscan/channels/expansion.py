@@ -79,7 +79,7 @@ class Points:
         if self.couplings.polynomial:
             return Expansion(self._monomials, self.couplings, {})
         every = list(dict.fromkeys(models))
-        blocks = [self._design(charges) for charges in every]
+        blocks = [self.coefficients(charges) for charges in every]
         starts = np.cumsum([0, *(block.shape[1] for block in blocks[:-1])]).tolist()
         return Expansion(np.hstack(blocks), self.couplings, dict(zip(every, starts, strict=True)))
 
@@ -87,7 +87,8 @@ class Points:
     def _monomials(self) -> np.ndarray:
         return monomials(self.samples, self.couplings.units, self.size)
 
-    def _design(self, charges: Charges) -> np.ndarray:
+    def coefficients(self, charges: Charges) -> np.ndarray:
+        """Those of a template at every point: see `design`."""
         of_model = design if self.size <= KEPT_POINTS else design.__wrapped__
         samples = tuple((name, values.tobytes()) for name, values in self.samples.items())
         return of_model(charges, self.couplings, samples, self.size)

@@ -50,6 +50,11 @@ class Charges:
         )
         return on(every.sel(kernel=list(self.kernels)), self.pairs)
 
+    def exchanged(self, columns: np.ndarray) -> np.ndarray:
+        """Of coefficients (…, columns), those of kernels with the propagator of a mediator."""
+        light = [bool(KERNELS[name].propagators) for name in self.kernels]
+        return columns.reshape(*columns.shape[:-1], -1, len(light))[..., light]
+
 
 @dataclass(frozen=True)
 class Signal:
@@ -120,18 +125,6 @@ class Signal:
     def coefficients(self, theta: Mapping) -> xr.DataArray:
         """Coefficients of the template at couplings `theta`: dims (*SUMMED, *theta dims)."""
         return self.charges.coefficients(theta)
-
-    def moves(self, theta: Mapping, dim: str) -> bool:
-        """Whether the signal follows what varies along `dim` of theta: couplings, or the mass.
-
-        A mass matters wherever a kernel with a propagator has a coefficient. What cancels, as the
-        couplings of E6's ψ on nuclei, does move it: up to rounding.
-        """
-        found = self.coefficients(theta)
-        if dim in found.dims:
-            return bool((found != found.isel({dim: 0})).any())
-        exchanged = [k for k in found["kernel"].values if KERNELS[k].propagators]
-        return bool(found.sel(kernel=exchanged).any())
 
     def counts(self, theta: Mapping, keep: Sequence[str] = ()) -> xr.DataArray:
         """Expected signal: dims (*keep, *theta dims, *bins), keep of SUMMED."""
