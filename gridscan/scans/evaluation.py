@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from gridscan.channels.combination import Combination, combined
 from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.profile import Profile
 from gridscan.channels.signals import Signal
-from gridscan.scans.axes import Axes, likelihoods
+from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid
 from gridscan.scans.memory import check as check_memory
 from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS
@@ -40,16 +41,13 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
     resolved = Axes.of(study)
     columns = {name: axes[name] for name in resolved.of_couplings}
     others = {name: axes[name] for name in resolved.of_settings}
-    settings = list(resolved.settings(others))
+    every = list(product(*(values.tolist() for values in others.values())))
+    resolved.integrate(every)
+    settings, truth = [resolved.at(one) for one in every], resolved.base.conventions
     whole = math.prod(study.shape)
     points = {one: Points.grid(one, columns) for one in {s.couplings for s in settings}}
-    profiles = [
-        joint.profile(points[setting.couplings], whole)
-        for joint, setting in zip(
-            likelihoods(resolved, settings, resolved.scope), settings, strict=True
-        )
-    ]
-    joint = settings[0].likelihood(resolved.base.conventions)
+    profiles = [s.likelihood(truth).profile(points[s.couplings], whole) for s in settings]
+    joint = settings[0].likelihood(truth)
     names = joint.experiments, joint.nuisances
     return Profile.joined(profiles).labelled(others | columns, *names).transpose(..., *axes)
 
@@ -122,8 +120,7 @@ def _check_effects(axes: Axes, couplings: Couplings, joint: Combination) -> None
     the same at three values is constant. A mass matters wherever a kernel with a propagator has a
     coefficient. What cancels, as the couplings of E6's ψ on nuclei, does move: up to rounding.
     """
-    every = axes.study.scan.axes
-    columns = {name: every[name].points() for name in axes.of_couplings}
+    columns = {name: axes.points[name] for name in axes.of_couplings}
     masses = _masses(axes.study)
     if not columns and not masses:
         return
@@ -134,7 +131,7 @@ def _check_effects(axes: Axes, couplings: Couplings, joint: Combination) -> None
     exchanged = any(charges.exchanged(rows[0]).any() for charges, rows in found.items())
     moves = dict(zip(columns, moved.reshape(-1, 2).any(axis=1).tolist(), strict=True))
     for name, effect in (moves | dict.fromkeys(masses, exchanged)).items():
-        if not effect and len(every[name].points()) > 1:
+        if not effect and len(axes.points[name]) > 1:
             raise CardError(
                 f"axes.{name}: changes nothing in {', '.join(joint.experiments)} where the other "
                 "couplings are as given: no such neutrinos, or nothing that they scatter on"
