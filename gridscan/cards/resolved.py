@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 from pydantic import ValidationError, model_validator
@@ -104,6 +104,7 @@ class Inputs(Card):
                 f"{experiment} shares the nuisance {', '.join(common)} with others: scan it alone"
             )
 
+    @cached_property
     def _cards(self) -> dict[str, tuple[str, ...]]:
         """Where each card sits, by the name that starts a path."""
         places: dict[str, tuple[str, ...]] = {"conventions": ("conventions",)}
@@ -130,12 +131,12 @@ class Inputs(Card):
         """The error for a name that is neither a parameter nor a path."""
         if name in self.model.fixed:
             return CardError(f"{name} is fixed by the model, at {self.model.fixed[name]:g}")
-        paths = [f"{card}.…" for card in self._cards()]
+        paths = [f"{card}.…" for card in self._cards]
         return CardError(f"unknown parameter {name!r}; {suggest(name, [*self.parameters, *paths])}")
 
     def _parted(self, path: str) -> list[str]:
         """The name of the card that a path starts with, and its keys. Raises CardError."""
-        named = [name for name in self._cards() if path.startswith(f"{name}.")]
+        named = [name for name in self._cards if path.startswith(f"{name}.")]
         if not named:
             raise self.unknown(path)
         card = max(named, key=len)
@@ -146,33 +147,18 @@ class Inputs(Card):
         name, *keys = self._parted(path)
         if keys[0] in REFERENCES:
             raise CardError(f"{path}: names another card; it cannot be changed from outside")
-        return self._cards()[name], tuple(keys)
+        return self._cards[name], tuple(keys)
 
     def _card(self, place: tuple[str, ...]) -> Any:
         kind, *name = place
         return getattr(self, kind)[name[0]] if name else getattr(self, kind)
 
-    def replaced(self, settings: Mapping[str, Any]) -> Self:
+    def replaced(self, settings: Mapping[str, Any]) -> "Inputs":
         """The same inputs with entries changed; the cards that change are validated again.
 
         Raises CardError.
         """
-        changes: dict[tuple[str, ...], dict[str, Any]] = {}
-        for path, value in settings.items():
-            place, _ = self._placed(path)
-            changes.setdefault(place, {})[path] = value
-        cards = {place: self._changed(place, these) for place, these in changes.items()}
-        if not cards:
-            return self
-        try:
-            return type(self)(**self._with(cards))
-        except ValidationError as error:
-            raise CardError(f"{', '.join(settings)}: {explain(type(self), error)}") from None
-
-    def _changed(self, place: tuple[str, ...], values: Mapping[str, Any]) -> Card:
-        """One card with entries changed, by their paths."""
-        keys = [(path, self._placed(path)[1], value) for path, value in values.items()]
-        return entries.changed(self._card(place), place[-1], json.dumps(keys, default=str))
+        return _replaced(self, json.dumps(settings, default=str)) if settings else self
 
     def _with(self, cards: Mapping[tuple[str, ...], Card]) -> dict[str, Any]:
         """The content with other cards in some places."""
@@ -193,16 +179,16 @@ class Inputs(Card):
                 cards[place] = entries.placed(cards.get(place, self._card(place)), keys, value)
             except ValueError as error:
                 raise CardError(f"{path}: {error}") from None
-        return self.model_copy(update=self._with(cards))
+        return self.model_copy(update=self._with(cards)) if cards else self
 
-    def at_node(self, experiment: str, nuisance: Nuisance, node: int) -> Self:
+    def at_node(self, experiment: str, nuisance: Nuisance, node: int) -> "Inputs":
         """The inputs at a node of a shape nuisance that `check_node` has found to be good."""
         values = {self.full_path(experiment, p): v[node] for p, v in nuisance.sets.items()}
         if any(isinstance(value, dict) for value in values.values()):
             return self.replaced(values)
-        return self.placed({path: entries.frozen(value) for path, value in values.items()})
+        return self.placed(values)
 
-    def check_node(self, experiment: str, nuisance: Nuisance, node: int) -> Self:
+    def check_node(self, experiment: str, nuisance: Nuisance, node: int) -> "Inputs":
         """The inputs at a node of a shape nuisance. Raises CardError for what it cannot set.
 
         Its paths start with a key of the experiment's own card, or with another card's name.
@@ -241,6 +227,8 @@ class Inputs(Card):
     def only(self, experiments: Iterable[str]) -> Self:
         """The inputs of some of the experiments."""
         cards = {name: self.experiments[name] for name in experiments}
+        if [*cards] == [*self.experiments]:
+            return self
         return self.model_copy(
             update={
                 "experiments": cards,
@@ -261,3 +249,21 @@ class Inputs(Card):
         for kind in (self.experiments, self.sources, self.materials):
             cards.extend(kind.values())
         return tuple(dict.fromkeys(r for card in cards for r in card.references))
+
+
+@lru_cache(maxsize=512)
+def _replaced(inputs: Inputs, settings: str) -> Inputs:
+    """See `Inputs.replaced`; settings, as JSON, recur where a scan moves exposures besides."""
+    values = json.loads(settings)
+    changes: dict[tuple[str, ...], list] = {}
+    for path, value in values.items():
+        place, keys = inputs._placed(path)
+        changes.setdefault(place, []).append((path, keys, value))
+    cards = {
+        place: entries.changed(inputs._card(place), place[-1], json.dumps(these))
+        for place, these in changes.items()
+    }
+    try:
+        return Inputs(**inputs._with(cards))
+    except ValidationError as error:
+        raise CardError(f"{', '.join(values)}: {explain(Inputs, error)}") from None
