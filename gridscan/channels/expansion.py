@@ -4,6 +4,7 @@ Counts are polynomials of degree two in the couplings, hence in the values of a 
 an axis sets something else (a heavy mass, a mixing angle), the terms are the model's coefficients.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -147,9 +148,13 @@ def monomials(
     samples: Mapping[str, np.ndarray], units: Sequence[tuple[str, float]], size: int
 ) -> np.ndarray:
     """1, x, y, …, x², xy, y², … at every point, axes in their units: (points, monomials)."""
-    scaled = [samples[name] / scale for name, scale in units]
-    products = [a * b for a, b in combinations_with_replacement(scaled, 2)]
-    return np.column_stack([np.ones(size), *scaled, *products])
+    found = np.ones((math.comb(len(units) + 2, 2), size))
+    for into, (name, scale) in zip(found[1:], units, strict=False):
+        np.divide(samples[name], scale, out=into)
+    pairs = combinations_with_replacement(found[1 : 1 + len(units)], 2)
+    for into, (a, b) in zip(found[1 + len(units) :], pairs, strict=True):
+        np.multiply(a, b, out=into)
+    return np.ascontiguousarray(found.T)
 
 
 @lru_cache(maxsize=64)

@@ -167,10 +167,16 @@ def _physics(
         conventions.weak_couplings,
         tuple(model.fixed.items()),
         tuple((name, tuple(column.tolist())) for name, column in columns.items()),
-        tuple(arriving(species)["pair"].values.tolist()),
+        _pairs(source),
         common.kernels,
         unit,
     )
+
+
+@lru_cache(maxsize=64)
+def _pairs(source: Source) -> tuple[str, ...]:
+    """Components in flavour of what arrives, whatever it scatters on."""
+    return tuple(arriving(source.flux.species())["pair"].values.tolist())
 
 
 def _kernels(structure: str, scatters_on: tuple[str, ...]) -> tuple[str, ...]:
