@@ -7,7 +7,7 @@ import xarray as xr
 import gridscan
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
-from gridscan.channels import recoils
+from gridscan.channels import combination, recoils
 from gridscan.channels.signals import Signal
 from gridscan.scans import evaluation, lazy
 from tests.conftest import CSI, study_of
@@ -232,3 +232,18 @@ def test_blocks_are_cut_along_masses_as_along_other_settings():
     axes = {"m_zprime_mev": mass, "gg_ee_u": {"values": [1e-9, 2e-9]}}
     study = study_of(axes, model="light-vector")
     assert evaluation.grid_of(study).block[0] <= 1250
+
+
+def test_a_likelihood_is_made_once_for_each_setting_however_many():
+    threshold = {"sets": ["conus-p1.bins.kevnr.0"], "values": [0.3, 0.5, 0.7]}
+    mass = {"sets": ["conus-p1.mass_kg"], "start": 1.0, "stop": 2.0, "num": 40}
+    axes = {"threshold": threshold, "mass": mass}
+    study = study_of(axes, model="sm", conventions="2002.01482", experiments=["conus-p1"])
+    combination._part.cache_clear()
+    values = {name: axis.points() for name, axis in study.scan.axes.items()}
+    whole = evaluation.evaluate(study, values)["counts"]
+    # a few more, along the axis of templates alone
+    assert 120 <= combination._part.cache_info().misses < 120 + 12
+    here = {"threshold": values["threshold"][1:2], "mass": values["mass"][7:8]}
+    one = evaluation.evaluate(study, here)["counts"]
+    np.testing.assert_allclose(whole.sel(here), one, rtol=1e-12)

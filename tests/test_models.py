@@ -472,6 +472,19 @@ def test_an_axis_that_changes_nothing_is_refused(model, axis, experiment, fixed)
         assert evaluation.coordinates(both).sizes[axis] == 5
 
 
+@pytest.mark.parametrize("place", range(3))
+def test_of_all_axes_the_one_that_changes_nothing_is_named(place):
+    names = ["eps_ee_u", "eps_emu_d"]
+    names.insert(place, "eps_tautau_u")
+    axes = {name: {"values": [-0.3, 0.1, 0.3]} for name in names}
+    for experiments in ([CSI], [CSI, "cr51-lxe-a"]):
+        flat = study_of(axes, model="nsi", experiments=experiments)
+        with pytest.raises(CardError, match=r"axes\.eps_tautau_u: changes nothing in"):
+            evaluation.coordinates(flat)
+    both = study_of({n: a for n, a in axes.items() if "tautau" not in n}, model="nsi")
+    assert evaluation.coordinates(both).sizes == {n: 3 for n in both.scan.axes} | {"experiment": 1}
+
+
 def test_a_card_may_fix_the_mass_of_a_mediator(tmp_path):
     (tmp_path / "models").mkdir()
     card = tmp_path / "models" / "mine.toml"

@@ -46,9 +46,12 @@ class Card(BaseModel):
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """The same card with some entries replaced, which have to be valid; nothing is checked."""
-        content = {name: getattr(self, name) for name in type(self).model_fields}
-        content |= dict(update or {})
-        return type(self).model_construct(self.model_fields_set, **content)  # type: ignore[return-value]
+        copy, held = super().model_copy(), self.__dict__
+        # what is kept besides follows from the entries
+        content = {name: held[name] for name in type(self).model_fields}
+        copy.__dict__.clear()
+        copy.__dict__.update(content, **(update or {}))
+        return copy
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any], where: str) -> Self:

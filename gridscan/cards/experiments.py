@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, MinLen
 from pydantic import AfterValidator, model_validator
 
 from gridscan.cards.base import Card, suggest
+from gridscan.cards.entries import frozen
 from gridscan.cards.inputs import Described
 from gridscan.cards.migration import TO_EXPOSURE
 from gridscan.cards.responses import ResponseCard
@@ -60,7 +61,7 @@ class Nuisance(Card):
     sigma: Annotated[float, Gt(0)] | Literal["free"]
     scales: tuple[str, ...] = ()
     nodes: tuple[float, float, float] | None = None
-    sets: dict[str, tuple[Any, Any, Any]] = {}
+    sets: dict[str, Annotated[tuple[Any, Any, Any], AfterValidator(frozen)]] = {}
     shared: bool = False
 
     @model_validator(mode="after")
@@ -200,7 +201,7 @@ class Experiment(Described):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(len(e) - 1 for e in self.edges.values())
+        return tuple(len(self.bins[key]) - 1 for key in BINS if key in self.bins)
 
     def _flat(self, key: str, counts) -> np.ndarray:
         if isinstance(counts, str):

@@ -3,14 +3,14 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 from pydantic import ValidationError, model_validator
 
-from gridscan.cards import entries
+from gridscan.cards import checks, entries
 from gridscan.cards.base import Card, CardError, explain, suggest
-from gridscan.cards.experiments import PART, Experiment, Nuisance
+from gridscan.cards.experiments import Experiment, Nuisance
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.physics.couplings.parameters import Parameter
 
@@ -21,6 +21,10 @@ NO_PREDICTION = frozenset(
     {"observed", "bins", "nuisances", "statistic", "variance", "variance_per_count"}
 )
 """Entries of an experiment that no shape nuisance may set: they are not the prediction."""
+
+
+NAMED = ("materials", "sources", "experiments")
+"""Cards of which there may be several, each by its name."""
 
 
 class Inputs(Card):
@@ -47,65 +51,13 @@ class Inputs(Card):
         return self.model.parameters
 
     @model_validator(mode="after")
-    def _paths_are_of_one_card(self):
-        seen = {"conventions": "conventions"}
-        for kind in ("materials", "sources", "experiments"):
-            for name in getattr(self, kind):
-                if name in seen:
-                    raise ValueError(
-                        f"{kind.removesuffix('s')} {name!r}: found {seen[name]} of that name; "
-                        f"allowed: names that tell cards apart in a path ({name}.…)"
-                    )
-                seen[name] = f"a {kind.removesuffix('s')}"
-        return self
-
-    @model_validator(mode="after")
-    def _references_resolve(self):
-        for key in self.model.needs:
-            if getattr(self.conventions, key) is None:
-                raise ValueError(
-                    f"conventions.{key}: missing; the model's structure "
-                    f"{self.model.structure!r} needs it"
-                )
+    def _together(self):
+        checks.names_tell_apart({kind: getattr(self, kind) for kind in NAMED})
+        checks.model_has_conventions(self.model, self.conventions)
         for name, card in self.experiments.items():
-            for key, cards in (("source", self.sources), ("material", self.materials)):
-                if getattr(card, key) not in cards:
-                    raise ValueError(f"{name}.{key}: {getattr(card, key)!r} is not at hand")
-            source = self.sources[card.source]
-            try:
-                source.check(card.exposure)
-            except ValueError as error:
-                known = f"source {card.source!r}, {source.flux.kind}"
-                raise ValueError(f"{name}.exposure.{error} ({known})") from None
-            self._check_species(name, card, source)
-        shared: dict[str, Any] = {}
-        norms: dict[str, bool] = {}
-        for name, card in self.experiments.items():
-            for key, nuisance in card.nuisances.items():
-                if not nuisance.shared:
-                    continue
-                if norms.setdefault(key, nuisance.is_norm) != nuisance.is_norm:
-                    raise ValueError(
-                        f"{name}.nuisances.{key}: shared by a norm of whole components and a "
-                        "nuisance that bends or scales parts of one"
-                    )
-                if shared.setdefault(key, nuisance.sigma) != nuisance.sigma:
-                    raise ValueError(
-                        f"{name}.nuisances.{key}.sigma: found {nuisance.sigma}; "
-                        f"allowed: {shared[key]}, as where else it is shared"
-                    )
+            checks.experiment_fits(name, card, self.sources, self.materials)
+        checks.shared_nuisances_agree(self.experiments)
         return self
-
-    def _check_species(self, experiment: str, card: Experiment, source: Source) -> None:
-        """Raises ValueError for a nuisance of a species that the source has not."""
-        asked = [(key, s) for key, one in card.nuisances.items() for s in one.of_source]
-        known = [one.name for one in source.flux.species()] if asked else []
-        for key, species in asked:
-            if species not in known:
-                raise ValueError(
-                    f"{experiment}.nuisances.{key}.scales: unknown component "
-                    f"{PART + species!r}; {suggest(PART + species, [PART + one for one in known])}"
-                )
 
     def shared(self, experiment: str) -> list[str]:
         """Nuisances that an experiment may have in common with others."""
@@ -118,10 +70,11 @@ class Inputs(Card):
                 f"{experiment} shares the nuisance {', '.join(common)} with others: scan it alone"
             )
 
+    @cached_property
     def _cards(self) -> dict[str, tuple[str, ...]]:
         """Where each card sits, by the name that starts a path."""
         places: dict[str, tuple[str, ...]] = {"conventions": ("conventions",)}
-        for kind in ("materials", "sources", "experiments"):
+        for kind in NAMED:
             places |= {name: (kind, name) for name in getattr(self, kind)}
         return places
 
@@ -144,12 +97,12 @@ class Inputs(Card):
         """The error for a name that is neither a parameter nor a path."""
         if name in self.model.fixed:
             return CardError(f"{name} is fixed by the model, at {self.model.fixed[name]:g}")
-        paths = [f"{card}.…" for card in self._cards()]
+        paths = [f"{card}.…" for card in self._cards]
         return CardError(f"unknown parameter {name!r}; {suggest(name, [*self.parameters, *paths])}")
 
     def _parted(self, path: str) -> list[str]:
         """The name of the card that a path starts with, and its keys. Raises CardError."""
-        named = [name for name in self._cards() if path.startswith(f"{name}.")]
+        named = [name for name in self._cards if path.startswith(f"{name}.")]
         if not named:
             raise self.unknown(path)
         card = max(named, key=len)
@@ -160,33 +113,18 @@ class Inputs(Card):
         name, *keys = self._parted(path)
         if keys[0] in REFERENCES:
             raise CardError(f"{path}: names another card; it cannot be changed from outside")
-        return self._cards()[name], tuple(keys)
+        return self._cards[name], tuple(keys)
 
     def _card(self, place: tuple[str, ...]) -> Any:
         kind, *name = place
         return getattr(self, kind)[name[0]] if name else getattr(self, kind)
 
-    def replaced(self, settings: Mapping[str, Any]) -> Self:
+    def replaced(self, settings: Mapping[str, Any]) -> "Inputs":
         """The same inputs with entries changed; the cards that change are validated again.
 
         Raises CardError.
         """
-        changes: dict[tuple[str, ...], dict[str, Any]] = {}
-        for path, value in settings.items():
-            place, _ = self._placed(path)
-            changes.setdefault(place, {})[path] = value
-        cards = {place: self._changed(place, these) for place, these in changes.items()}
-        if not cards:
-            return self
-        try:
-            return type(self)(**self._with(cards))
-        except ValidationError as error:
-            raise CardError(f"{', '.join(settings)}: {explain(type(self), error)}") from None
-
-    def _changed(self, place: tuple[str, ...], values: Mapping[str, Any]) -> Card:
-        """One card with entries changed, by their paths."""
-        keys = [(path, self._placed(path)[1], value) for path, value in values.items()]
-        return entries.changed(self._card(place), place[-1], json.dumps(keys, default=str))
+        return _replaced(self, json.dumps(settings, default=str)) if settings else self
 
     def _with(self, cards: Mapping[tuple[str, ...], Card]) -> dict[str, Any]:
         """The content with other cards in some places."""
@@ -207,16 +145,16 @@ class Inputs(Card):
                 cards[place] = entries.placed(cards.get(place, self._card(place)), keys, value)
             except ValueError as error:
                 raise CardError(f"{path}: {error}") from None
-        return self.model_copy(update=self._with(cards))
+        return self.model_copy(update=self._with(cards)) if cards else self
 
-    def at_node(self, experiment: str, nuisance: Nuisance, node: int) -> Self:
+    def at_node(self, experiment: str, nuisance: Nuisance, node: int) -> "Inputs":
         """The inputs at a node of a shape nuisance that `check_node` has found to be good."""
         values = {self.full_path(experiment, p): v[node] for p, v in nuisance.sets.items()}
         if any(isinstance(value, dict) for value in values.values()):
             return self.replaced(values)
-        return self.placed({path: entries.frozen(value) for path, value in values.items()})
+        return self.placed(values)
 
-    def check_node(self, experiment: str, nuisance: Nuisance, node: int) -> Self:
+    def check_node(self, experiment: str, nuisance: Nuisance, node: int) -> "Inputs":
         """The inputs at a node of a shape nuisance. Raises CardError for what it cannot set.
 
         Its paths start with a key of the experiment's own card, or with another card's name.
@@ -255,6 +193,8 @@ class Inputs(Card):
     def only(self, experiments: Iterable[str]) -> Self:
         """The inputs of some of the experiments."""
         cards = {name: self.experiments[name] for name in experiments}
+        if [*cards] == [*self.experiments]:
+            return self
         return self.model_copy(
             update={
                 "experiments": cards,
@@ -275,3 +215,21 @@ class Inputs(Card):
         for kind in (self.experiments, self.sources, self.materials):
             cards.extend(kind.values())
         return tuple(dict.fromkeys(r for card in cards for r in card.references))
+
+
+@lru_cache(maxsize=512)
+def _replaced(inputs: Inputs, settings: str) -> Inputs:
+    """See `Inputs.replaced`; settings, as JSON, recur where a scan moves exposures besides."""
+    values = json.loads(settings)
+    changes: dict[tuple[str, ...], list] = {}
+    for path, value in values.items():
+        place, keys = inputs._placed(path)
+        changes.setdefault(place, []).append((path, keys, value))
+    cards = {
+        place: entries.changed(inputs._card(place), place[-1], json.dumps(these))
+        for place, these in changes.items()
+    }
+    try:
+        return Inputs(**inputs._with(cards))
+    except ValidationError as error:
+        raise CardError(f"{', '.join(values)}: {explain(Inputs, error)}") from None

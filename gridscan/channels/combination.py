@@ -39,8 +39,10 @@ def groups(inputs: Inputs) -> list[tuple[str, ...]]:
 
 def is_compiled(part: Likelihood, points: int) -> bool:
     """Whether so many points of a part are worth its compiled statistic."""
-    ready = compiled.is_ready(METHODS[part.is_bent, part.is_gaussian].compiled)
-    return points * part.work >= (min(LOADED_WORK, COMPILED_WORK) if ready else COMPILED_WORK)
+    work = points * part.work
+    if not LOADED_WORK <= work < COMPILED_WORK:
+        return work >= COMPILED_WORK
+    return compiled.is_ready(METHODS[part.is_bent, part.is_gaussian].compiled)
 
 
 @dataclass(frozen=True)

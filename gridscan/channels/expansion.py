@@ -4,6 +4,7 @@ Counts are polynomials of degree two in the couplings, hence in the values of a 
 an axis sets something else (a heavy mass, a mixing angle), the terms are the model's coefficients.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -80,7 +81,7 @@ class Points:
         if self.couplings.polynomial:
             return Expansion(self._monomials, self.couplings, {})
         every = list(dict.fromkeys(models))
-        blocks = [self._design(charges) for charges in every]
+        blocks = [self.coefficients(charges) for charges in every]
         starts = np.cumsum([0, *(block.shape[1] for block in blocks[:-1])]).tolist()
         return Expansion(np.hstack(blocks), self.couplings, dict(zip(every, starts, strict=True)))
 
@@ -88,7 +89,8 @@ class Points:
     def _monomials(self) -> np.ndarray:
         return monomials(self.samples, self.couplings.units, self.size)
 
-    def _design(self, charges: Charges) -> np.ndarray:
+    def coefficients(self, charges: Charges) -> np.ndarray:
+        """Those of a template at every point: see `design`."""
         of_model = design if self.size <= KEPT_POINTS else design.__wrapped__
         samples = tuple((name, values.tobytes()) for name, values in self.samples.items())
         return of_model(charges, self.couplings, samples, self.size)
@@ -147,9 +149,13 @@ def monomials(
     samples: Mapping[str, np.ndarray], units: Sequence[tuple[str, float]], size: int
 ) -> np.ndarray:
     """1, x, y, …, x², xy, y², … at every point, axes in their units: (points, monomials)."""
-    scaled = [samples[name] / scale for name, scale in units]
-    products = [a * b for a, b in combinations_with_replacement(scaled, 2)]
-    return np.column_stack([np.ones(size), *scaled, *products])
+    found = np.ones((math.comb(len(units) + 2, 2), size))
+    for into, (name, scale) in zip(found[1:], units, strict=False):
+        np.divide(samples[name], scale, out=into)
+    pairs = combinations_with_replacement(found[1 : 1 + len(units)], 2)
+    for into, (a, b) in zip(found[1 + len(units) :], pairs, strict=True):
+        np.multiply(a, b, out=into)
+    return np.ascontiguousarray(found.T)
 
 
 @lru_cache(maxsize=64)

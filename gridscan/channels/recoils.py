@@ -58,19 +58,9 @@ class Common:
     """Where they do: the energies between which it is smooth. Species are resolved there."""
 
     @property
-    def species(self) -> tuple[Species, ...]:
+    def species(self) -> Sequence[Species]:
         """Species of the source that count."""
-        return tuple(self._resolved[0])
-
-    @property
-    def energies(self) -> list[float]:
-        """Energy (MeV) of each of them, where they are resolved."""
-        return self._resolved[1]
-
-    @property
-    def _resolved(self) -> tuple[Sequence[Species], list[float]]:
-        every = [one for one in self.flux.species() if self.only in ("", one.name)]
-        return (every, []) if self.edges_mev is None else resolved(every, self.edges_mev)
+        return species_of(self.flux, self.only, self.edges_mev)[0]
 
     @cached_property
     def _number(self) -> int:
@@ -79,6 +69,14 @@ class Common:
 
     def __hash__(self) -> int:
         return self._number
+
+
+def species_of(
+    flux: Flux, only: str, edges_mev: tuple[float, ...] | None
+) -> tuple[Sequence[Species], list[float]]:
+    """Species of a source, all or one, and the energy (MeV) of each where they are resolved."""
+    every = [one for one in flux.species() if only in ("", one.name)]
+    return (every, []) if edges_mev is None else resolved(every, edges_mev)
 
 
 @dataclass(frozen=True)

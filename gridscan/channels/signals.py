@@ -13,7 +13,7 @@ from gridscan.cards.base import CardError
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.responses import ResponseCard
-from gridscan.channels.recoils import Common, Request, template, unit_target
+from gridscan.channels.recoils import Common, Request, species_of, template, unit_target
 from gridscan.physics.couplings import STRUCTURES
 from gridscan.physics.couplings.parameters import WeakCouplings
 from gridscan.physics.cross_sections import KERNELS
@@ -74,6 +74,11 @@ class Charges:
         propagation, *_ = self.way
         density = propagation.density(self.emitted, self.emitted["energy_mev"], couplings)
         return traced(density, here)
+
+    def exchanged(self, columns: np.ndarray) -> np.ndarray:
+        """Of coefficients (…, columns), those of kernels with the propagator of a mediator."""
+        light = [bool(KERNELS[name].propagators) for name in self.kernels]
+        return columns.reshape(*columns.shape[:-1], -1, len(light))[..., light]
 
 
 @dataclass(frozen=True)
@@ -153,18 +158,6 @@ class Signal:
         """Coefficients of the template at couplings `theta`: dims (*columns, *theta dims)."""
         return self.charges.coefficients(theta)
 
-    def moves(self, theta: Mapping, dim: str) -> bool:
-        """Whether the signal follows what varies along `dim` of theta: couplings, or the mass.
-
-        A mass matters wherever a kernel with a propagator has a coefficient. What cancels, as the
-        couplings of E6's ψ on nuclei, does move it: up to rounding.
-        """
-        found = self.coefficients(theta)
-        if dim in found.dims:
-            return bool((found != found.isel({dim: 0})).any())
-        exchanged = [k for k in found["kernel"].values if KERNELS[k].propagators]
-        return bool(found.sel(kernel=exchanged).any())
-
     def counts(self, theta: Mapping, keep: Sequence[str] = ()) -> xr.DataArray:
         """Expected signal: dims (*keep, *theta dims, *bins), keep of the charges' columns."""
         summed = [name for name in self.charges.columns if name not in keep]
@@ -206,18 +199,32 @@ def _physics(
         raise ValueError(": bins.time_us need a source with arrival times")
     unit = unit_target(common.nuclides, common.nuclear_masses)
     columns = {str(name): unit[name].values for name in unit.variables}
-    at_source = emitted(common.species)
+    at_source, pairs = _emitted(source, only)
     return common, Charges(
         model.structure,
         conventions.weak_couplings,
         tuple(model.fixed.items()),
         tuple((name, tuple(column.tolist())) for name, column in columns.items()),
-        () if follows else tuple(arriving(common.species, way)["pair"].values.tolist()),
+        pairs,
         common.kernels,
         (way, source.flux, only) if follows else None,
         unit,
-        at_source.assign_coords(energy_mev=("species", common.energies)) if follows else at_source,
+        at_source,
     )
+
+
+@lru_cache(maxsize=64)
+def _emitted(source: Source, only: str) -> tuple[xr.DataArray, tuple[str, ...]]:
+    """Density matrices at the source, dims (species, pair), and components of what arrives.
+
+    Where these follow energy or couplings there are none yet, but a coordinate `energy_mev`.
+    """
+    way = source.propagation
+    species, energies = species_of(source.flux, only, way.edges_mev)
+    density = emitted(species)
+    if way.edges_mev is not None:
+        return density.assign_coords(energy_mev=("species", energies)), ()
+    return density, tuple(arriving(species, way)["pair"].values.tolist())
 
 
 def _kernels(structure: str, scatters_on: tuple[str, ...]) -> tuple[str, ...]:

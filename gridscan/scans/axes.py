@@ -8,10 +8,9 @@ together.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -62,28 +61,41 @@ class Axes:
     def of(cls, study: Study) -> "Axes":
         return _resolved(study)
 
+    @cached_property
+    def _targets(self) -> dict[str, tuple[str, ...]]:
+        return self.study.scan.targets
+
+    @cached_property
+    def points(self) -> dict[str, np.ndarray]:
+        """Values along each axis."""
+        return {name: axis.points() for name, axis in self.study.scan.axes.items()}
+
+    @cached_property
+    def _ends(self) -> dict[str, tuple[float, float]]:
+        return {name: (values.min(), values.max()) for name, values in self.points.items()}
+
     @property
     def fixed(self) -> dict[str, Any]:
         """Couplings that the scan fixes."""
         return {k: v for k, v in self.study.scan.fixed.items() if k in self.base.parameters}
 
-    @property
+    @cached_property
     def of_couplings(self) -> tuple[str, ...]:
         known = self.base.parameters
         return tuple(
             name
-            for name, targets in self.study.scan.targets.items()
+            for name, targets in self._targets.items()
             if all(target in known and not known[target].in_template for target in targets)
         )
 
-    @property
+    @cached_property
     def of_settings(self) -> tuple[str, ...]:
         columns = self.of_couplings
         return tuple(name for name in self.study.scan.axes if name not in columns)
 
     def setting(self, values: Mapping[str, float]) -> Setting:
         """Cards, couplings and mediator at values of the axes of settings."""
-        known, targets = self.base.parameters, self.study.scan.targets
+        known, targets = self.base.parameters, self._targets
         moved = {
             target: value * self.weights[target]
             for name, value in values.items()
@@ -106,14 +118,13 @@ class Axes:
 
     def first(self, **moved: float) -> Setting:
         """The setting at the first value of every axis, but for those that are moved."""
-        axes = self.study.scan.axes
-        return self.setting({n: float(axes[n].points()[0]) for n in self.of_settings} | moved)
+        return self.setting({n: float(self.points[n][0]) for n in self.of_settings} | moved)
 
     @cached_property
     def of_templates(self) -> tuple[str, ...]:
         """Axes whose values have templates of their own."""
-        here, axes = set(self.requests(self.first())), self.study.scan.axes
-        ends = {name: float(axes[name].points()[-1]) for name in self.of_settings}
+        here = set(self.requests(self.first()))
+        ends = {name: float(self.points[name][-1]) for name in self.of_settings}
         return tuple(
             name
             for name, end in ends.items()
@@ -123,49 +134,49 @@ class Axes:
     @cached_property
     def scope(self) -> tuple[Request, ...]:
         """Templates along each such axis, of those that are short enough to be done at once."""
-        points = {name: self.study.scan.axes[name].points() for name in self.of_templates}
         settings = (
             self.first(**{name: value})
-            for name, values in points.items()
-            if len(values) <= AT_ONCE
-            for value in values.tolist()
+            for name in self.of_templates
+            if len(self.points[name]) <= AT_ONCE
+            for value in self.points[name].tolist()
         )
         return tuple(dict.fromkeys(one for setting in settings for one in self.requests(setting)))
 
     def _within(self, name: str, value: float) -> bool:
         """Whether a value lies between the ends of an axis, at which its entries were checked."""
-        points = self.study.scan.axes[name].points()
-        return bool(points.min() <= value <= points.max())
+        least, most = self._ends[name]
+        return bool(least <= value <= most)
 
-    def settings(self, values: Mapping[str, np.ndarray]) -> Iterator[Setting]:
-        """All settings on a grid of such axes, the last of them the fastest."""
-        every = product(*(column.tolist() for column in values.values()))
-        return (self.setting(dict(zip(values, one, strict=True))) for one in every)
+    def at(self, values: tuple[float, ...]) -> Setting:
+        """The setting at a value of each of `of_settings`."""
+        return self.setting(dict(zip(self.of_settings, values, strict=True)))
+
+    def integrate(self, every: Iterable[tuple[float, ...]]) -> None:
+        """Have the templates at hand of settings `at` some values: what they share, at once.
+
+        Axes besides `of_templates` ask for the same at each of their values: one is enough.
+        """
+        moving = [name in self.of_templates for name in self.of_settings]
+        first = [float(self.points[name][0]) for name in self.of_settings]
+        some = {tuple(np.where(moving, one, first).tolist()) for one in every}
+        integrate((one for v in sorted(some) for one in self.requests(self.at(v))), self.scope)
+
+    @cached_property
+    def _follows(self) -> dict[str, Follows]:
+        """Couplings that follow an axis."""
+        return {
+            target: (name, self.weights[target])
+            for name in self.of_couplings
+            for target in self._targets[name]
+        }
 
     def _couplings(self, theta: dict[str, Any]) -> Couplings:
         """Couplings of which some have values, and others follow an axis."""
-        follows: dict[str, float | Follows] = {
-            target: (name, self.weights[target])
-            for name in self.of_couplings
-            for target in self.study.scan.targets[name]
-        }
-        axes = {name: self.study.scan.axes[name].points() for name in self.of_couplings}
-        return Couplings.of(self.base, theta | follows, axes)
+        axes = {name: self.points[name] for name in self.of_couplings}
+        return Couplings.of(self.base, theta | self._follows, axes)
 
 
 @lru_cache(maxsize=8)
 def _resolved(study: Study) -> Axes:
     base = study.fixed_inputs()
     return Axes(study, base, study.weights(base))
-
-
-def likelihoods(
-    axes: Axes, settings: Sequence[Setting], scope: Iterable[Request] = ()
-) -> Iterator[Combination]:
-    """The likelihood of each setting; what templates have in common is integrated at once.
-
-    scope: see `recoils.integrate`. Likelihoods are made twice where settings are many: one may
-    take a megabyte.
-    """
-    integrate((request for one in settings for request in axes.requests(one)), scope)
-    return (setting.likelihood(axes.base.conventions) for setting in settings)

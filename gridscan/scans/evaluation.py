@@ -7,7 +7,9 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,10 +19,10 @@ from gridscan.cards.base import CardError
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination, combined
-from gridscan.channels.expansion import Points
+from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.profile import Profile
-from gridscan.channels.signals import Signal, complete
-from gridscan.scans.axes import Axes, likelihoods
+from gridscan.channels.signals import Signal
+from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid
 from gridscan.scans.memory import check as check_memory
 from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS, VARIABLES
@@ -43,16 +45,16 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
     resolved = Axes.of(study)
     columns = {name: axes[name] for name in resolved.of_couplings}
     others = {name: axes[name] for name in resolved.of_settings}
-    settings = list(resolved.settings(others))
+    every = list(product(*(values.tolist() for values in others.values())))
+    resolved.integrate(every)
+    settings, truth = [resolved.at(one) for one in every], resolved.base.conventions
     whole = math.prod(study.shape)
     points = {one: Points.grid(one, columns) for one in {s.couplings for s in settings}}
+    statistic = study.scan.statistic
     profiles = [
-        joint.profile(points[setting.couplings], whole, study.scan.statistic)
-        for joint, setting in zip(
-            likelihoods(resolved, settings, resolved.scope), settings, strict=True
-        )
+        s.likelihood(truth).profile(points[s.couplings], whole, statistic) for s in settings
     ]
-    joint = settings[0].likelihood(resolved.base.conventions)
+    joint = settings[0].likelihood(truth)
     found = Profile.joined(profiles).labelled(others | columns, joint.labels)
     return found.transpose(..., *axes)
 
@@ -98,8 +100,9 @@ def study_likelihood(study: Study) -> Combination:
     resolved = Axes.of(study)
     for name in resolved.base.experiments if not study.of_cards else ():
         _check_sees(resolved.base, name)
-    joint = resolved.first().likelihood(resolved.base.conventions)
-    _check_effects(study, joint)
+    setting = resolved.first()
+    joint = setting.likelihood(resolved.base.conventions)
+    _check_effects(resolved, setting.couplings, joint)
     return joint
 
 
@@ -118,32 +121,44 @@ def _check_sees(inputs: Inputs, experiment: str) -> None:
                         "response, signal_scale and the energies of its source")  # fmt: skip
 
 
-def _check_effects(study: Study, joint: Combination) -> None:
+def _check_effects(axes: Axes, couplings: Couplings, joint: Combination) -> None:
     """Raises CardError for a coupling's axis that changes nothing in any experiment.
 
     It belongs to neutrinos, or to scatterers, that none has. A polynomial of degree two that is
-    the same at three values is constant.
+    the same at three values is constant. A mass matters wherever a kernel with a propagator has a
+    coefficient. What cancels, as the couplings of E6's ψ on nuclei, does move: up to rounding.
     """
-    known, axes = study.inputs.parameters, study.scan.axes
-    signals = [signal for part in joint.parts for signal in part.signals]
-    targets = {
-        name: those for name, those in study.scan.targets.items() if all(t in known for t in those)
-    }
-    spread = {name: np.quantile(axes[name].points(), [0, 0.4, 1]) for name in targets}
-    generic = {
-        t: spread[name][1] * axes[name].weight(t) for name, those in targets.items() for t in those
-    }
-    generic |= {k: v for k, v in study.scan.fixed.items() if k in known}
-    for name, those in targets.items():
-        trial = xr.DataArray(spread[name], dims="trial")
-        moved = {target: trial * axes[name].weight(target) for target in those}
-        theta = complete(generic | moved, study.inputs)
-        moves = any(signal.moves(theta, "trial") for signal in signals)
-        if not moves and spread[name][0] < spread[name][2]:
+    columns = {name: axes.points[name] for name in axes.of_couplings}
+    masses = _masses(axes.study)
+    if not columns and not masses:
+        return
+    points = Points(couplings, _trials(columns), 1 + 2 * len(columns))
+    models = dict.fromkeys(signal.charges for part in joint.parts for signal in part.signals)
+    found = {charges: points.coefficients(charges) for charges in models}
+    moved = np.any([(rows[1:] != rows[0]).any(axis=1) for rows in found.values()], axis=0)
+    exchanged = any(charges.exchanged(rows[0]).any() for charges, rows in found.items())
+    moves = dict(zip(columns, moved.reshape(-1, 2).any(axis=1).tolist(), strict=True))
+    for name, effect in (moves | dict.fromkeys(masses, exchanged)).items():
+        if not effect and len(axes.points[name]) > 1:
             raise CardError(
                 f"axes.{name}: changes nothing in {', '.join(joint.experiments)} where the other "
                 "couplings are as given: no such neutrinos, or nothing that they scatter on"
             )
+
+
+def _masses(study: Study) -> list[str]:
+    """Axes along the mass of a mediator."""
+    light = {name for name, p in study.inputs.parameters.items() if p.in_template}
+    return [name for name, targets in study.scan.targets.items() if light & {*targets}]
+
+
+def _trials(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A generic value of every axis in the first row; two rows for each, where it alone moves."""
+    size = 1 + 2 * len(columns)
+    found = {name: np.full(size, np.quantile(values, 0.4)) for name, values in columns.items()}
+    for i, (name, values) in enumerate(columns.items()):
+        found[name][1 + 2 * i : 3 + 2 * i] = values.min(), values.max()
+    return found
 
 
 def attributes(study: Study) -> dict[str, Any]:
@@ -161,6 +176,12 @@ def attributes(study: Study) -> dict[str, Any]:
         "inputs_sha256": json.dumps(study.inputs.hashes()),
         "references": json.dumps(list(references)),
         "engine_revision": ENGINE_REVISION,
-        "software": json.dumps({name: version(name) for name in RECORDED}),
+        "software": _software(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+@cache
+def _software() -> str:
+    """Versions of packages, as JSON."""
+    return json.dumps({name: version(name) for name in RECORDED})

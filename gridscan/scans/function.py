@@ -1,6 +1,5 @@
 """χ² as a function of points: for samplers and minimisers that choose their own."""
 
-from collections import deque
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -12,7 +11,7 @@ from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination
 from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.profile import Profile
-from gridscan.scans.axes import Axes, likelihoods
+from gridscan.scans.axes import Axes
 from gridscan.scans.evaluation import study_likelihood
 
 KEPT_SETTINGS = 64
@@ -96,16 +95,12 @@ class ChiSquare:
         every, member = np.unique(others, axis=0, return_inverse=True)
         values = [tuple(one) for one in every.tolist()]
         if len(values) > 1:
-            # integrates what is missing, many at once
-            deque(likelihoods(self._axes, [self._setting(one) for one in values]), maxlen=0)
+            self._axes.integrate(values)
         for number, one in enumerate(values):
             yield one, np.flatnonzero(member.ravel() == number)
 
-    def _setting(self, values: tuple[float, ...]) -> Any:
-        return self._axes.setting(dict(zip(self._of_settings, values, strict=True)))
-
     def _likelihood(self, values: tuple[float, ...]) -> tuple[Combination, Couplings]:
-        setting = self._setting(values)
+        setting = self._axes.at(values)
         return setting.likelihood(self._axes.base.conventions), setting.couplings
 
     def _every_bound(self) -> list[tuple[int, float, float, float]]:

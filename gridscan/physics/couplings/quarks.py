@@ -17,7 +17,6 @@ import numpy as np
 import xarray as xr
 
 from gridscan.physics.couplings.parameters import Parameter
-from gridscan.physics.flavour import IDENTITY
 from gridscan.schema import FLAVOURS, LATEX, QUARKS
 
 
@@ -59,11 +58,11 @@ class QuarkCouplings:
         zero. charges: n_q, dims (quark, nuclide).
         """
         per_parameter = xr.dot(_basis(self), charges, dim="quark")
-        matrix = xr.zeros_like(IDENTITY * charges.isel(quark=0, drop=True))
-        for name in per_parameter["parameter"].values.tolist():
+        matrix = xr.zeros_like(per_parameter.isel(parameter=0, drop=True))
+        for i, name in enumerate(per_parameter["parameter"].values.tolist()):
             value = theta.get(name, 0.0)
             if not (np.isscalar(value) and value == 0.0):
-                matrix = matrix + value * per_parameter.sel(parameter=name, drop=True)
+                matrix = matrix + value * per_parameter.isel(parameter=i, drop=True)
         return matrix
 
 
@@ -91,7 +90,8 @@ def _basis(couplings: QuarkCouplings) -> xr.DataArray:
 
 def per_quark(up: xr.DataArray, down: xr.DataArray) -> xr.DataArray:
     """Charges of a nucleus for u and d quarks: dims (quark, nuclide)."""
-    return xr.concat([up, down], dim=xr.Variable("quark", list(QUARKS)))
+    coords = {"quark": list(QUARKS), **up.coords}
+    return xr.DataArray(np.stack([up.values, down.values]), coords, ("quark", *up.dims))
 
 
 def vector_charges(target: xr.Dataset) -> xr.DataArray:
