@@ -192,21 +192,22 @@ def _check_parameter(structure: ModuleType, default: Mapping[str, float], name: 
     others = {"m_zprime_gev": 200.0} if "m_zprime_gev" in default else {}
     theta = {**default, **others}
     together = structure.coefficients(theta | {name: values}, nuclides, COUPLINGS)
-    recoils = xr.DataArray(np.geomspace(1e-3, 0.98, 50), dims="recoil")
+    assert np.isfinite(together).all()
     for i, value in enumerate(values.values.tolist()):
         alone = structure.coefficients(theta | {name: value}, nuclides, COUPLINGS)
-        assert np.isfinite(alone).all()
-        for kernel in names:
-            if not KERNELS[kernel].interference:
-                check_positive(alone.sel(kernel=kernel))
         xr.testing.assert_allclose(together.isel(point=i), alone)
-        on_electrons = alone.sel(kernel=[k for k in names if KERNELS[k].target == "electron"])
-        assert (on_electrons == on_electrons.isel(nuclide=0)).all()
-        for kind, cells in (("nucleus", nuclides), ("electron", electrons_of(nuclides))):
-            recoil = recoils * max_recoil(30.0, float(cells["mass"].max()))
-            for mediator_mev, anti in product((1.0, 30.0, 1e3), (False, True)):
-                found = cross_section(alone, cells, recoil, 30.0, mediator_mev, kind, anti)
-                check_positive(found)
+    for kernel in names:
+        if not KERNELS[kernel].interference:
+            check_positive(together.sel(kernel=kernel))
+    on_electrons = together.sel(kernel=[k for k in names if KERNELS[k].target == "electron"])
+    assert (on_electrons == on_electrons.isel(nuclide=0)).all()
+    recoils = xr.DataArray(np.geomspace(1e-3, 0.98, 50), dims="recoil")
+    masses_mev = xr.DataArray([1.0, 30.0, 1e3], dims="mediator")
+    for kind, cells in (("nucleus", nuclides), ("electron", electrons_of(nuclides))):
+        recoil = recoils * max_recoil(30.0, float(cells["mass"].max()))
+        for anti, at in product((False, True), range(values.size)):
+            one = together.isel(point=at)
+            check_positive(cross_section(one, cells, recoil, 30.0, masses_mev, kind, anti))
 
 
 def check_statistic(deviance: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:

@@ -1,5 +1,8 @@
 """Fixtures shared by all tests: the shipped experiment, and small studies that run in a blink."""
 
+import os
+from pathlib import Path
+
 import hypothesis
 import pytest
 
@@ -14,12 +17,19 @@ hypothesis.settings.register_profile("gridscan", deadline=None)
 hypothesis.settings.load_profile("gridscan")
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory) -> Path:
+    """Where templates are kept: one folder for all tests and for the processes that run them."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+
+
 @pytest.fixture(autouse=True)
-def _own_catalog_and_cubes(monkeypatch, tmp_path):
+def _own_catalog_and_cubes(monkeypatch, tmp_path, cache):
     """No test sees the user's catalogs or writes outside its own folder."""
     monkeypatch.delenv("GRIDSCAN_CATALOG", raising=False)
     monkeypatch.delenv("GRIDSCAN_CUBES", raising=False)
-    monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path.parent / "cache"))
+    monkeypatch.setenv("GRIDSCAN_CACHE", str(cache))
     monkeypatch.chdir(tmp_path)
 
 

@@ -1,6 +1,7 @@
 """Flavour: matrices by components, and neutrinos that mix on their way to the detector."""
 
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import product
 from types import SimpleNamespace
 
@@ -278,6 +279,22 @@ def test_mixtures_are_contracted_at_once():
     np.testing.assert_allclose(found.sel(pair="mumu"), each.isel(species=1))
 
 
+@cache
+def recoils_per_nucleus(nuclide: str, low: float, high: float, energy: float) -> float:
+    """∫ dσ/dT without the charge, F² and efficiency included, cm²: the same at every angle."""
+    cell = TARGET.sel(nuclide=nuclide)
+    mass, number = cell["mass"].item(), cell["A"].item()
+    unit = FERMI_CONSTANT_PER_MEV2**2 * HBAR_C_SQUARED_MEV2_CM2 / np.pi * mass
+
+    def rate(recoil):
+        damping = float(Helm()(momentum_transfer(recoil, mass), number)) ** 2
+        seen = float(RESPONSE.efficiency(np.array(1e3 * recoil)))
+        return unit * (1 - mass * recoil / (2 * energy**2)) * damping * seen
+
+    top = min(high / 1e3, max_recoil(energy, mass))
+    return quad(rate, low / 1e3, top)[0] if top > low / 1e3 else 0.0
+
+
 def slowly(theta: dict, angle: float, edges: tuple[float, float]) -> float:
     """Events of SOURCE, oscillated as amplitudes: loops over nuclides and flavours, integrals over
     energies of Σ_b |Σ_a ψ_a G_ab|² and over recoils.
@@ -286,34 +303,26 @@ def slowly(theta: dict, angle: float, edges: tuple[float, float]) -> float:
     mixing = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     spectrum = SOURCE[0].continuum
     total = 0.0
-    for name in TARGET["nuclide"].values:
+    for name in TARGET["nuclide"].values.tolist():
         cell = TARGET.sel(nuclide=name)
-        Z, N, mass = (cell[key].item() for key in ("Z", "N", "mass"))
+        Z, N = cell["Z"].item(), cell["N"].item()
         own = Z * COUPLINGS.proton + N * COUPLINGS.neutron
         G = np.zeros((2, 3))
         for (i, a), (j, b) in product(enumerate(FLAVOURS[:2]), enumerate(FLAVOURS)):
             pair = a + b if i <= j else b + a
             G[i, j] = (a == b) * own + (2 * Z + N) * theta.get(f"eps_{pair}_u", 0.0)
 
-        def counted(energy, cell=cell, mass=mass):
-            unit = FERMI_CONSTANT_PER_MEV2**2 * HBAR_C_SQUARED_MEV2_CM2 / np.pi * mass
-
-            def rate(recoil):
-                damping = float(Helm()(momentum_transfer(recoil, mass), cell["A"].item())) ** 2
-                seen = float(RESPONSE.efficiency(np.array(1e3 * recoil)))
-                return unit * (1 - mass * recoil / (2 * energy**2)) * damping * seen
-
-            top = min(edges[1] / 1e3, max_recoil(energy, mass))
-            return quad(rate, edges[0] / 1e3, top)[0] if top > edges[0] / 1e3 else 0.0
-
         def strength(energy, born, G=G):
             phases = np.diag([1.0, np.exp(-1j * PHASE_MEV / energy)])
             psi = (mixing.T @ phases @ mixing)[:, born]
             return sum(abs(sum(psi[a] * G[a, b] for a in range(2))) ** 2 for b in range(3))
 
+        counted = partial(recoils_per_nucleus, name, *edges)
         kinks = [e for e in SHARP if spectrum.low < e < spectrum.high]
         electron = quad(
-            lambda e: spectrum.density(e) * strength(e, 0) * counted(e),
+            lambda e, strength=strength, counted=counted: (
+                spectrum.density(e) * strength(e, 0) * counted(e)
+            ),
             spectrum.low, spectrum.high, points=kinks, epsrel=1e-8, limit=200,
         )[0]  # fmt: skip
         muon = strength(29.8, 1) * counted(29.8)

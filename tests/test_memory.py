@@ -11,7 +11,7 @@ from gridscan.cards.library import Library
 from gridscan.channels import combination, recoils
 from gridscan.scans import evaluation, lazy, memory, plans, runs
 
-BINS = {"conus-p1.bins.kevnr": np.linspace(0.2, 1.5, 401).tolist(), "experiments": ["conus-p1"]}
+BINS = {"conus-p1.bins.kevnr": np.linspace(0.2, 1.5, 101).tolist(), "experiments": ["conus-p1"]}
 RADII = {"sets": ["conventions.form_factor.r0_fm"], "start": 1.1, "stop": 1.3, "num": 9}
 AXIS = {"start": -0.5, "stop": 0.5, "num": 41}
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.signal import fftconvolve
@@ -155,6 +155,7 @@ def test_equal_quarks_have_the_degenerate_solution(nuclide, value):
     assert degenerate == pytest.approx(value, abs=5e-5)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.floats(-3, 3), min_size=len(ZERO), max_size=len(ZERO)))
 def test_charge_matrix_equals_the_sum_over_outgoing_flavours(values):
     theta = dict(zip(ZERO, values, strict=True))

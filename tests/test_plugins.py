@@ -18,6 +18,7 @@ from gridscan.scans import runs
 from gridscan.storage import stores
 from gridscan.storage.local import StoreError
 from tests.conftest import CSI
+from tests.test_cards import gridscan as in_this_process
 
 MODEL = """
 from gridscan.physics.couplings import sm
@@ -172,28 +173,31 @@ def test_a_plugin_that_cannot_be_used_is_the_card_s_error(source, points, messag
     assert STRUCTURES["sm"] is sm
 
 
-def test_a_plugin_that_cannot_be_used_is_one_line_where_it_is_asked_for(installed, tmp_path):
-    where, message = installed("import nowhere"), "cannot be imported: ModuleNotFoundError"
+def test_a_plugin_that_cannot_be_used_is_one_line_where_it_is_asked_for(
+    installed, tmp_path, monkeypatch, capsys
+):
+    installed("import nowhere")
+    message = "cannot be imported: ModuleNotFoundError"
     mine(tmp_path, "scaled", 'title = "Scaled"\nstructure = "scaled"\n')
-    listed = command(where, "ls", "models")
-    assert listed.returncode == 0, listed.stderr
-    assert "BROKEN" in listed.stdout
-    assert message in listed.stdout
-    done = command(where, "counts", CSI, "--model", "scaled")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "plug-in 'scaled' of my-scaled 1.0 (gridscan.couplings)" in done.stderr
-    assert command(where, "counts", CSI).returncode == 0
+    monkeypatch.setenv("GRIDSCAN_CATALOG", "mine")
+    status, out, err = in_this_process(monkeypatch, capsys, "ls", "models")
+    assert status == 0, err
+    assert "BROKEN" in out
+    assert message in out
+    status, _, err = in_this_process(monkeypatch, capsys, "counts", CSI, "--model", "scaled")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "plug-in 'scaled' of my-scaled 1.0 (gridscan.couplings)" in err
+    assert in_this_process(monkeypatch, capsys, "counts", CSI)[0] == 0
 
 
-def test_a_name_that_is_taken_is_one_line(installed, tmp_path):
-    where = installed(points="nsi = my_scaled")
-    (tmp_path / "mine").mkdir()
+def test_a_name_that_is_taken_is_one_line(installed, monkeypatch, capsys):
+    installed(points="nsi = my_scaled")
     message = r"plug-in 'nsi' of my-scaled 1\.0 \(gridscan\.couplings\): the name is taken by grid"
     with pytest.raises(PluginError, match=message):
         Family("gridscan.couplings", {"nsi": None})["nsi"]
-    done = command(where, "ls", "models")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "the name is taken by gridscan's own" in done.stderr
+    status, _, err = in_this_process(monkeypatch, capsys, "ls", "models")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "the name is taken by gridscan's own" in err
 
 
 def test_two_plugins_of_one_name_are_one_line(installed):

@@ -246,7 +246,7 @@ def as_shapes(linear):
 def test_shapes_find_a_minimum_known_beforehand_with_empty_bins_and_tight_nuisances(scan, most):
     rng = np.random.default_rng(1)
     nothing = (np.ones((1, 1)), np.zeros((1, 12)))
-    for _ in range(40):
+    for _ in range(15):
         observed, nuisances, least = known(rng, most=most)
         found, pulls = scan(*nothing, observed, as_shapes(nuisances), np.array([0]))
         chi2 = found.sum() + nuisances.penalty(pulls[:, :-1])[0]

@@ -1,5 +1,7 @@
 """Verify and repair: what is wrong in a cube is found wherever it is, and is right afterwards."""
 
+import shutil
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -17,11 +19,24 @@ def study():
     return study_of(PLANE, save=["pulls", "counts"])
 
 
+@pytest.fixture(scope="module")
+def good_cube(study, tmp_path_factory):
+    """A cube of 16 blocks of 2 × 2 points."""
+    with pytest.MonkeyPatch.context() as blocks:
+        blocks.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1)
+        return runs.run(study, tmp_path_factory.mktemp("good"))
+
+
+@pytest.fixture(scope="module")
+def whole_cube(study, tmp_path_factory):
+    """A cube of one block, for what concerns none."""
+    return runs.run(study, tmp_path_factory.mktemp("whole"))
+
+
 @pytest.fixture
-def cubes(study, tmp_path, monkeypatch):
-    """A folder with a cube of 16 blocks of 2 × 2 points."""
-    monkeypatch.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1)
-    runs.run(study, tmp_path)
+def cubes(good_cube, tmp_path):
+    """A folder with a copy of it to be spoilt; its blocks are those of its store."""
+    shutil.copytree(good_cube, tmp_path / good_cube.name)
     return tmp_path
 
 
@@ -122,8 +137,10 @@ def cut(file) -> None:
 
 @pytest.mark.parametrize("name", ["eps_ee_u", "experiment", "nuisance"])
 @pytest.mark.parametrize("harm", [flip_a_bit, cut, lambda file: file.unlink()])
-def test_damaged_axes_and_labels_are_told_in_one_line_and_repaired(name, harm, study, cubes):
-    path = runs.store_path(study, cubes)
+def test_damaged_axes_and_labels_are_told_in_one_line_and_repaired(
+    name, harm, study, whole_cube, tmp_path
+):
+    cubes, path = tmp_path, shutil.copytree(whole_cube, tmp_path / whole_cube.name)
     good = stores.read(path).load()
     harm(path / name / "c" / "0")
     for opened in (stores.read, stores.read_statistic):
@@ -131,11 +148,11 @@ def test_damaged_axes_and_labels_are_told_in_one_line_and_repaired(name, harm, s
             opened(path)
     with pytest.raises(stores.StoreError, match=f"damaged: {name} not as in its card"):
         runs.run(study, cubes)
-    found = verification.verify(study, cubes)
+    found = verification.verify(study, cubes, points=1)
     assert (found["good"], found["coordinates"], found["bad"]) == (False, [name], {})
-    verification.verify(study, cubes, repair=True)
+    verification.verify(study, cubes, points=1, repair=True)
     xr.testing.assert_identical(stores.read(path).load(), good)
-    assert verification.verify(study, cubes)["good"]
+    assert verification.verify(study, cubes, points=1)["good"]
     assert sorted(p.name for p in cubes.iterdir()) == [path.name], "nothing is left beside it"
 
 
