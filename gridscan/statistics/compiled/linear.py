@@ -149,14 +149,10 @@ def _predict(row, problem, room):
 @njit(**INLINE)
 def _descend(warm, problem, room, pulls):
     """Newton's method from the pulls, or from zero: μ, whether it settled and how it began."""
-    mu, trial, nominal, data, weight = (
-        room.mu,
-        room.trial,
-        room.nominal,
-        problem.data,
-        problem.weight,
-    )
-    slope, residual, curvature, step = room.slope, room.residual, room.curvature, room.step
+    mu, trial, nominal = room.mu, room.trial, room.nominal
+    data, weight = problem.data, problem.weight
+    slope, hessian, gradient, step = room.slope, room.hessian, room.gradient, room.step
+    residual, curvature = room.residual, room.curvature
     combine(mu, nominal, slope, pulls)
     warm = warm and inside(mu, nominal, 0.0, data)
     converged, cold = len(weight) == 0, not warm
@@ -168,9 +164,7 @@ def _descend(warm, problem, room, pulls):
             _weigh_cold(nominal, data, residual, curvature)
         else:
             weigh(mu, data, residual, curvature)
-        decrement = newton(
-            slope, residual, curvature, pulls, weight, room.hessian, room.gradient, step
-        )
+        decrement = newton(slope, residual, curvature, pulls, weight, hessian, gradient, step)
         if warm and steps == 0 and decrement > FAR:
             warm, cold = False, True
             continue
