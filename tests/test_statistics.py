@@ -10,7 +10,8 @@ from scipy.optimize import minimize
 from gridscan.statistics import gaussian, poisson, shapes
 from gridscan.statistics.compiled import linear as compiled
 from gridscan.statistics.compiled import shapes as compiled_shapes
-from gridscan.statistics.nuisances import LinearNuisances
+from gridscan.statistics.compiled.steps import bin_data
+from gridscan.statistics.nuisances import LinearNuisances, newton_step
 from gridscan.statistics.poisson import deviance, profile
 from gridscan.statistics.shapes import ShapeNuisances
 from gridscan.testing import check_statistic
@@ -391,3 +392,40 @@ def test_a_poisson_step_ends_where_chi2_still_falls_or_is_the_safe_one(seed):
     # neither is every step left alone, nor every one safe
     assert (length < longest).any()
     assert (length > safe).any()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_poisson_step_raises_chi2_and_the_compiled_one_is_as_long(seed):
+    rng = np.random.default_rng(seed)
+    observed, every = rng.integers(1, 50, 6).astype(float), np.full(6, np.inf)
+    mu, alpha = rng.uniform(0.1, 10, (40, 1)) * observed, rng.normal(0, 0.1, (40, 2))
+    # both scale all bins nearly alike: full steps from far above the data end far below
+    slope, weight = rng.uniform(0.9, 1, (40, 2, 6)) * mu[:, None], np.array([0.01, 0.04])
+    there, pulls, decrement = poisson._step(mu, alpha, slope, observed, every, weight)
+    before, after = (
+        deviance(observed, m).sum(axis=1) + np.square(a) @ weight
+        for m, a in ((mu, alpha), (there, pulls))
+    )
+    assert (after <= before).all()
+    assert (decrement > poisson.FULL_STEP).sum() > 20
+    gradient = np.matvec(slope, 1 - observed / mu) + alpha * weight
+    step = newton_step(slope, observed / mu**2, weight, gradient)
+    data = bin_data(observed, None)
+    for i, trial in enumerate(mu + np.vecmat(step, slope)):
+        args = (decrement[i], alpha[i], step[i], data, weight)
+        length = compiled._length(mu[i], trial, False, *args)
+        np.testing.assert_allclose(pulls[i], alpha[i] + length * step[i], rtol=1e-9)
+
+
+@pytest.mark.parametrize("scan", [shapes.scan, compiled_shapes.scan])
+def test_steps_do_not_go_to_and_fro_across_the_minimum_for_ever(scan):
+    # χ² = (x² + 1.05)² + 2x² + ½ with x = β − ½: Gauss–Newton steps from x = 0.129 end at −0.129
+    linear = LinearNuisances((), *np.zeros((2, 0, 2)), np.zeros(2), np.zeros(0))
+    bend = np.array([[[[-1.0, 1.0]]], [[[1.0, 0.0]]]])
+    bent = ShapeNuisances(
+        ("x",), linear, np.zeros((0, 2)), np.zeros((0, 0)), np.ones(1), bend, np.zeros((2, 1, 0, 2))
+    )
+    data = np.array([[1.3, 1.0]]), np.array([0.0, 2.0]), bent, np.array([0]), np.ones(2)
+    found, pulls = scan(np.ones((1, 1)), *data)
+    assert found.sum() + pulls[0, 0] ** 2 == pytest.approx(1.05**2 + 0.5, rel=1e-9)
+    assert pulls[0, 0] == pytest.approx(0.5, abs=1e-4)

@@ -136,12 +136,7 @@ def _together(places: np.ndarray, factor: np.ndarray, inverse_variance: np.ndarr
     size = len(inverse_variance) - factor.shape[1]
     touched = np.vstack([factor[piece].T != 0, shape == np.arange(size)[:, None]])
     first = np.concatenate([[0], np.cumsum(touched.sum(axis=1))])
-    return Columns(
-        piece,
-        shape,
-        power,
-        factor,
-        inverse_variance,
-        first,
-        np.nonzero(touched)[1],
-    )
+    moved = np.nonzero(touched)[1]
+    columns = piece, shape, power, factor, inverse_variance, first, moved
+    # one layout for all problems: the compiled twin is compiled once
+    return Columns(*(np.ascontiguousarray(one) for one in columns))

@@ -190,30 +190,13 @@ def _longest(mu, change, normal) -> np.ndarray:
 def _descend(mu, alpha, slope, bins, empty, weight):
     """Newton's method from (μ, α), empty bins held by the count `empty`: μ, α and the last λ²."""
     observed, variance = bins
-    normal = np.isfinite(variance)
     result, pulls, left = mu.copy(), alpha.copy(), np.full(len(mu), np.inf)
     active = np.arange(len(mu))
-    mu, alpha = mu.copy(), alpha.copy()
-    held = np.where(normal, observed, np.maximum(observed, empty))
+    held = np.where(np.isfinite(variance), observed, np.maximum(observed, empty))
     for _ in range(MAX_STEPS):
         if active.size == 0:
             break
-        positive = np.where(normal, 1.0, mu)
-        ratio = held / positive
-        residual = np.where(normal, (mu - held) / variance, 1 - ratio)
-        curvature = np.where(normal, 1 / variance, ratio / positive)
-        gradient = np.matvec(slope, residual) + alpha * weight
-        step = newton_step(slope, curvature, weight, gradient)
-        change = np.vecmat(step, slope)
-        decrement = -2 * np.vecdot(step, gradient)
-        length = _longest(mu, change, normal)
-        far = decrement > FULL_STEP
-        if far.any():
-            line = (mu[far], change[far], alpha[far], step[far])
-            safe = 1 / (1 + np.sqrt(decrement[far]))
-            length[far] = _falling(length[far], safe, line, held, variance, weight)
-        alpha += length[:, None] * step
-        mu += length[:, None] * change
+        mu, alpha, decrement = _step(mu, alpha, slope, held, variance, weight)
         done = decrement < DECREMENT
         left[active] = decrement
         if done.any():
@@ -221,6 +204,26 @@ def _descend(mu, alpha, slope, bins, empty, weight):
             active, mu, slope, alpha = (rows[~done] for rows in (active, mu, slope, alpha))
     pulls[active], result[active] = alpha, mu
     return result, pulls, left
+
+
+def _step(mu, alpha, slope, held, variance, weight):
+    """(μ, α) after a Newton step, as long as χ² falls all the way; and its λ²."""
+    normal = np.isfinite(variance)
+    positive = np.where(normal, 1.0, mu)
+    ratio = held / positive
+    residual = np.where(normal, (mu - held) / variance, 1 - ratio)
+    curvature = np.where(normal, 1 / variance, ratio / positive)
+    gradient = np.matvec(slope, residual) + alpha * weight
+    step = newton_step(slope, curvature, weight, gradient)
+    change = np.vecmat(step, slope)
+    decrement = -2 * np.vecdot(step, gradient)
+    length = _longest(mu, change, normal)
+    far = decrement > FULL_STEP
+    if far.any():
+        line = (mu[far], change[far], alpha[far], step[far])
+        safe = 1 / (1 + np.sqrt(decrement[far]))
+        length[far] = _falling(length[far], safe, line, held, variance, weight)
+    return mu + length[:, None] * change, alpha + length[:, None] * step, decrement
 
 
 def _falling(length, safe, line, held, variance, weight) -> np.ndarray:

@@ -46,6 +46,8 @@ class ShapeNuisances:
 DECREMENT = 1e-8
 """Stop after the step at which λ² is below this: Gauss–Newton then gains a digit or two more."""
 HALVINGS = 30
+GAIN = 0.1
+"""Part of what its slope promises by which a step must lower χ² (L. Armijo, 1966)."""
 MAX_STEPS = 1000
 POINTS_PER_BATCH = 256
 
@@ -163,45 +165,20 @@ def _start(rows, template, observed, variance, nuisances):
 def _descend(rows, alpha, empty, template, observed, variance, nuisances):
     """Gauss–Newton from pulls α, empty bins held by a count: μ, α, and which points settled."""
     weight = nuisances.every_inverse_variance
-    held, normal = np.maximum(observed, empty), np.isfinite(variance)
-
-    def chi2(mu: np.ndarray, pulls: np.ndarray) -> np.ndarray:
-        inside = ((mu > 0) | normal).all(axis=1)
-        safe = np.where((mu > 0) & ~normal, mu, NOTHING)
-        poisson = 2 * (safe - held * np.log(safe / held))
-        per_bin = np.where(normal, (mu - observed) ** 2 / variance, poisson)
-        return np.where(inside, per_bin.sum(axis=1) + np.square(pulls) @ weight, np.inf)
-
+    bins = observed, np.maximum(observed, empty), variance
     mu, slope = predict(rows, template, alpha, nuisances)
-    mu = np.where(normal, mu, np.maximum(mu, NOTHING))
+    mu = np.where(np.isfinite(variance), mu, np.maximum(mu, NOTHING))
     result, pulls, settled = mu.copy(), alpha.copy(), np.zeros(len(rows), dtype=bool)
-    active, alpha, value = np.arange(len(rows)), alpha.copy(), chi2(mu, alpha)
+    active, alpha, value = np.arange(len(rows)), alpha.copy(), _chi2(mu, alpha, bins, weight)
     for _ in range(MAX_STEPS):
         if active.size == 0:
             break
-        # the curvature of Neyman's χ² bounds the steps where the prediction is far too large
-        positive = np.where(normal, 1.0, mu)
-        ratio = held / positive
-        residual = np.where(normal, (mu - observed) / variance, 1 - ratio)
-        gradient = np.matvec(slope, residual) + alpha * weight
-        far = np.where(mu > 2 * held, 1 / positive, 0.0)
-        curvature = np.where(normal, 1 / variance, np.maximum(ratio / positive, far))
-        step = newton_step(slope, curvature, weight, gradient)
-        decrement = -2 * np.vecdot(step, gradient)
-        length = np.ones(len(active))
-        for _ in range(HALVINGS):
-            trial = alpha + length[:, None] * step
-            new_mu, new_slope = predict(rows, template, trial, nuisances)
-            new_value = chi2(new_mu, trial)
-            worse = ~(new_value <= value + 1e-12 * np.abs(value))
-            if not worse.any():
-                break
-            length[worse] /= 2
-        better = ~worse
-        alpha[better], mu[better] = trial[better], new_mu[better]
-        slope[better], value[better] = new_slope[better], new_value[better]
+        step, decrement = _step(mu, alpha, slope, bins, weight)
+        start = alpha, mu, slope, value
+        line = rows, template, nuisances, bins
+        (alpha, mu, slope, value), fell = _fallen(start, step, decrement, line)
         # where no step gains anything, rounding has the last word
-        done = (decrement < DECREMENT) | worse
+        done = (decrement < DECREMENT) | ~fell
         if done.any():
             settled[active[done]] = (decrement < np.sqrt(DECREMENT))[done]
             pulls[active[done]], result[active[done]] = alpha[done], mu[done]
@@ -209,3 +186,52 @@ def _descend(rows, alpha, empty, template, observed, variance, nuisances):
                 a[~done] for a in (active, rows, mu, slope, alpha, value)
             )
     return result, pulls, settled
+
+
+def _chi2(mu, pulls, bins, weight) -> np.ndarray:
+    """χ² with empty bins held, but for a constant; infinite outside μ > 0."""
+    observed, held, variance = bins
+    normal = np.isfinite(variance)
+    inside = ((mu > 0) | normal).all(axis=1)
+    safe = np.where((mu > 0) & ~normal, mu, NOTHING)
+    poisson = 2 * (safe - held * np.log(safe / held))
+    per_bin = np.where(normal, (mu - observed) ** 2 / variance, poisson)
+    return np.where(inside, per_bin.sum(axis=1) + np.square(pulls) @ weight, np.inf)
+
+
+def _step(mu, alpha, slope, bins, weight) -> tuple[np.ndarray, np.ndarray]:
+    """The Gauss–Newton step and its decrement λ²."""
+    observed, held, variance = bins
+    normal = np.isfinite(variance)
+    positive = np.where(normal, 1.0, mu)
+    ratio = held / positive
+    residual = np.where(normal, (mu - observed) / variance, 1 - ratio)
+    gradient = np.matvec(slope, residual) + alpha * weight
+    # the curvature of Neyman's χ² bounds the steps where the prediction is far too large
+    far = np.where(mu > 2 * held, 1 / positive, 0.0)
+    curvature = np.where(normal, 1 / variance, np.maximum(ratio / positive, far))
+    step = newton_step(slope, curvature, weight, gradient)
+    return step, -2 * np.vecdot(step, gradient)
+
+
+def _fallen(start, step, decrement, line):
+    """Where the step ends, halved until χ² falls by a share of what its slope promises.
+
+    Returns pulls, μ, slopes and χ² there, those of the start where it never falls, and whether it
+    does. A step that only does not rise may go to and fro across the minimum for ever.
+    """
+    alpha, mu, slope, value = (each.copy() for each in start)
+    rows, template, nuisances, bins = line
+    weight, length = nuisances.every_inverse_variance, np.ones(len(alpha))
+    for _ in range(HALVINGS):
+        trial = alpha + length[:, None] * step
+        new_mu, new_slope = predict(rows, template, trial, nuisances)
+        new_value = _chi2(new_mu, trial, bins, weight)
+        goal = value - GAIN * length * decrement
+        fell = new_value <= goal + 1e-12 * np.abs(value)
+        if fell.all():
+            break
+        length[~fell] /= 2
+    alpha[fell], mu[fell] = trial[fell], new_mu[fell]
+    slope[fell], value[fell] = new_slope[fell], new_value[fell]
+    return (alpha, mu, slope, value), fell

@@ -6,7 +6,7 @@ its coefficients of every β, then of every β².
 
 from numba import njit
 
-from gridscan.statistics.compiled.steps import INLINE, OPTIONS, add, combine
+from gridscan.statistics.compiled.steps import HELPER, INLINE, add, combine
 
 
 @njit(**INLINE)
@@ -34,18 +34,24 @@ def _shaped_background(pulls, linear, j, components, background, shaped, shifted
                 shifted[j, b] += beta * (first + beta * second)
 
 
-@njit(**OPTIONS)
-def predict(
-    pulls, linear, bends, powers, on_signal, one, part, scale, components, on_components,
-    background, shaped, shifted, scales, mu,
-):  # fmt: skip
+@njit(**HELPER, forceinline=True)
+def predict(pulls, problem, room):
     """μ at the pulls; the signal (part, scale) and components (shifted, scales) it is made of."""
-    _shaped_signal(pulls, linear, shaped, bends, powers, part)
-    combine(scale, one, on_signal, pulls)
+    mu, part, scale = room.mu, room.part, room.scale
+    shifted, scales = room.shifted, room.scales
+    linear, on_components, components = (
+        len(problem.on_components),
+        problem.on_components,
+        problem.components,
+    )
+    _shaped_signal(pulls, linear, problem.shaped, room.bends, room.powers, part)
+    combine(scale, room.one, problem.on_signal, pulls)
     for b in range(len(mu)):
         mu[b] = scale[b] * part[b]
     for j in range(len(components)):
-        _shaped_background(pulls, linear, j, components, background, shaped, shifted)
+        _shaped_background(
+            pulls, linear, j, components, problem.background, problem.shaped, shifted
+        )
         scales[j] = 1.0
         for k in range(linear):
             scales[j] += pulls[k] * on_components[k, j]
@@ -55,7 +61,19 @@ def predict(
 
 
 @njit(**INLINE)
-def slopes_of_linear(slope, linear, on_signal, part, on_components, shifted):
+def slopes(pulls, problem, room):
+    """∂μ/∂pulls, where `predict` was last."""
+    linear, slope, scales = len(problem.on_components), room.slope, room.scales
+    _slopes_of_linear(
+        slope, linear, problem.on_signal, room.part, problem.on_components, room.shifted
+    )
+    _slopes_of_shapes(
+        slope, pulls, linear, room.bends, room.scale, problem.background, problem.shaped, scales
+    )
+
+
+@njit(**INLINE)
+def _slopes_of_linear(slope, linear, on_signal, part, on_components, shifted):
     """∂μ/∂α, where `predict` was last."""
     for k in range(linear):
         for b in range(len(part)):
@@ -68,7 +86,7 @@ def slopes_of_linear(slope, linear, on_signal, part, on_components, shifted):
 
 
 @njit(**INLINE)
-def slopes_of_shapes(slope, pulls, linear, bends, scale, background, shaped, scales):
+def _slopes_of_shapes(slope, pulls, linear, bends, scale, background, shaped, scales):
     """∂μ/∂β, where `predict` was last."""
     shapes, components = shaped.shape
     for i in range(shapes):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from gridscan.statistics.compiled.steps import OPTIONS
+from gridscan.statistics.compiled.steps import HELPER, INLINE
 from gridscan.statistics.gram import Columns
 from gridscan.statistics.nuisances import RIDGE
 
@@ -67,22 +67,36 @@ class Lanes(NamedTuple):
         return cls(**room | {"gram": np.repeat(gram[:, :, None], LANES, axis=2)})
 
 
-@njit(**OPTIONS)
+@njit(**HELPER)
 def forces(columns, lanes):
     """p, G p, χ² and its gradient at the pulls."""
-    linear = columns.factor.shape[1]
+    _scales(columns, lanes)
+    _bends(columns, lanes)
+    _products(lanes)
+    _gradient(columns, lanes)
+
+
+@njit(**INLINE)
+def _scales(columns, lanes):
+    """1 + Σ factor α of each piece."""
+    scale, pulls = lanes.scale, lanes.pulls
     count = lanes.room.shape[0]
-    scale, bend, slope, weight = lanes.scale, lanes.bend, lanes.slope, lanes.weight
-    gram, force, pulls, value = lanes.gram, lanes.force, lanes.pulls, lanes.value
-    part, gradient = lanes.part, lanes.gradient
     for c in range(len(scale)):
         for x in range(count):
             scale[c, x] = 1.0
-        for k in range(linear):
+        for k in range(columns.factor.shape[1]):
             share = columns.factor[c, k]
             if share != 0:
                 for x in range(count):
                     scale[c, x] += share * pulls[k, x]
+
+
+@njit(**INLINE)
+def _bends(columns, lanes):
+    """β^d and its derivative, and with the scales p."""
+    scale, bend, slope, weight = lanes.scale, lanes.bend, lanes.slope, lanes.weight
+    linear, pulls = columns.factor.shape[1], lanes.pulls
+    count = lanes.room.shape[0]
     for m in range(len(weight)):
         c, s = columns.piece[m], linear + columns.shape[m]
         for x in range(count):
@@ -93,6 +107,13 @@ def forces(columns, lanes):
                 bend[m, x] *= pulls[s, x]
         for x in range(count):
             weight[m, x] = scale[c, x] * bend[m, x]
+
+
+@njit(**INLINE)
+def _products(lanes):
+    """G p and pᵀG p."""
+    gram, weight, force, value = lanes.gram, lanes.weight, lanes.force, lanes.value
+    count = lanes.room.shape[0]
     for x in range(count):
         value[x] = 0.0
     for m in range(len(weight)):
@@ -103,6 +124,14 @@ def forces(columns, lanes):
                 force[m, x] += gram[m, n, x] * weight[n, x]
         for x in range(count):
             value[x] += weight[m, x] * force[m, x]
+
+
+@njit(**INLINE)
+def _gradient(columns, lanes):
+    """½ ∂χ²/∂pull with the penalties, which χ² gets too, and ∂p/∂pull."""
+    scale, bend, slope, force = lanes.scale, lanes.bend, lanes.slope, lanes.force
+    part, gradient, pulls, value = lanes.part, lanes.gradient, lanes.pulls, lanes.value
+    linear, count = columns.factor.shape[1], lanes.room.shape[0]
     for k in range(len(pulls)):
         tight = columns.inverse_variance[k]
         for x in range(count):
@@ -118,41 +147,53 @@ def forces(columns, lanes):
                 gradient[k, x] += both * force[m, x]
 
 
-@njit(**OPTIONS)
+@njit(**HELPER)
 def curvatures(columns, lanes):
     """½ ∂²χ²/∂pull², its second derivatives of p only in lanes with Newton steps."""
-    linear = columns.factor.shape[1]
-    count = lanes.room.shape[0]
-    gram, part, image, hessian = lanes.gram, lanes.part, lanes.image, lanes.hessian
-    scale, slope, force, newton = lanes.scale, lanes.slope, lanes.force, lanes.newton
-    first, moved = columns.first, columns.moved
+    hessian, count = lanes.hessian, lanes.room.shape[0]
     for k in range(len(hessian)):
-        for m in range(len(image)):
-            for x in range(count):
-                image[m, x] = 0.0
-            for e in range(first[k], first[k + 1]):
-                n = moved[e]
-                for x in range(count):
-                    image[m, x] += gram[n, m, x] * part[e, x]
-        for j in range(k + 1):
-            for x in range(count):
-                hessian[k, j, x] = 0.0
-            for e in range(first[j], first[j + 1]):
-                m = moved[e]
-                for x in range(count):
-                    hessian[k, j, x] += part[e, x] * image[m, x]
-        if k >= linear:
-            for e in range(first[k], first[k + 1]):
-                m = moved[e]
-                c = columns.piece[m]
-                for j in range(linear):
-                    share = columns.factor[c, j]
-                    if share != 0:
-                        for x in range(count):
-                            hessian[k, j, x] += newton[x] * share * slope[m, x] * force[m, x]
-                if columns.power[m] == 2:
-                    for x in range(count):
-                        hessian[k, k, x] += 2 * newton[x] * scale[c, x] * force[m, x]
+        _products_of_slopes(k, columns, lanes)
+        if k >= columns.factor.shape[1]:
+            _second_derivatives(k, columns, lanes)
         tight = columns.inverse_variance[k]
         for x in range(count):
             hessian[k, k, x] = (hessian[k, k, x] + tight) * (1 + RIDGE)
+
+
+@njit(**INLINE)
+def _products_of_slopes(k, columns, lanes):
+    """∂p/∂pull_k G ∂p/∂pull_j for all j up to k."""
+    gram, part, image, hessian = lanes.gram, lanes.part, lanes.image, lanes.hessian
+    first, moved, count = columns.first, columns.moved, lanes.room.shape[0]
+    for m in range(len(image)):
+        for x in range(count):
+            image[m, x] = 0.0
+        for e in range(first[k], first[k + 1]):
+            n = moved[e]
+            for x in range(count):
+                image[m, x] += gram[n, m, x] * part[e, x]
+    for j in range(k + 1):
+        for x in range(count):
+            hessian[k, j, x] = 0.0
+        for e in range(first[j], first[j + 1]):
+            m = moved[e]
+            for x in range(count):
+                hessian[k, j, x] += part[e, x] * image[m, x]
+
+
+@njit(**INLINE)
+def _second_derivatives(k, columns, lanes):
+    """∂²p/∂β∂α and ∂²p/∂β² times G p, for the shape with pull k, in lanes with Newton steps."""
+    hessian, newton, count = lanes.hessian, lanes.newton, lanes.room.shape[0]
+    scale, slope, force = lanes.scale, lanes.slope, lanes.force
+    for e in range(columns.first[k], columns.first[k + 1]):
+        m = columns.moved[e]
+        c = columns.piece[m]
+        for j in range(columns.factor.shape[1]):
+            share = columns.factor[c, j]
+            if share != 0:
+                for x in range(count):
+                    hessian[k, j, x] += newton[x] * share * slope[m, x] * force[m, x]
+        if columns.power[m] == 2:
+            for x in range(count):
+                hessian[k, k, x] += 2 * newton[x] * scale[c, x] * force[m, x]

@@ -12,7 +12,7 @@ from numba import njit
 from gridscan.statistics import shapes
 from gridscan.statistics.compiled.forms import Lanes, curvatures, forces
 from gridscan.statistics.compiled.lanes import factorise, solve
-from gridscan.statistics.compiled.steps import OPTIONS
+from gridscan.statistics.compiled.steps import HELPER, OPTIONS
 from gridscan.statistics.gram import Gram
 from gridscan.statistics.shapes import DECREMENT, ShapeNuisances
 
@@ -80,7 +80,7 @@ def _minimise(entries, place, columns, lanes, pulls, lost):
                 pulls[point, k] = 0.0 if lost[point] else lanes.pulls[k, x]
 
 
-@njit(**OPTIONS)
+@njit(**HELPER)
 def _load(i, segment, entries, place, lanes):
     """Each lane's G at its point i; the last point again where a lane has no more."""
     last = entries.shape[1] - 1
@@ -90,7 +90,7 @@ def _load(i, segment, entries, place, lanes):
             lanes.gram[m, n, x] = lanes.gram[n, m, x] = entries[e, min(x * segment + i, last)]
 
 
-@njit(**OPTIONS)
+@njit(**HELPER)
 def _start(lanes):
     """Pulls extrapolated from the points before, else zero."""
     for x in range(len(lanes.room)):
@@ -107,7 +107,7 @@ def _start(lanes):
         lanes.least[x], lanes.length[x], lanes.active[x] = np.inf, 1.0, 1.0
 
 
-@njit(**OPTIONS)
+@njit(**HELPER)
 def _stepped_back(lanes):
     """Back to Gauss–Newton's steps where χ² is not convex; whether there is such a lane."""
     any_lane = False
@@ -118,7 +118,7 @@ def _stepped_back(lanes):
     return any_lane
 
 
-@njit(**OPTIONS)
+@njit(**HELPER)
 def _step(lanes):
     """−H⁻¹ g and its decrement."""
     step, gradient, decrement = lanes.step, lanes.gradient, lanes.decrement
@@ -133,7 +133,7 @@ def _step(lanes):
             decrement[x] -= 2 * gradient[k, x] * step[k, x]
 
 
-@njit(**OPTIONS)
+@njit(**HELPER)
 def _advanced(lanes):
     """Take the step where χ² fell, go half the way back where it rose; whether any lane is left."""
     left = False

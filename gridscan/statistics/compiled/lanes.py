@@ -6,10 +6,10 @@ unrolled into single numbers before the compiler looks for vectors.
 
 from numba import njit
 
-from gridscan.statistics.compiled.steps import OPTIONS
+from gridscan.statistics.compiled.steps import HELPER
 
 
-@njit(**OPTIONS)
+@njit(**HELPER)
 def factorise(matrix, singular, room):
     """LDLᵀ in place of the lower half of (n, n, lanes).
 
@@ -35,7 +35,7 @@ def factorise(matrix, singular, room):
             singular[x] = singular[x] if positive else 1.0
 
 
-@njit(**OPTIONS)
+@njit(**HELPER)
 def solve(factors, vector):
     """H x = v in place of v (n, lanes), by the factors of H from `factorise`."""
     size, count = vector.shape

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from gridscan.statistics import poisson
+from gridscan.statistics.compiled.problems import LinearProblem, LinearRoom
 from gridscan.statistics.compiled.steps import (
     HELD,
     INLINE,
@@ -17,8 +18,6 @@ from gridscan.statistics.compiled.steps import (
     OPTIONS,
     POISSON,
     PRECISION,
-    bin_data,
-    by_experiment,
     combine,
     deviances,
     extrapolate,
@@ -26,7 +25,6 @@ from gridscan.statistics.compiled.steps import (
     inside,
     newton,
     on_the_boundary,
-    padded,
     weigh,
 )
 from gridscan.statistics.nuisances import LinearNuisances
@@ -48,21 +46,8 @@ def scan(
     deviance = np.empty((len(rows), len(first_bins)))
     pulls = np.empty((len(rows), len(nuisances.names)))
     lost = np.zeros(len(rows), dtype=bool)
-    data = bin_data(observed, variance)
-    _scan(
-        np.ascontiguousarray(rows),
-        padded(template),
-        data,
-        *by_experiment(data, first_bins),
-        nuisances.background,
-        padded(nuisances.on_signal),
-        padded(nuisances.on_background),
-        np.flatnonzero(nuisances.on_signal.any(axis=1)),
-        nuisances.inverse_variance,
-        deviance,
-        pulls,
-        lost,
-    )
+    problem = LinearProblem.of(template, observed, nuisances, first_bins, variance)
+    _scan(np.ascontiguousarray(rows), problem, LinearRoom.of(problem), deviance, pulls, lost)
     if lost.any():
         deviance[lost], pulls[lost] = poisson.scan(
             rows[lost], template, observed, nuisances, first_bins, variance
@@ -107,6 +92,17 @@ def _weigh_cold(nominal, data, residual, curvature):
 
 
 @njit(**INLINE)
+def _go(mu, trial, cold, decrement, pulls, step, data, weight):
+    """The step, or the part of it that is safe: pulls and the trial are where it ends."""
+    length = _length(mu, trial, cold, decrement, pulls, step, data, weight)
+    for k in range(len(weight)):
+        pulls[k] += length * step[k]
+    if length < 1:
+        for b in range(len(mu)):
+            trial[b] = mu[b] + length * (trial[b] - mu[b])
+
+
+@njit(**INLINE)
 def _length(mu, trial, cold, decrement, pulls, step, data, weight):
     """Length of the step from μ to the trial, 1 where it is safe; as in `poisson._descend`."""
     if (cold or decrement <= FULL_STEP) and inside(trial, mu, 1 - TOWARDS_ZERO, data):
@@ -138,72 +134,61 @@ def _falling(length, safe, mu, trial, pulls, step, data, weight):
     return length
 
 
-@njit(**OPTIONS)
-def _scan(
-    rows,
-    template,
-    data,
-    constant,
-    edges,
-    background,
-    on_signal,
-    on_background,
-    moved,
-    weight,
-    deviance,
-    pulls,
-    lost,
-):
-    points, terms = rows.shape
-    bins, size = len(background), len(weight)
-    signal, nominal, mu, trial = np.empty(bins), np.empty(bins), np.empty(bins), np.empty(bins)
-    residual, curvature, nothing = np.empty(bins), np.empty(bins), np.zeros(bins)
-    row = np.zeros(len(template))
-    slope = on_background.copy()
-    hessian = np.empty((len(slope), len(slope)))
-    gradient, step, alpha = np.zeros(len(slope)), np.zeros(len(slope)), np.zeros(len(slope))
-    before = np.zeros((2, len(slope)))
-    empty = on_the_boundary(nothing, data[HELD], data)
-    solved = 0
-    for p in range(points):
-        for t in range(terms):
-            row[t] = rows[p, t]
-        combine(signal, nothing, template, row)
-        if not _nominal(signal, background, data, nominal):
-            lost[p] = True
-            solved = 0
+@njit(**INLINE)
+def _predict(row, problem, room):
+    """Signal, nominal prediction and slopes of a point; whether it fills every occupied bin."""
+    for t in range(len(row)):
+        room.row[t] = row[t]
+    combine(room.signal, room.nothing, problem.template, room.row)
+    possible = _nominal(room.signal, problem.background, problem.data, room.nominal)
+    if possible:
+        _slopes(room.slope, room.signal, problem.on_signal, problem.on_background, problem.moved)
+    return possible
+
+
+@njit(**INLINE)
+def _descend(warm, problem, room, pulls):
+    """Newton's method from the pulls, or from zero: μ, whether it settled and how it began."""
+    mu, trial, nominal = room.mu, room.trial, room.nominal
+    data, weight = problem.data, problem.weight
+    slope, hessian, gradient, step = room.slope, room.hessian, room.gradient, room.step
+    residual, curvature = room.residual, room.curvature
+    combine(mu, nominal, slope, pulls)
+    warm = warm and inside(mu, nominal, 0.0, data)
+    converged, cold = len(weight) == 0, not warm
+    for steps in range(MAX_STEPS):
+        if converged:
+            break
+        if cold:
+            _start_cold(pulls, mu, nominal)
+            _weigh_cold(nominal, data, residual, curvature)
+        else:
+            weigh(mu, data, residual, curvature)
+        decrement = newton(slope, residual, curvature, pulls, weight, hessian, gradient, step)
+        if warm and steps == 0 and decrement > FAR:
+            warm, cold = False, True
             continue
-        _slopes(slope, signal, on_signal, on_background, moved)
-        # start: extrapolated from the points before, else one step towards the data
-        extrapolate(alpha, before, solved)
-        combine(mu, nominal, slope, alpha)
-        cold = solved == 0 or not inside(mu, nominal, 0.0, data)
-        converged = size == 0
-        for steps in range(MAX_STEPS):
-            if converged:
-                break
-            if cold:
-                _start_cold(alpha, mu, nominal)
-                solved = 0
-                _weigh_cold(nominal, data, residual, curvature)
-            else:
-                weigh(mu, data, residual, curvature)
-            decrement = newton(slope, residual, curvature, alpha, weight, hessian, gradient, step)
-            if solved and steps == 0 and decrement > FAR:
-                cold = True
-                continue
-            combine(trial, mu, slope, step)
-            length = _length(mu, trial, cold, decrement, alpha, step, data, weight)
-            for k in range(size):
-                alpha[k] += length * step[k]
-            if length < 1:
-                for b in range(bins):
-                    trial[b] = mu[b] + length * (trial[b] - mu[b])
-            mu, trial = trial, mu
-            converged = not cold and decrement < DECREMENT
-            cold = False
-        lost[p] = not converged or (empty and on_the_boundary(mu, nominal, data))
-        solved = 0 if lost[p] else solved + 1
-        deviances(mu, data, constant, edges, deviance, p)
-        for k in range(size):
+        combine(trial, mu, slope, step)
+        _go(mu, trial, cold, decrement, pulls, step, data, weight)
+        mu, trial = trial, mu
+        converged = not cold and decrement < DECREMENT
+        cold = False
+    return mu, converged, warm
+
+
+@njit(**OPTIONS)
+def _scan(rows, problem, room, deviance, pulls, lost):
+    data, alpha = problem.data, room.pulls
+    empty = on_the_boundary(room.nothing, data[HELD], data)
+    solved = 0
+    for p in range(len(rows)):
+        if not _predict(rows[p], problem, room):
+            lost[p], solved = True, 0
+            continue
+        extrapolate(alpha, room.before, solved)
+        mu, converged, warm = _descend(solved > 0, problem, room, alpha)
+        lost[p] = not converged or (empty and on_the_boundary(mu, room.nominal, data))
+        solved = 0 if lost[p] else solved + 1 if warm else 1
+        deviances(mu, data, problem.constant, problem.edges, deviance, p)
+        for k in range(pulls.shape[1]):
             pulls[p, k] = alpha[k]

@@ -7,15 +7,13 @@ import numpy as np
 from numba import njit
 
 from gridscan.statistics import shapes
-from gridscan.statistics.compiled.bends import predict, slopes_of_linear, slopes_of_shapes
+from gridscan.statistics.compiled.bends import predict, slopes
+from gridscan.statistics.compiled.problems import ShapedProblem, ShapedRoom
 from gridscan.statistics.compiled.steps import (
     HELD,
     INLINE,
     OPTIONS,
     POISSON,
-    ROWS,
-    bin_data,
-    by_experiment,
     combine,
     deviances,
     extrapolate,
@@ -24,10 +22,9 @@ from gridscan.statistics.compiled.steps import (
     likelihood,
     newton,
     on_the_boundary,
-    padded,
     weigh,
 )
-from gridscan.statistics.shapes import DECREMENT, HALVINGS, MAX_STEPS, ShapeNuisances
+from gridscan.statistics.shapes import DECREMENT, GAIN, HALVINGS, MAX_STEPS, ShapeNuisances
 
 NEAR = 1e-2
 """Decrement below which a step needs no proof that χ² falls."""
@@ -48,38 +45,13 @@ def scan(
     deviance = np.empty((len(rows), len(first_bins)))
     pulls = np.empty((len(rows), len(nuisances.every_inverse_variance)))
     lost = np.zeros(len(rows), dtype=bool)
-    data = bin_data(observed, variance)
-    _scan(
-        np.ascontiguousarray(rows),
-        _bent_template(template, nuisances.signal),
-        data,
-        *by_experiment(data, first_bins),
-        np.ascontiguousarray(nuisances.components),
-        np.ascontiguousarray(nuisances.on_components),
-        padded(nuisances.linear.on_signal),
-        len(nuisances.linear.names),
-        nuisances.every_inverse_variance,
-        np.ascontiguousarray(nuisances.background),
-        nuisances.background.any(axis=(0, 3)),
-        deviance,
-        pulls,
-        lost,
-    )
+    problem = ShapedProblem.of(template, observed, nuisances, first_bins, variance)
+    _scan(np.ascontiguousarray(rows), problem, ShapedRoom.of(problem), deviance, pulls, lost)
     if lost.any():
         deviance[lost], pulls[lost] = shapes.scan(
             rows[lost], template, observed, nuisances, first_bins, variance
         )
     return deviance, pulls
-
-
-def _bent_template(template: np.ndarray, signal: np.ndarray) -> np.ndarray:
-    """The template and its coefficients of every β, then of every β², beside each other.
-
-    template: (terms, bins), signal: (2, S, terms, bins); returns (terms, (1 + 2S) bins), terms and
-    coefficients padded.
-    """
-    coefficients = padded(np.concatenate([template[None], *signal]))
-    return padded(coefficients.transpose(1, 0, 2).reshape(len(template), -1))
 
 
 @njit(**INLINE)
@@ -94,7 +66,7 @@ def _weigh(mu, data, residual, curvature):
 @njit(**INLINE)
 def _value(mu, data, constant, pulls, weight):
     """χ² with empty bins held."""
-    total = constant + 2 * likelihood(mu, HELD, data, 0, len(mu))
+    total = constant + 2 * likelihood(mu, HELD, data, np.uint64(0), np.uint64(len(mu)))
     for k in range(len(weight)):
         total += pulls[k] * pulls[k] * weight[k]
     return total
@@ -110,99 +82,84 @@ def _held(data):
     return total
 
 
-@njit(**OPTIONS)
-def _scan(
-    rows,
-    template,
-    data,
-    constant,
-    edges,
-    components,
-    on_components,
-    on_signal,
-    linear,
-    weight,
-    background,
-    shaped,
-    deviance,
-    pulls,
-    lost,
-):
-    points, terms = rows.shape
-    bins, size = data.shape[1], len(weight)
-    one, mu, part, scale = np.ones(bins), np.empty(bins), np.empty(bins), np.empty(bins)
-    residual, curvature = np.empty(bins), np.empty(bins)
-    bends = np.empty((template.shape[1] // bins, bins))
-    flat, no_bends = bends.reshape(-1), np.zeros(template.shape[1])
-    row, powers = np.zeros(len(template)), np.zeros(len(bends))
-    powers[0] = 1
-    shifted, scales = np.empty(components.shape), np.empty(len(components))
-    room = -(-size // ROWS) * ROWS
-    slope, hessian = np.zeros((room, bins)), np.empty((room, room))
-    gradient, step, trial, alpha = np.zeros(room), np.zeros(room), np.zeros(room), np.zeros(room)
-    before = np.zeros((2, room))
-    held = _held(data)
-    solved = 0
-    for p in range(points):
-        for t in range(terms):
-            row[t] = rows[p, t]
-        combine(flat, no_bends, template, row)
-        extrapolate(alpha, before, solved)
-        for attempt in range(2):
-            if attempt:
-                alpha[:] = 0
-                solved = 0
-            predict(
-                alpha, linear, bends, powers, on_signal, one, part, scale, components,
-                on_components, background, shaped, shifted, scales, mu,
-            )  # fmt: skip
-            if inside(mu, mu, 0.0, data):
+@njit(**INLINE)
+def _predicted(solved, problem, room, pulls):
+    """μ at the pulls, or at zero where these leave μ > 0; how many points before are of use."""
+    for attempt in range(2):
+        if attempt:
+            pulls[:] = 0
+            solved = 0
+        predict(pulls, problem, room)
+        if inside(room.mu, room.mu, 0.0, problem.data):
+            break
+    return solved
+
+
+@njit(**INLINE)
+def _go(sure, value, decrement, held, problem, room, pulls):
+    """As `shapes._fallen`, where it is sure that χ² falls only halved until μ > 0; χ² there."""
+    trial, step, weight = room.trial, room.step, problem.weight
+    new_value, length = value, 1.0
+    for _ in range(HALVINGS):
+        for k in range(len(weight)):
+            trial[k] = pulls[k] + length * step[k]
+        predict(trial, problem, room)
+        if inside(room.mu, room.mu, 0.0, problem.data):
+            if sure:
                 break
+            new_value = _value(room.mu, problem.data, held, trial, weight)
+            if new_value <= value - GAIN * length * decrement + 1e-12 * abs(value):
+                break
+        length /= 2
+    for k in range(len(weight)):
+        pulls[k] = trial[k]
+    return new_value
+
+
+@njit(**INLINE)
+def _descend(solved, held, problem, room, pulls):
+    """Gauss–Newton from where `predict` was last: whether it settled, and `solved` still holds."""
+    mu, residual, curvature, weight = room.mu, room.residual, room.curvature, problem.weight
+    slope, hessian, gradient, step = room.slope, room.hessian, room.gradient, room.step
+    value, stale, last = 0.0, True, np.inf
+    converged = False
+    for _ in range(MAX_STEPS):
+        slopes(pulls, problem, room)
+        _weigh(mu, problem.data, residual, curvature)
+        decrement = newton(slope, residual, curvature, pulls, weight, hessian, gradient, step)
+        # far from the minimum, or where the last step gained little, χ² has to fall
+        sure = decrement < NEAR and decrement < last / 4
+        if not sure and stale:
+            value = _value(mu, problem.data, held, pulls, weight)
+        solved = 0 if decrement > FAR else solved
+        stale, last = sure, decrement
+        value = _go(sure, value, decrement, held, problem, room, pulls)
+        if decrement < DECREMENT:
+            converged = True
+            break
+    return converged, solved
+
+
+@njit(**OPTIONS)
+def _scan(rows, problem, room, deviance, pulls, lost):
+    data, alpha, mu = problem.data, room.pulls, room.mu
+    held, solved = _held(data), 0
+    for p in range(len(rows)):
+        for t in range(rows.shape[1]):
+            room.row[t] = rows[p, t]
+        combine(room.flat, room.nothing, problem.template, room.row)
+        extrapolate(alpha, room.before, solved)
+        solved = _predicted(solved, problem, room, alpha)
         if not fill(mu, data):
             lost[p] = True
             alpha[:] = 0
             solved = 0
             continue
-        value = new_value = 0.0
-        converged, stale, last = False, True, np.inf
-        for _ in range(MAX_STEPS):
-            slopes_of_linear(slope, linear, on_signal, part, on_components, shifted)
-            slopes_of_shapes(slope, alpha, linear, bends, scale, background, shaped, scales)
-            _weigh(mu, data, residual, curvature)
-            decrement = newton(slope, residual, curvature, alpha, weight, hessian, gradient, step)
-            # far from the minimum, or where the last step gained little, χ² has to fall
-            sure = decrement < NEAR and decrement < last / 4
-            if not sure and stale:
-                value = _value(mu, data, held, alpha, weight)
-            if decrement > FAR:
-                solved = 0
-            stale, last = sure, decrement
-            length = 1.0
-            for _ in range(HALVINGS):
-                for k in range(size):
-                    trial[k] = alpha[k] + length * step[k]
-                predict(
-                    trial, linear, bends, powers, on_signal, one, part, scale, components,
-                    on_components, background, shaped, shifted, scales, mu,
-                )  # fmt: skip
-                if inside(mu, mu, 0.0, data):
-                    if sure:
-                        break
-                    new_value = _value(mu, data, held, trial, weight)
-                    if new_value <= value + 1e-12 * abs(value):
-                        break
-                length /= 2
-            if not sure:
-                value = new_value
-            for k in range(size):
-                alpha[k] = trial[k]
-            if decrement < DECREMENT:
-                converged = True
-                break
-        lost[p] = not converged or on_the_boundary(mu, bends[0], data)
+        converged, solved = _descend(solved, held, problem, room, alpha)
+        lost[p] = not converged or on_the_boundary(mu, room.bends[0], data)
         solved = 0 if lost[p] else solved + 1
         if lost[p]:
             alpha[:] = 0
-        deviances(mu, data, constant, edges, deviance, p)
-        for k in range(size):
+        deviances(mu, data, problem.constant, problem.edges, deviance, p)
+        for k in range(pulls.shape[1]):
             pulls[p, k] = alpha[k]

@@ -18,12 +18,17 @@ ROWS = 4
 OPTIONS: Any = {
     "nogil": True,
     "cache": True,
+    "_nrt": False,
     "error_model": "numpy",
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
 }
+"""Nothing is allocated inside, so that references to arrays need no counting (`_nrt`)."""
+
+HELPER: Any = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""For what is called from compiled code alone: to let Python in as well takes time to compile."""
 
 INLINE: Any = OPTIONS | {"inline": "always"}
-"""For what is called for every point: arrays given to a function that stays one are counted."""
+"""For what is called for every point: a call with many arrays takes as long as a loop over bins."""
 
 OBSERVED, COUNTS, HELD, POISSON, PRECISION = range(5)
 """Rows of what the bins hold: data; those of Poisson bins alone; what holds these at μ > 0, where
@@ -125,7 +130,7 @@ def weigh(mu, data, residual, curvature):
         curvature[b] = ratio * inverse + data[PRECISION, b]
 
 
-@njit(**OPTIONS)
+@njit(**HELPER)
 def newton(slope, residual, curvature, pulls, weight, hessian, gradient, step):
     """The step −H⁻¹ g from the pulls, and its decrement λ² = 2 gᵀH⁻¹g."""
     size = len(weight)
@@ -190,7 +195,7 @@ def _solve(hessian, vector, size):
             vector[i] -= hessian[m, i] * vector[m]
 
 
-@njit(**OPTIONS)
+@njit(**HELPER)
 def likelihood(mu, counts, data, first, last):
     """½ χ² of the bins from `first` to `last`, μ − n ln μ or ½ (μ − n)²/σ², but for a constant.
 
