@@ -141,7 +141,7 @@ def cross_section(
     target: xr.Dataset,
     recoil,
     energy: float,
-    mediator_mev: float,
+    mediator_mev: float | xr.DataArray,
     kind: str = "nucleus",
     antineutrino: bool = False,
 ) -> xr.DataArray:

@@ -42,7 +42,7 @@ def test_interpolated_averages_are_those_of_every_recoil(source, kind):
         # to what an average at the smallest recoils adds to an integral over all of them
         largest = abs(expected * recoil).max(["recoil"])
         apart = abs((found.isel(species=i) - expected) * recoil) / largest
-        assert float(apart.max()) < 1e-9
+        assert float(apart.max()) < 1e-11
 
 
 def test_averages_do_not_depend_on_what_was_asked_before():

@@ -15,6 +15,7 @@ from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.detectors import PoissonResolution
 from gridscan.physics.detectors.response import NUMBERS_TOGETHER, ORDER
 from gridscan.physics.rates import (
+    AVERAGE_ORDER,
     ENERGY_ORDER,
     RECOIL_ORDER,
     RECOILS_TOGETHER,
@@ -44,10 +45,10 @@ def of_integration(request: Request, variants: int, edges: int = 1) -> int:
     recoils, panels = _recoils(common, request.variant[1] is not None)
     recoils += RECOIL_ORDER * (edges - 1)
     cells, kernels = len(common.nuclides), len(common.kernels)
-    averaged = min(RECOIL_ORDER * panels, RECOILS_TOGETHER)
+    averaged = min(AVERAGE_ORDER * panels, RECOILS_TOGETHER)
     interpolated = min(recoils, RECOILS_TOGETHER)
     averages = max(
-        7 * cells * averaged * ENERGY_ORDER, _columns(common) * interpolated * RECOIL_ORDER
+        7 * cells * averaged * ENERGY_ORDER, _columns(common) * interpolated * AVERAGE_ORDER
     )
     # rates are copied when parts are put together, and when they are weighted
     rates = recoils * (4 * _columns(common) + (kernels + 2) * variants * cells)
@@ -110,7 +111,7 @@ def _matrices(common: Common, recoils: int) -> tuple[int, int]:
 def _recoils(common: Common, light: bool) -> tuple[int, int]:
     """Recoils at which rates are integrated, those that reach any bin, and panels that they are in.
 
-    In these, cross sections are averaged over the flux at `RECOIL_ORDER` recoils each.
+    In these, cross sections are averaged over the flux at `AVERAGE_ORDER` recoils each.
     """
     nuclei = any(KERNELS[name].target == "nucleus" for name in common.kernels)
     seen = common.response if nuclei else common.response.of_electrons()

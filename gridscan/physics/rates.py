@@ -18,13 +18,16 @@ from gridscan.physics.quadrature import lagrange, panels, refine, unit_interval
 
 RECOIL_ORDER = 24
 
+AVERAGE_ORDER = 32
+"""Recoils of each panel at which cross sections are averaged over the flux: 24 give ten digits."""
+
 ENERGY_ORDER = 24
 """Nodes of each panel of neutrino energies."""
 
 RECOILS_TOGETHER = 4096
 """Recoils at which cross sections are interpolated at once."""
 
-PANELS_TOGETHER = RECOILS_TOGETHER // RECOIL_ORDER
+PANELS_TOGETHER = RECOILS_TOGETHER // AVERAGE_ORDER
 """Panels of recoils whose cross sections are averaged over the flux at once."""
 
 
@@ -84,7 +87,7 @@ class Averages:
     def _values(self) -> np.ndarray:
         """(panels, nodes, species, kernels, nuclides)"""
         sizes = len(self.species), len(self.kernels), self.mass.size
-        return np.zeros((len(self._known), RECOIL_ORDER, *sizes))
+        return np.zeros((len(self._known), AVERAGE_ORDER, *sizes))
 
     def at(self, recoil: xr.DataArray) -> xr.DataArray:
         """Averages at recoils (MeV): cm²/MeV, dims (species, kernel, recoil, nuclide)."""
@@ -108,7 +111,7 @@ class Averages:
         if not missing.size:
             return
         low, high = (np.sqrt(self.edges[missing + i])[:, None] for i in (0, 1))
-        nodes = np.square(low + (high - low) * unit_interval(RECOIL_ORDER)[0])
+        nodes = np.square(low + (high - low) * unit_interval(AVERAGE_ORDER)[0])
         for start in range(0, len(missing), PANELS_TOGETHER):
             some = slice(start, start + PANELS_TOGETHER)
             recoil = xr.DataArray(nodes[some].ravel(), dims="recoil")
@@ -122,7 +125,7 @@ class Averages:
         low, high = np.sqrt(self.edges[panel]), np.sqrt(self.edges[panel + 1])
         # of panels that hardly are any, no more than their ends
         at = np.clip((np.sqrt(recoil) - low) / (high - low), 0, 1)
-        return lagrange(at, RECOIL_ORDER)
+        return lagrange(at, AVERAGE_ORDER)
 
     def _rates(self, species: Species, recoil: xr.DataArray) -> xr.DataArray:
         # T_max ∝ E²: half as many decades of energy as of recoil
