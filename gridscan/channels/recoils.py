@@ -115,6 +115,7 @@ def _families(requests: Iterable[Request]) -> dict[Common, list[Request]]:
     return found
 
 
+@lru_cache(maxsize=1024)
 def _family(common: Common) -> Common:
     """A common part without its observable's bins, unless fractions belong to each of them."""
     (observable, _), *others = common.bins

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ FACTOR = re.compile(
     r"|variance_per_count|backgrounds\.[^.]+\.expected|nuisances\.[^.]+\.sigma)$"
 )
 """Numbers that multiply arrays, each good by itself: between the ends of an axis, all are good."""
+
+SETTING_POINTS = 256
+"""Points of a scan that cost about as much as what each setting adds, where nothing is compiled."""
 
 AT_ONCE = 512
 """Values of an axis whose templates are integrated at once, whichever block asks first."""
@@ -92,6 +96,13 @@ class Axes:
     def of_settings(self) -> tuple[str, ...]:
         columns = self.of_couplings
         return tuple(name for name in self.study.scan.axes if name not in columns)
+
+    @property
+    def whole(self) -> int:
+        """Size of the scan, in points: by it statistics are compiled or not."""
+        sizes = {name: len(axis.points()) for name, axis in self.study.scan.axes.items()}
+        settings = prod(sizes[name] for name in self.of_settings)
+        return prod(sizes.values()) + SETTING_POINTS * settings * bool(self.of_settings)
 
     def setting(self, values: Mapping[str, float]) -> Setting:
         """Cards, couplings and mediator at values of the axes of settings."""

@@ -4,7 +4,6 @@ Here, too, is what a cube is made of: its variables, coordinates and attributes.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -48,11 +47,11 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
     every = list(product(*(values.tolist() for values in others.values())))
     resolved.integrate(every)
     settings, truth = [resolved.at(one) for one in every], resolved.base.conventions
-    whole = math.prod(study.shape)
     points = {one: Points.grid(one, columns) for one in {s.couplings for s in settings}}
     statistic = study.scan.statistic
     profiles = [
-        s.likelihood(truth).profile(points[s.couplings], whole, statistic) for s in settings
+        s.likelihood(truth).profile(points[s.couplings], resolved.whole, statistic)
+        for s in settings
     ]
     joint = settings[0].likelihood(truth)
     found = Profile.joined(profiles).labelled(others | columns, joint.labels)

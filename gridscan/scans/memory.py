@@ -40,7 +40,7 @@ def needs(study: Study, grid: Grid) -> dict[str, int]:
             problems = min(settings, KEPT_LIKELIHOODS) * memory.of_problem(part, e, terms)
             stays[f"{name}.bins"] = kept + problems
             passes[f"{name}.bins"] = max(
-                memory.of_batch(part, e, points, math.prod(study.shape), terms),
+                memory.of_batch(part, e, points, axes.whole, terms),
                 *(memory.of_integration(one, variants, templates // variants) for one in requests),
             )
     largest = max(passes, key=passes.__getitem__)
