@@ -29,8 +29,11 @@ FACTOR = re.compile(
 )
 """Numbers that multiply arrays, each good by itself: between the ends of an axis, all are good."""
 
-SETTING_POINTS = 256
-"""Points of a scan that cost about as much as what each setting adds, where nothing is compiled."""
+SETTING_POINTS = 128
+"""Points of a scan that take about as long as one setting whose templates are at hand."""
+
+INTEGRAL_POINTS = 1024
+"""The same where each setting has templates to be integrated."""
 
 AT_ONCE = 512
 """Values of an axis whose templates are integrated at once, whichever block asks first."""
@@ -104,6 +107,13 @@ class Axes:
         settings = prod(sizes[name] for name in self.of_settings)
         return prod(sizes.values()) + SETTING_POINTS * settings * bool(self.of_settings)
 
+    @property
+    def points_per_setting(self) -> int:
+        """Points of the scan that take about as long as one of its settings."""
+        # templates along one axis are there for all of its blocks, those of a plane are not
+        shared = len(self.of_templates) <= 1 and self._at_once == self.of_templates
+        return SETTING_POINTS if shared else INTEGRAL_POINTS
+
     def setting(self, values: Mapping[str, float]) -> Setting:
         """Cards, couplings and mediator at values of the axes of settings."""
         known, targets = self.base.parameters, self._targets
@@ -142,13 +152,16 @@ class Axes:
             if set(self.requests(self.first(**{name: end}))) != here
         )
 
+    @property
+    def _at_once(self) -> tuple[str, ...]:
+        return tuple(name for name in self.of_templates if len(self.points[name]) <= AT_ONCE)
+
     @cached_property
     def scope(self) -> tuple[Request, ...]:
         """Templates along each such axis, of those that are short enough to be done at once."""
         settings = (
             self.first(**{name: value})
-            for name in self.of_templates
-            if len(self.points[name]) <= AT_ONCE
+            for name in self._at_once
             for value in self.points[name].tolist()
         )
         return tuple(dict.fromkeys(one for setting in settings for one in self.requests(setting)))

@@ -12,28 +12,27 @@ MIN_BLOCK_POINTS = 4096
 BLOCKS = 16
 """A grid is cut into about this many blocks, between the two sizes above."""
 
-POINTS_PER_TEMPLATE = 1024
-"""Points that take as long, about, as one value of an axis for which templates are integrated."""
-
 Index = tuple[int, ...]
 
 
-def block_shape(shape: tuple[int, ...], slow: Collection[int] = ()) -> tuple[int, ...]:
+def block_shape(
+    shape: tuple[int, ...], slow: Collection[int] = (), each: int = 1
+) -> tuple[int, ...]:
     """Chunk of a grid: its longest side is halved until the block is small enough.
 
-    slow: the axes each value of which costs templates of its own. Where these take most of the
-    time, the sides along them are halved.
+    slow: axes each value of which takes as long as so many points: `each`. Where these take most
+    of the time, the sides along them are halved.
     """
     block = list(shape)
 
     def work() -> tuple[int, int]:
-        templates = math.prod(block[i] for i in slow) if slow else 0
-        return POINTS_PER_TEMPLATE * templates, math.prod(block)
+        values = math.prod(block[i] for i in slow) if slow else 0
+        return each * values, math.prod(block)
 
     target = min(MAX_BLOCK_POINTS, max(MIN_BLOCK_POINTS, math.ceil(max(work()) / BLOCKS)))
     while max(work()) > target:
-        of_templates, of_points = work()
-        sides = slow if of_templates > of_points else range(len(block))
+        of_values, of_points = work()
+        sides = slow if of_values > of_points else range(len(block))
         longest = max(sides, key=block.__getitem__)
         if block[longest] == 1:
             break
@@ -49,10 +48,13 @@ class Grid:
     block: tuple[int, ...]
 
     @classmethod
-    def over(cls, axes: Mapping[str, np.ndarray], slow: Collection[str] = ()) -> "Grid":
-        """The grid of some axes; each value of the `slow` ones costs templates of its own."""
+    def over(
+        cls, axes: Mapping[str, np.ndarray], slow: Collection[str] = (), each: int = 1
+    ) -> "Grid":
+        """The grid of some axes, cut as `block_shape` says."""
         shape = tuple(len(values) for values in axes.values())
-        return cls(axes, block_shape(shape, [i for i, name in enumerate(axes) if name in slow]))
+        sides = [i for i, name in enumerate(axes) if name in slow]
+        return cls(axes, block_shape(shape, sides, each))
 
     @property
     def shape(self) -> tuple[int, ...]:

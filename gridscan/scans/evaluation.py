@@ -36,7 +36,8 @@ RECORDED = ("gridscan", "numpy", "scipy", "xarray", "zarr", "dask", "pydantic")
 
 def grid_of(study: Study) -> Grid:
     axes = {name: axis.points() for name, axis in study.scan.axes.items()}
-    return Grid.over(axes, Axes.of(study).of_settings)
+    resolved = Axes.of(study)
+    return Grid.over(axes, resolved.of_settings, resolved.points_per_setting)
 
 
 def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
