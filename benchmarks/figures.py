@@ -26,7 +26,7 @@ from gridscan.cards.study import Study
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.signals import complete
 from gridscan.scans import evaluation, lazy, runs, workers
-from gridscan.statistics.poisson import deviance
+from gridscan.statistics.deviance import poisson as deviance
 from gridscan.storage import stores
 
 REPEATS = 3

@@ -13,7 +13,8 @@ from gridscan.channels.likelihood import Likelihood
 from gridscan.scans import lazy, runs
 from gridscan.scans.evaluation import evaluate
 from gridscan.schema import VARIABLES, Name
-from gridscan.statistics import STATISTICS, poisson
+from gridscan.statistics import STATISTICS
+from gridscan.statistics import deviance as deviances
 from gridscan.statistics.statistic import Statistic
 from gridscan.storage import stores
 
@@ -81,7 +82,7 @@ def test_a_species_of_the_source_has_an_uncertainty_of_its_own():
         def chi2(pulls, of_e=of_e, others=others):
             mu = others + (1 + pulls[0]) * of_e + backgrounds.sum(axis=0) + pulls[1] * ssb
             penalty = (pulls[0] / 0.5) ** 2 + (pulls[1] / 0.021) ** 2
-            return poisson.deviance(card.counts, mu).sum() + penalty
+            return deviances.poisson(card.counts, mu).sum() + penalty
 
         options = {"xatol": 1e-8, "fatol": 1e-10, "maxiter": 10000}
         best = minimize(chi2, [0.0, 0.0], method="Nelder-Mead", options=options)
@@ -118,7 +119,7 @@ def test_a_statistic_is_one_record(monkeypatch, tmp_path):
 
     def profile(rows, problem, owner, compiled):
         mu = rows @ problem.template + problem.nuisances.background
-        per_bin = poisson.mixed_deviance(problem.observed, mu, problem.variance)
+        per_bin = deviances.mixed(problem.observed, mu, problem.variance)
         each = np.add.reduceat(per_bin, problem.first_bins, axis=1)
         return {"deviance": each.sum(axis=1), "deviance_by_experiment": each}
 
@@ -141,7 +142,7 @@ def test_a_statistic_is_one_record(monkeypatch, tmp_path):
         mu = gridscan.counts(CSI, "nsi", **theta).values.ravel()
         mu = mu + gridscan.backgrounds(CSI).values.reshape(3, -1).sum(axis=0)
         card = Library().load("experiments", CSI)
-        expected = poisson.deviance(card.counts, mu).sum()
+        expected = deviances.poisson(card.counts, mu).sum()
         found = cube.sel(at, method="nearest")
         assert float(found["deviance_by_experiment"].sel(experiment=CSI)) == pytest.approx(expected)
         whole = cube["deviance_by_experiment"].sum("experiment")

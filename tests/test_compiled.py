@@ -12,8 +12,7 @@ from gridscan.statistics import compiled, poisson
 from gridscan.statistics import shapes as slow_shapes
 from gridscan.statistics.compiled import linear, shapes
 from gridscan.statistics.compiled.logarithm import logarithm
-from gridscan.statistics.nuisances import LinearNuisances
-from gridscan.statistics.shapes import ShapeNuisances
+from gridscan.statistics.prediction import LinearNuisances, ShapeNuisances
 from tests.test_statistics import problem, shaped
 
 

@@ -11,13 +11,13 @@ from scipy.optimize import least_squares
 from gridscan.channels import likelihood
 from gridscan.channels.expansion import Couplings
 from gridscan.channels.likelihood import Likelihood
+from gridscan.statistics import deviance as deviances
 from gridscan.statistics import gaussian, poisson, shapes
 from gridscan.statistics.compiled import gram as compiled_gram
-from gridscan.statistics.contraction import Problem, basis, contracted
+from gridscan.statistics.contraction import basis, contracted
 from gridscan.statistics.gaussian import QuadraticForm
 from gridscan.statistics.gram import Gram
-from gridscan.statistics.nuisances import LinearNuisances
-from gridscan.statistics.shapes import ShapeNuisances
+from gridscan.statistics.prediction import LinearNuisances, Problem, ShapeNuisances
 from gridscan.testing import check_statistic
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -44,7 +44,7 @@ def problem(rng, on_signal=1, on_background=2, free=0, rows=5, bins=12):
 
 def profiled(signal, observed, variance, nuisances):
     expected, pulls = gaussian.profile(np.atleast_2d(signal), observed, variance, nuisances)
-    chi2 = gaussian.deviance(observed, expected, variance).sum(axis=1) + nuisances.penalty(pulls)
+    chi2 = deviances.gaussian(observed, expected, variance).sum(axis=1) + nuisances.penalty(pulls)
     return chi2, pulls
 
 
@@ -63,7 +63,7 @@ def slow_twin(signal, observed, variance, nuisances):
 
 
 def test_the_contract_of_a_statistic():
-    check_statistic(lambda n, mu: gaussian.deviance(n, mu, np.maximum(n, 1)))
+    check_statistic(lambda n, mu: deviances.gaussian(n, mu, np.maximum(n, 1)))
 
 
 @settings(max_examples=60)

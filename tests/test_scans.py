@@ -23,11 +23,12 @@ from gridscan.channels.signals import Signal, complete
 from gridscan.physics.couplings import nsi
 from gridscan.scans import evaluation, lazy, plans, runs, verification, workers
 from gridscan.scans.blocks import block_shape
+from gridscan.statistics import deviance as deviances
 from gridscan.statistics import gaussian, poisson
 from gridscan.statistics.compiled import linear as compiled
 from gridscan.statistics.compiled import shapes as compiled_shapes
-from gridscan.statistics.poisson import deviance
-from gridscan.statistics.shapes import predict
+from gridscan.statistics.deviance import poisson as deviance
+from gridscan.statistics.prediction import predict
 from gridscan.storage import stores
 from tests.conftest import CSI, study_of
 
@@ -519,7 +520,7 @@ def test_a_scan_over_exposure_moves_the_forecast_with_it():
     ],
 )
 def test_blocks_are_cut_by_what_takes_the_time(shape, slow, block):
-    """Where values of an axis take most of it, as those with templates of their own, it is cut first."""
+    """Values of numbers in cards may cost templates of their own: their axes are cut first."""
     assert block_shape(shape, slow, 1024) == block
 
 
@@ -613,7 +614,7 @@ def test_gaussian_experiments_join_with_their_nuisances(statistic, monkeypatch):
         rows = signal.transpose("eps_ee_u", ...).values.reshape(9, -1)
         linear = joint.nuisances.linear
         mu, pulls = gaussian.profile(rows, joint.observed, joint.variance, linear)
-        each = gaussian.deviance(joint.observed, mu, joint.variance).sum(axis=1)
+        each = deviances.gaussian(joint.observed, mu, joint.variance).sum(axis=1)
         np.testing.assert_allclose(found["chi2"], each + linear.penalty(pulls), rtol=1e-10)
     else:
         alone = [

@@ -7,13 +7,15 @@ from hypothesis import strategies as st
 from iminuit import Minuit
 from scipy.optimize import minimize
 
+from gridscan.statistics import deviance as deviances
 from gridscan.statistics import gaussian, poisson, shapes
 from gridscan.statistics.compiled import linear as compiled
 from gridscan.statistics.compiled import shapes as compiled_shapes
 from gridscan.statistics.compiled.steps import bin_data
-from gridscan.statistics.nuisances import LinearNuisances, newton_step
-from gridscan.statistics.poisson import deviance, profile
-from gridscan.statistics.shapes import ShapeNuisances
+from gridscan.statistics.deviance import poisson as deviance
+from gridscan.statistics.poisson import profile
+from gridscan.statistics.newton import newton_step
+from gridscan.statistics.prediction import LinearNuisances, ShapeNuisances
 from gridscan.testing import check_statistic
 
 
@@ -200,7 +202,7 @@ def test_shapes_are_profiled_to_the_minimum_that_iminuit_finds(seed, gaussian):
             mu, _ = shapes.predict(row[None], template, pulls[None], nuisances)
             if (mu <= 0).any():
                 return 1e10
-            return poisson.mixed_deviance(observed, mu, every).sum() + np.square(pulls) @ weight
+            return deviances.mixed(observed, mu, every).sum() + np.square(pulls) @ weight
 
         return chi2
 
@@ -269,7 +271,7 @@ def test_gaussian_and_poisson_bins_make_one_likelihood(seed, scale):
         mu = mu + alpha @ nuisances.on_background
         if (mu[np.isinf(variance)] < 0).any():
             return 1e15
-        per_bin = poisson.mixed_deviance(observed, mu, variance)
+        per_bin = deviances.mixed(observed, mu, variance)
         return float(per_bin.sum() + nuisances.penalty(alpha[None])[0])
 
     best = np.zeros(3)

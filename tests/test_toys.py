@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, kstest, poisson
 
-from gridscan.statistics.nuisances import LinearNuisances
-from gridscan.statistics.poisson import deviance, profile
+from gridscan.statistics.deviance import poisson as deviance
+from gridscan.statistics.poisson import profile
+from gridscan.statistics.prediction import LinearNuisances
 from gridscan.statistics.toys import TOYS_PER_STREAM, toys
 
 EXPECTED = np.array([0.0, 0.02, 0.7, 8.0, 40.0, 1500.0])

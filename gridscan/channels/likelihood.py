@@ -17,8 +17,8 @@ from gridscan.channels.recoils import Request
 from gridscan.channels.samples import Counts
 from gridscan.channels.signals import Signal
 from gridscan.statistics import STATISTICS
-from gridscan.statistics.contraction import Problem, contracted
-from gridscan.statistics.shapes import ShapeNuisances
+from gridscan.statistics.contraction import contracted
+from gridscan.statistics.prediction import Problem, ShapeNuisances
 
 CONTRACTED_BINS = 32
 """Gaussian bins are contracted to about so many: see `statistics.contraction`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridscan.channels.channel import Channel
-from gridscan.statistics.nuisances import LinearNuisances
+from gridscan.statistics.prediction import LinearNuisances
 
 
 @dataclass(frozen=True)

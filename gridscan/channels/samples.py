@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from gridscan.channels.signals import Signal
-from gridscan.statistics.shapes import quadratic
+from gridscan.statistics.prediction import quadratic
 
 Counts = Signal | np.ndarray
 """A signal follows couplings; others are fixed, (bins,)."""

@@ -1,5 +1,9 @@
 """Samples and data to numbers. Knows nothing of physics.
 
+prediction → counts as functions of couplings and pulls      deviance → what bins say
+newton, poisson, shapes, gaussian, gram → minimisers      methods → which of them for what
+contraction → Gaussian bins as few      compiled → the fast twins      toys → other data
+
 A family: what a scan writes at every point follows from one record of STATISTICS, named by the
 card of the scan. A new statistic is a record, a line here, and its variables in `schema`.
 """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gridscan.statistics import methods
-from gridscan.statistics.contraction import Problem
+from gridscan.statistics.prediction import Problem
 from gridscan.statistics.statistic import Statistic
 
 

@@ -8,35 +8,10 @@ and left out. Scalar products are kept to the last digit that sums of squares ha
 """
 
 from dataclasses import replace
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridscan.statistics.nuisances import LinearNuisances
-from gridscan.statistics.shapes import ShapeNuisances
-
-Nuisances = LinearNuisances | ShapeNuisances
-
-
-class Problem(NamedTuple):
-    """What a scan asks for besides rows (points, terms)."""
-
-    template: np.ndarray
-    """(terms, bins)"""
-    observed: np.ndarray
-    """(bins,)"""
-    nuisances: Any
-    """Linear ones, or shapes on top of them."""
-    first_bins: np.ndarray
-    """(channels,)"""
-    variance: np.ndarray
-    """(bins,): infinite for Poisson bins, one for Gaussian ones that are contracted"""
-
-    @property
-    def is_gaussian(self) -> bool:
-        """Whether all bins are."""
-        return bool(np.isfinite(self.variance).all())
-
+from gridscan.statistics.prediction import LinearNuisances, Nuisances, Problem, ShapeNuisances
 
 FLAT = 1e-14
 """Relative size of a direction in which no vector is thought to reach."""

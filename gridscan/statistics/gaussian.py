@@ -11,15 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from gridscan.statistics.nuisances import RIDGE, LinearNuisances, newton_step
+from gridscan.statistics.newton import RIDGE, newton_step
+from gridscan.statistics.prediction import LinearNuisances
 
 POINTS_PER_SLAB = 2048
 """Points handled at once by a quadratic form: their arrays stay in cache."""
-
-
-def deviance(observed: np.ndarray, expected: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """(μ − n)²/v per bin, for variances v > 0."""
-    return np.square(expected - observed) / variance
 
 
 def profile(

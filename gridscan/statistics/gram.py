@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridscan.statistics.contraction import basis
-from gridscan.statistics.shapes import ShapeNuisances
+from gridscan.statistics.prediction import ShapeNuisances
 
 
 class Columns(NamedTuple):

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from gridscan.statistics import gaussian, poisson, shapes
-from gridscan.statistics.contraction import Problem
-from gridscan.statistics.shapes import ShapeNuisances
+from gridscan.statistics.prediction import Problem, ShapeNuisances
 
 
 @dataclass(frozen=True)

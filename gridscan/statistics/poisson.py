@@ -1,4 +1,4 @@
-"""Poisson chi-square with linear nuisances, profiled at every point.
+"""Newton's method for Poisson bins, and Gaussian ones beside them, with linear nuisances.
 
     χ²(α) = 2 Σ_b [μ_b − n_b + n_b ln(n_b/μ_b)] + Σ_k (α_k/σ_k)²
 
@@ -14,16 +14,16 @@ bin more than most of its way to zero: μ stays positive.
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.special import xlogy
 
-from gridscan.statistics import gaussian
-from gridscan.statistics.nuisances import LinearNuisances, newton_step
+from gridscan.statistics.deviance import mixed
+from gridscan.statistics.newton import newton_step
+from gridscan.statistics.prediction import LinearNuisances
 
 POINTS_PER_BATCH = 512
+"""Points handled at once: their arrays (points × nuisances × bins) stay in cache."""
 
 NUMBERS_PER_BATCH = 2**18
 """Points × bins of a batch at most: of very many bins, few points are in memory at once."""
-"""Points handled at once: their arrays (points × nuisances × bins) stay in cache."""
 
 DECREMENT = 1e-6
 """Stop after the step at which λ² is below this: χ² is then within λ⁴ of its minimum."""
@@ -50,30 +50,6 @@ MAX_STEPS = 100
 """Steps after which a minimum is looked for from inside; most take fewer than ten."""
 
 
-def deviance(observed: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """2 [μ − n + n ln(n/μ)] per bin: zero at n = μ, infinite where n > 0 and μ ≤ 0.
-
-    An empty bin contributes 2μ, and nothing below μ = 0.
-    """
-    mu = np.maximum(expected, 0.0)
-    with np.errstate(divide="ignore"):
-        return 2 * (mu - xlogy(observed, mu)) + saturated(observed)
-
-
-def saturated(observed: np.ndarray) -> np.ndarray:
-    """The part of the deviance that no prediction changes: 2 [n ln n − n] per bin."""
-    return 2 * (xlogy(observed, observed) - observed)
-
-
-def mixed_deviance(observed: np.ndarray, expected: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Deviance per bin: Gaussian where the variance is finite, Poisson elsewhere."""
-    normal = np.isfinite(variance)
-    if not normal.any():
-        return deviance(observed, expected)
-    both = deviance(observed, np.where(normal, 1.0, expected))
-    return np.where(normal, gaussian.deviance(observed, expected, variance), both)
-
-
 def scan(
     rows: np.ndarray,
     template: np.ndarray,
@@ -93,7 +69,7 @@ def scan(
     by_experiment, pulls = [], []
     for signal in _batches(rows, np.reshape(template, (-1, *template.shape[-2:]))):
         expected, alpha = profile(signal, observed, nuisances, variance)
-        per_bin = mixed_deviance(observed, expected, variance)
+        per_bin = mixed(observed, expected, variance)
         by_experiment.append(np.add.reduceat(per_bin, first_bins, axis=1))
         pulls.append(alpha)
     return np.concatenate(by_experiment), np.concatenate(pulls)

@@ -7,41 +7,18 @@ and additive in different ones: the product of two shifts is neglected, a second
 The minimum is found by Gauss–Newton steps, halved until χ² falls.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from gridscan.statistics.nuisances import LinearNuisances, newton_step
+from gridscan.statistics.deviance import mixed
+from gridscan.statistics.newton import newton_step
 from gridscan.statistics.poisson import (
     EMPTY,
     FADING,
     NOTHING,
-    mixed_deviance,
     on_the_boundary,
     together,
 )
-
-
-@dataclass(frozen=True)
-class ShapeNuisances:
-    """Shapes on top of linear nuisances; K linear, S shapes, J background components.
-
-    components X: (J, bins) at β = 0; on_components S: (K, J); inverse_variance: (S,);
-    signal: (2, S, terms, bins) and background: (2, S, J, bins), the coefficients of β and β².
-    """
-
-    names: tuple[str, ...]
-    linear: LinearNuisances
-    components: np.ndarray
-    on_components: np.ndarray
-    inverse_variance: np.ndarray
-    signal: np.ndarray
-    background: np.ndarray
-
-    @property
-    def every_inverse_variance(self) -> np.ndarray:
-        return np.concatenate([self.linear.inverse_variance, self.inverse_variance])
-
+from gridscan.statistics.prediction import ShapeNuisances, predict
 
 DECREMENT = 1e-8
 """Stop after the step at which λ² is below this: Gauss–Newton then gains a digit or two more."""
@@ -50,18 +27,6 @@ GAIN = 0.1
 """Part of what its slope promises by which a step must lower χ² (L. Armijo, 1966)."""
 MAX_STEPS = 1000
 POINTS_PER_BATCH = 256
-
-
-def quadratic(nodes: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Coefficients of β and β² of the parabola through three nodes, one of them at β = 0.
-
-    nodes: (3,); values: (3, …) at the nodes. Returns (2, …).
-    """
-    away = [i for i in range(3) if nodes[i] != 0]
-    (zero,) = set(range(3)) - set(away)
-    powers = np.array([[nodes[i], nodes[i] ** 2] for i in away])
-    rises = np.stack([values[i] - values[zero] for i in away])
-    return np.tensordot(np.linalg.inv(powers), rises, axes=1)
 
 
 def scan(
@@ -80,33 +45,9 @@ def scan(
     for start in range(0, len(rows), points):
         batch = slice(start, start + points)
         expected, pulls[batch] = profile(rows[batch], template, observed, nuisances, variance)
-        per_bin = mixed_deviance(observed, expected, variance)
+        per_bin = mixed(observed, expected, variance)
         by_experiment[batch] = np.add.reduceat(per_bin, first_bins, axis=1)
     return by_experiment, pulls
-
-
-def predict(
-    rows: np.ndarray, template: np.ndarray, pulls: np.ndarray, nuisances: ShapeNuisances
-) -> tuple[np.ndarray, np.ndarray]:
-    """Expected counts (points, bins) and their slopes (points, K + S, bins)."""
-    linear = nuisances.linear
-    size = len(linear.inverse_variance)
-    alpha, beta = pulls[:, :size], pulls[:, size:]
-    bend, slope_of_bend = np.stack([beta, beta**2]), np.stack([np.ones_like(beta), 2 * beta])
-    by_shape = np.einsum("pt,dstb->dpsb", rows, nuisances.signal)
-    signal = rows @ template + np.einsum("dps,dpsb->pb", bend, by_shape)
-    components = nuisances.components + np.einsum("dps,dsjb->pjb", bend, nuisances.background)
-    on_signal = 1 + alpha @ linear.on_signal
-    on_components = 1 + alpha @ nuisances.on_components
-    expected = on_signal * signal + np.einsum("pj,pjb->pb", on_components, components)
-    along_alpha = signal[:, None] * linear.on_signal
-    along_alpha = along_alpha + np.einsum("kj,pjb->pkb", nuisances.on_components, components)
-    bent_signal = np.einsum("dps,dpsb->psb", slope_of_bend, by_shape)
-    bent_background = np.einsum(
-        "dps,dsjb,pj->psb", slope_of_bend, nuisances.background, on_components
-    )
-    along_beta = on_signal[:, None] * bent_signal + bent_background
-    return expected, np.concatenate([along_alpha, along_beta], axis=1)
 
 
 def profile(

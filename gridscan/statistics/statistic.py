@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from gridscan.statistics.contraction import Problem
+from gridscan.statistics.prediction import Problem
 
 
 class Profiled(Protocol):

@@ -1,4 +1,4 @@
-"""Prediction and slopes of `shapes.predict`, for one point.
+"""Prediction and slopes of `prediction.predict`, for one point.
 
 What the shapes make of a point's signal is in its `bends`, (1 + 2S, bins): the signal at β = 0,
 its coefficients of every β, then of every β².

@@ -7,7 +7,7 @@ from numba import njit
 
 from gridscan.statistics.compiled.steps import HELPER, INLINE
 from gridscan.statistics.gram import Columns
-from gridscan.statistics.nuisances import RIDGE
+from gridscan.statistics.newton import RIDGE
 
 LANES = 32
 """Points side by side; each lane walks along neighbouring points."""

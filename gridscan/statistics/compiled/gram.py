@@ -14,7 +14,8 @@ from gridscan.statistics.compiled.forms import Lanes, curvatures, forces
 from gridscan.statistics.compiled.lanes import factorise, solve
 from gridscan.statistics.compiled.steps import HELPER, OPTIONS
 from gridscan.statistics.gram import Gram
-from gridscan.statistics.shapes import DECREMENT, ShapeNuisances
+from gridscan.statistics.prediction import ShapeNuisances
+from gridscan.statistics.shapes import DECREMENT
 
 SETTLED = 1e-6
 """Decrement λ² below which a Newton step is the last: what is left is of the order of λ⁴."""

@@ -27,8 +27,8 @@ from gridscan.statistics.compiled.steps import (
     on_the_boundary,
     weigh,
 )
-from gridscan.statistics.nuisances import LinearNuisances
 from gridscan.statistics.poisson import DECREMENT, FULL_STEP, MAX_STEPS, TOWARDS_ZERO
+from gridscan.statistics.prediction import LinearNuisances
 
 FAR = 1.0
 """Decrement of a warm start above which the cold one is better."""

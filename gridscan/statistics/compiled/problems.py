@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridscan.statistics.compiled.steps import bin_data, by_experiment, padded
-from gridscan.statistics.nuisances import LinearNuisances
-from gridscan.statistics.shapes import ShapeNuisances
+from gridscan.statistics.prediction import LinearNuisances, ShapeNuisances
 
 
 class LinearProblem(NamedTuple):

@@ -24,7 +24,8 @@ from gridscan.statistics.compiled.steps import (
     on_the_boundary,
     weigh,
 )
-from gridscan.statistics.shapes import DECREMENT, GAIN, HALVINGS, MAX_STEPS, ShapeNuisances
+from gridscan.statistics.prediction import ShapeNuisances
+from gridscan.statistics.shapes import DECREMENT, GAIN, HALVINGS, MAX_STEPS
 
 NEAR = 1e-2
 """Decrement below which a step needs no proof that χ² falls."""

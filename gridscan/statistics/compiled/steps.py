@@ -10,8 +10,9 @@ import numpy as np
 from numba import njit
 
 from gridscan.statistics.compiled.logarithm import logarithm
-from gridscan.statistics.nuisances import RIDGE
-from gridscan.statistics.poisson import BOUNDARY, EMPTY, NOTHING, saturated
+from gridscan.statistics.deviance import saturated
+from gridscan.statistics.newton import RIDGE
+from gridscan.statistics.poisson import BOUNDARY, EMPTY, NOTHING
 
 ROWS = 4
 

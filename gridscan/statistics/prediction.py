@@ -1,0 +1,117 @@
+"""Predictions: expected counts as functions of couplings and pulls, and what they are held against.
+
+Counts are linear in the terms of a point, and polynomials in the pulls of nuisance parameters.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LinearNuisances:
+    """How nuisances shift the prediction: μ_b = s_b (1 + Σ_k A_kb α_k) + B_b + Σ_k C_kb α_k.
+
+    names: (K,); on_signal A: (K, bins), 1 where nuisance k scales the signal of the bin;
+    on_background C: (K, bins), counts per unit of α_k; background B: (bins,), nominal counts;
+    inverse_variance: (K,), 1/σ², zero for a free nuisance.
+    """
+
+    names: tuple[str, ...]
+    on_signal: np.ndarray
+    on_background: np.ndarray
+    background: np.ndarray
+    inverse_variance: np.ndarray
+
+    @property
+    def every_inverse_variance(self) -> np.ndarray:
+        return self.inverse_variance
+
+    def slopes(self, signal: np.ndarray) -> np.ndarray:
+        """∂μ/∂α for signals (points, bins): (points, K, bins)."""
+        return signal[:, None, :] * self.on_signal + self.on_background
+
+    def penalty(self, pulls: np.ndarray) -> np.ndarray:
+        """Σ_k (α_k/σ_k)² for pulls (points, K): (points,)."""
+        return np.square(pulls) @ self.inverse_variance
+
+
+@dataclass(frozen=True)
+class ShapeNuisances:
+    """Shapes on top of linear nuisances; K linear, S shapes, J background components.
+
+    components X: (J, bins) at β = 0; on_components S: (K, J); inverse_variance: (S,);
+    signal: (2, S, terms, bins) and background: (2, S, J, bins), the coefficients of β and β².
+    """
+
+    names: tuple[str, ...]
+    linear: LinearNuisances
+    components: np.ndarray
+    on_components: np.ndarray
+    inverse_variance: np.ndarray
+    signal: np.ndarray
+    background: np.ndarray
+
+    @property
+    def every_inverse_variance(self) -> np.ndarray:
+        return np.concatenate([self.linear.inverse_variance, self.inverse_variance])
+
+
+Nuisances = LinearNuisances | ShapeNuisances
+
+
+class Problem(NamedTuple):
+    """What a scan asks for besides rows (points, terms)."""
+
+    template: np.ndarray
+    """(terms, bins)"""
+    observed: np.ndarray
+    """(bins,)"""
+    nuisances: Nuisances
+    """Linear ones, or shapes on top of them."""
+    first_bins: np.ndarray
+    """(channels,)"""
+    variance: np.ndarray
+    """(bins,): infinite for Poisson bins, one for Gaussian ones that are contracted"""
+
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether all bins are."""
+        return bool(np.isfinite(self.variance).all())
+
+
+def quadratic(nodes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Coefficients of β and β² of the parabola through three nodes, one of them at β = 0.
+
+    nodes: (3,); values: (3, …) at the nodes. Returns (2, …).
+    """
+    away = [i for i in range(3) if nodes[i] != 0]
+    (zero,) = set(range(3)) - set(away)
+    powers = np.array([[nodes[i], nodes[i] ** 2] for i in away])
+    rises = np.stack([values[i] - values[zero] for i in away])
+    return np.tensordot(np.linalg.inv(powers), rises, axes=1)
+
+
+def predict(
+    rows: np.ndarray, template: np.ndarray, pulls: np.ndarray, nuisances: ShapeNuisances
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expected counts (points, bins) and their slopes (points, K + S, bins)."""
+    linear = nuisances.linear
+    size = len(linear.inverse_variance)
+    alpha, beta = pulls[:, :size], pulls[:, size:]
+    bend, slope_of_bend = np.stack([beta, beta**2]), np.stack([np.ones_like(beta), 2 * beta])
+    by_shape = np.einsum("pt,dstb->dpsb", rows, nuisances.signal)
+    signal = rows @ template + np.einsum("dps,dpsb->pb", bend, by_shape)
+    components = nuisances.components + np.einsum("dps,dsjb->pjb", bend, nuisances.background)
+    on_signal = 1 + alpha @ linear.on_signal
+    on_components = 1 + alpha @ nuisances.on_components
+    expected = on_signal * signal + np.einsum("pj,pjb->pb", on_components, components)
+    along_alpha = signal[:, None] * linear.on_signal
+    along_alpha = along_alpha + np.einsum("kj,pjb->pkb", nuisances.on_components, components)
+    bent_signal = np.einsum("dps,dpsb->psb", slope_of_bend, by_shape)
+    bent_background = np.einsum(
+        "dps,dsjb,pj->psb", slope_of_bend, nuisances.background, on_components
+    )
+    along_beta = on_signal[:, None] * bent_signal + bent_background
+    return expected, np.concatenate([along_alpha, along_beta], axis=1)
