@@ -13,8 +13,8 @@ from gridscan.statistics.compiled import linear as compiled
 from gridscan.statistics.compiled import shapes as compiled_shapes
 from gridscan.statistics.compiled.steps import bin_data
 from gridscan.statistics.deviance import poisson as deviance
-from gridscan.statistics.poisson import profile
 from gridscan.statistics.newton import newton_step
+from gridscan.statistics.poisson import profile
 from gridscan.statistics.prediction import LinearNuisances, ShapeNuisances
 from gridscan.testing import check_statistic
 
@@ -254,6 +254,24 @@ def test_shapes_find_a_minimum_known_beforehand_with_empty_bins_and_tight_nuisan
         found, pulls = scan(*nothing, observed, as_shapes(nuisances), np.array([0]))
         chi2 = found.sum() + nuisances.penalty(pulls[:, :-1])[0]
         assert chi2 == pytest.approx(least, rel=1e-9, abs=1e-6)
+
+
+@pytest.mark.parametrize("scan", [shapes.scan, compiled_shapes.scan])
+@pytest.mark.parametrize("seed", [5008, 5036, 5071, 5083, 5084])
+def test_shapes_settle_where_empty_bins_end_at_zero_with_and_without_a_signal(scan, seed):
+    """Along rows of growing signals: as without shapes, where the problem is convex."""
+    rng = np.random.default_rng(seed)
+    most, sigma = 10.0 ** rng.uniform(1, 5), 10 ** rng.uniform(-1.5, 0.5)
+    observed, nuisances, _ = known(rng, most=most, sigma=sigma)
+    rows = np.sort(rng.uniform(0, 3, (24, 1)), axis=0)
+    rows[0] = 0
+    template = rng.uniform(0, 1, (1, 12)) * most ** rng.uniform(0, 1, (1, 12))
+    template *= rng.random((1, 12)) < 0.6
+    found, pulls = scan(rows, template, observed, as_shapes(nuisances), np.array([0]))
+    expected, others = poisson.scan(rows, template, observed, nuisances, np.array([0]))
+    chi2 = found.sum(axis=1) + nuisances.penalty(pulls[:, :-1])
+    least = expected.sum(axis=1) + nuisances.penalty(others)
+    np.testing.assert_allclose(chi2, least, rtol=1e-9, atol=1e-5)
 
 
 @settings(max_examples=60)

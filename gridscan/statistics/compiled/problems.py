@@ -100,6 +100,8 @@ class ShapedProblem(NamedTuple):
     """Whether a shape bends a component: (S, J)"""
     weight: np.ndarray
     """1/σ²: (K + S,)"""
+    nominal: np.ndarray
+    """Sum of the components before nuisances: (bins,)"""
 
     @classmethod
     def of(
@@ -122,6 +124,7 @@ class ShapedProblem(NamedTuple):
             np.ascontiguousarray(nuisances.background),
             np.any(nuisances.background, axis=(0, 3)),
             nuisances.every_inverse_variance,
+            nuisances.components.sum(axis=0),
         )
 
 

@@ -157,7 +157,9 @@ def _scan(rows, problem, room, deviance, pulls, lost):
             solved = 0
             continue
         converged, solved = _descend(solved, held, problem, room, alpha)
-        lost[p] = not converged or on_the_boundary(mu, room.bends[0], data)
+        for b in range(len(mu)):
+            room.part[b] = room.bends[0, b] + problem.nominal[b]
+        lost[p] = not converged or on_the_boundary(mu, room.part, data)
         solved = 0 if lost[p] else solved + 1
         if lost[p]:
             alpha[:] = 0
