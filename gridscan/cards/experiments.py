@@ -125,10 +125,10 @@ class Experiment(Described):
         if isinstance(self.signal_scale, tuple):
             self._flat("signal_scale", self.signal_scale)
         observable = self.response.observable
-        quenched = "nuclei" in self.scatters_on and observable != "kevnr"
-        if "nuclei" not in self.scatters_on and self.response.quenching is not None:
+        nuclei, quenching = "nuclei" in self.scatters_on, self.response.quenching
+        if not nuclei and quenching is not None:
             raise ValueError("response.quenching: found one without nuclei; electrons take none")
-        if quenched and self.response.quenching is None:
+        if nuclei and observable != "kevnr" and quenching is None:
             raise ValueError(f"response: observable {observable!r} needs quenching for nuclei")
         if "electrons" in self.scatters_on and observable == "kevnr":
             raise ValueError(
@@ -148,12 +148,10 @@ class Experiment(Described):
             self.background(name)
         components = [SIGNAL, *self.backgrounds]
         for name, nuisance in self.nuisances.items():
-            for component in nuisance.scales:
-                if component not in components and not component.startswith(PART):
-                    raise ValueError(
-                        f"nuisances.{name}.scales: unknown component {component!r}; "
-                        f"{suggest(component, components)}"
-                    )
+            for one in nuisance.scales:
+                if one not in components and not one.startswith(PART):
+                    where = f"nuisances.{name}.scales: unknown component {one!r}"
+                    raise ValueError(f"{where}; {suggest(one, components)}")
         return self
 
     def _check_bins(self) -> None:
