@@ -104,7 +104,7 @@ class QuadraticForm:
         for start in range(0, len(coefficients), POINTS_PER_SLAB):
             slab = slice(start, start + POINTS_PER_SLAB)
             signal = self.root.T @ coefficients[slab].T
-            penalty = 0.0
+            penalty: np.ndarray | float = 0.0
             if np.isfinite(self.weight):
                 shift = self._shift(coefficients[slab], signal)
                 signal *= 1 + shift
