@@ -12,6 +12,11 @@ from gridscan.channels import combination, recoils
 from gridscan.scans import evaluation, lazy, memory, plans, runs
 
 BINS = {"conus-p1.bins.kevnr": np.linspace(0.2, 1.5, 101).tolist(), "experiments": ["conus-p1"]}
+MANY_POINTS = {
+    "experiments": ["conus-p1"],
+    "axes.m_zprime_gev.num": 1601,
+    "axes.cos_beta.num": 1601,
+}
 RADII = {"sets": ["conventions.form_factor.r0_fm"], "start": 1.1, "stop": 1.3, "num": 9}
 AXIS = {"start": -0.5, "stop": 0.5, "num": 41}
 
@@ -36,6 +41,7 @@ def _no_templates_yet(monkeypatch, tmp_path):
         ("csi-2021-ee-ud", {"experiments": ["coherent-lar-2020"]}),
         ("csi-2021-ee-ud", {"axes": {"eps_ee_u": AXIS, "radius": RADII}}),
         ("p1-fig5", {}),
+        ("p1-fig5", MANY_POINTS),
         ("csi-2021-light-vector", {"axes.m_zprime_mev.num": 15}),
         ("csi-2021-ee-ud", {"experiments": ["nucleus-10g-p1", "conus-p1"]}),
         ("csi-2021-ee-ud", BINS),
@@ -47,6 +53,7 @@ def _no_templates_yet(monkeypatch, tmp_path):
         "gaussian",
         "radii",
         "no-polynomial",
+        "points-of-no-polynomial",
         "masses",
         "experiments",
         "bins",

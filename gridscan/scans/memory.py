@@ -19,6 +19,9 @@ LIMIT = "GRIDSCAN_MEMORY_GB"
 KEPT_LIKELIHOODS = 64
 """Likelihoods that a process keeps, of the settings in a block."""
 
+HELD = 14
+"""Numbers that a model holds for each of its coefficients while it works them out, as measured."""
+
 CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -47,7 +50,7 @@ def needs(study: Study, grid: Grid) -> dict[str, int]:
     stays[largest] += passes[largest]
     results = sum(1 + 2 * len(part.experiments) + len(part.nuisances.names) for part in parts)
     longest = max(sides, key=sides.__getitem__, default="")
-    numbers = points * (2 * settings * results + 2 * terms)
+    numbers = points * (2 * settings * results + 2 * terms + _asked(setting, parts))
     return stays | {f"axes.{longest}.num": memory.NUMBER * numbers}
 
 
@@ -83,12 +86,19 @@ def _machine() -> int:
 
 def _varied(axes: Axes, sides: Mapping[str, int]) -> tuple[int, int]:
     """Settings whose templates are integrated at once, and variants among them."""
-    points = {name: axes.study.scan.axes[name].points() for name in axes.of_templates}
+    points = {name: axes.points[name] for name in axes.of_templates}
     at_once = {n: len(v) if len(v) <= AT_ONCE else sides[n] for n, v in points.items()}
     first = {one.variant for one in axes.requests(axes.first())}
     last = {n: axes.requests(axes.first(**{n: float(v[-1])})) for n, v in points.items()}
     of_variant = [n for n, requests in last.items() if {one.variant for one in requests} != first]
     return math.prod(at_once.values()), math.prod(at_once[name] for name in of_variant)
+
+
+def _asked(setting: Setting, parts: tuple[Likelihood, ...]) -> int:
+    """Numbers that a model holds at every point where it is asked at each, one after another."""
+    if setting.couplings.polynomial:
+        return 0
+    return HELD * max(one.charges.size for part in parts for one in part.every_signal)
 
 
 def _terms(setting: Setting, parts: tuple[Likelihood, ...]) -> int:
