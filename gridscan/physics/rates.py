@@ -57,7 +57,7 @@ def _powers_below(highest: float, decades: int) -> np.ndarray:
     return highest / 10.0 ** np.arange(1, decades + 1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Averages:
     """Cross sections averaged over a source, without propagators, at any recoils.
 

@@ -100,12 +100,12 @@ class Axes:
         columns = self.of_couplings
         return tuple(name for name in self.study.scan.axes if name not in columns)
 
-    @property
+    @cached_property
     def whole(self) -> int:
         """Size of the scan, in points: by it statistics are compiled or not."""
-        sizes = {name: len(axis.points()) for name, axis in self.study.scan.axes.items()}
-        settings = prod(sizes[name] for name in self.of_settings)
-        return prod(sizes.values()) + SETTING_POINTS * settings * bool(self.of_settings)
+        settings = prod(len(self.points[name]) for name in self.of_settings)
+        more = SETTING_POINTS * settings if self.of_settings else 0
+        return prod(self.study.shape) + more
 
     @property
     def points_per_setting(self) -> int:

@@ -35,13 +35,12 @@ RECORDED = ("gridscan", "numpy", "scipy", "xarray", "zarr", "dask", "pydantic")
 
 
 def grid_of(study: Study) -> Grid:
-    axes = {name: axis.points() for name, axis in study.scan.axes.items()}
-    resolved = Axes.of(study)
-    return Grid.over(axes, resolved.of_settings, resolved.points_per_setting)
+    axes = Axes.of(study)
+    return Grid.over(axes.points, axes.of_settings, axes.points_per_setting)
 
 
 def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
-    """χ² of a study on the grid of `axes` (any values): the one function that all scans map."""
+    """What a study's statistic says on the grid of `axes` (any values): all scans map this."""
     resolved = Axes.of(study)
     columns = {name: axes[name] for name in resolved.of_couplings}
     others = {name: axes[name] for name in resolved.of_settings}
