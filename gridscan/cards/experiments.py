@@ -1,6 +1,6 @@
 """The card of an experiment: exposure, response, bins, counts, backgrounds, nuisances."""
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -213,7 +213,7 @@ class Experiment(Described):
             raise ValueError(f"{key}: found {array.shape} counts; allowed: {sizes}")
         return array.ravel()
 
-    @property
+    @cached_property
     def counts(self) -> np.ndarray | None:
         """Observed counts per bin, flattened; None for a forecast."""
         return None if isinstance(self.observed, str) else self._flat("observed", self.observed)
@@ -229,7 +229,7 @@ class Experiment(Described):
             raise ValueError("variance_per_count: a bin without counts has no variance; list them")
         return found
 
-    @property
+    @cached_property
     def components(self) -> dict[str, np.ndarray]:
         """Expected counts of every background per bin, flattened."""
         return {name: self.background(name) for name in self.backgrounds}

@@ -4,11 +4,11 @@ Here, too, is what a cube is made of: its variables, coordinates and attributes.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
-from itertools import product
+from itertools import groupby, product
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,11 @@ import xarray as xr
 from gridscan.cards.base import CardError
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.study import Study
-from gridscan.channels.combination import Combination, combined
+from gridscan.channels.combination import Combination, combined, profile
 from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.profile import Profile
 from gridscan.channels.signals import Signal
-from gridscan.scans.axes import Axes
+from gridscan.scans.axes import TOGETHER, Axes, Setting
 from gridscan.scans.blocks import Grid
 from gridscan.scans.memory import check as check_memory
 from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS, VARIABLES
@@ -44,18 +44,28 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
     resolved = Axes.of(study)
     columns = {name: axes[name] for name in resolved.of_couplings}
     others = {name: axes[name] for name in resolved.of_settings}
-    every = list(product(*(values.tolist() for values in others.values())))
-    resolved.integrate(every)
-    settings, truth = [resolved.at(one) for one in every], resolved.base.conventions
-    points = {one: Points.grid(one, columns) for one in {s.couplings for s in settings}}
-    statistic = study.scan.statistic
-    profiles = [
-        s.likelihood(truth).profile(points[s.couplings], resolved.whole, statistic)
-        for s in settings
+    settings = [resolved.at(one) for one in product(*(v.tolist() for v in others.values()))]
+    found = [
+        profile
+        for start in range(0, len(settings), TOGETHER)
+        for profile in _profiles(resolved, settings[start : start + TOGETHER], columns)
     ]
-    joint = settings[0].likelihood(truth)
-    found = Profile.joined(profiles).labelled(others | columns, joint.labels)
-    return found.transpose(..., *axes)
+    labels = resolved.joint(settings[0]).labels
+    return Profile.joined(found).labelled(others | columns, labels).transpose(..., *axes)
+
+
+def _profiles(
+    resolved: Axes, settings: Sequence[Setting], columns: Mapping[str, np.ndarray]
+) -> Iterator[Profile]:
+    """Of some settings, those with the same couplings at once."""
+    joints = [resolved.joint(setting) for setting in settings]
+    resolved.integrate(joints)
+    statistic = resolved.study.scan.statistic
+    for couplings, alike in groupby(
+        zip(settings, joints, strict=True), key=lambda pair: pair[0].couplings
+    ):
+        points = Points.grid(couplings, columns)
+        yield profile([joint for _, joint in alike], points, resolved.whole, statistic)
 
 
 def variables(study: Study) -> dict[str, tuple[str, ...]]:
@@ -100,7 +110,7 @@ def study_likelihood(study: Study) -> Combination:
     for name in resolved.base.experiments if not study.of_cards else ():
         _check_sees(resolved.base, name)
     setting = resolved.first()
-    joint = setting.likelihood(resolved.base.conventions)
+    joint = resolved.joint(setting)
     _check_effects(resolved, setting.couplings, joint)
     return joint
 

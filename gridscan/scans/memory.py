@@ -10,14 +10,11 @@ from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.channels import memory
 from gridscan.channels.likelihood import Likelihood
-from gridscan.scans.axes import AT_ONCE, Axes, Setting
+from gridscan.scans.axes import AT_ONCE, TOGETHER, Axes, Setting
 from gridscan.scans.blocks import Grid
 
 LIMIT = "GRIDSCAN_MEMORY_GB"
 """Environment variable: what a block may take, in GB; default: half of the machine's memory."""
-
-KEPT_LIKELIHOODS = 64
-"""Likelihoods that a process keeps, of the settings in a block."""
 
 HELD = 14
 """Numbers that a model holds for each of its coefficients while it works them out, as measured."""
@@ -29,7 +26,7 @@ def needs(study: Study, grid: Grid) -> dict[str, int]:
     """Bytes at the largest moment of a block, by the entry of a card that they grow with."""
     axes, sides = Axes.of(study), dict(zip(grid.axes, grid.block, strict=True))
     setting = axes.first()
-    parts = setting.likelihood(axes.base.conventions).parts
+    parts = axes.joint(setting).parts
     settings = math.prod(sides[name] for name in axes.of_settings)
     points = math.prod(sides[name] for name in axes.of_couplings)
     templates, variants = _varied(axes, sides)
@@ -40,10 +37,10 @@ def needs(study: Study, grid: Grid) -> dict[str, int]:
         for e, (name, channel) in enumerate(zip(part.experiments, part.channels, strict=True)):
             requests = set(channel.requests)
             kept = templates * sum(memory.of_template(one) for one in requests)
-            problems = min(settings, KEPT_LIKELIHOODS) * memory.of_problem(part, e, terms)
+            problems = min(settings, TOGETHER) * memory.of_problem(part, e, terms)
             stays[f"{name}.bins"] = kept + problems
             passes[f"{name}.bins"] = max(
-                memory.of_batch(part, e, points, axes.whole, terms),
+                memory.of_batch(part, e, points * min(settings, TOGETHER), axes.whole, terms),
                 *(memory.of_integration(one, variants, templates // variants) for one in requests),
             )
     largest = max(passes, key=passes.__getitem__)
