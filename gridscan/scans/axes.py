@@ -21,6 +21,7 @@ from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination, combined
 from gridscan.channels.expansion import Couplings, Follows
 from gridscan.channels.recoils import Request, integrate
+from gridscan.scans.blocks import Grid
 
 FACTOR = re.compile(
     r"\.(mass_kg|exposure\.[^.]+|signal_scale"
@@ -111,6 +112,11 @@ class Axes:
         # templates along one axis are there for all of its blocks, those of a plane are not
         shared = len(self.of_templates) <= 1 and self._at_once == self.of_templates
         return SETTING_POINTS if shared else INTEGRAL_POINTS
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The grid, cut into blocks that take about as long as each other."""
+        return Grid.over(self.points, self.of_settings, self.points_per_setting)
 
     def setting(self, values: Mapping[str, float]) -> Setting:
         """Cards, couplings and mediator at values of the axes of settings."""

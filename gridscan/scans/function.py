@@ -11,8 +11,8 @@ from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination
 from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.profile import Profile
+from gridscan.scans import checks
 from gridscan.scans.axes import TOGETHER, Axes
-from gridscan.scans.evaluation import study_likelihood
 
 ALWAYS_COMPILED = int(1e12)
 """A function is asked often: as if its points were of a scan as large as this."""
@@ -29,7 +29,7 @@ class ChiSquare:
     """
 
     def __init__(self, study: Study):
-        study_likelihood(study)
+        checks.usable(study)
         self.study = study
         self.parameters = tuple(study.scan.axes)
         self._axes = Axes.of(study)

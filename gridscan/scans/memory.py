@@ -7,11 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from gridscan.cards.base import CardError
-from gridscan.cards.study import Study
 from gridscan.channels import memory
 from gridscan.channels.likelihood import Likelihood
 from gridscan.scans.axes import AT_ONCE, TOGETHER, Axes, Setting
-from gridscan.scans.blocks import Grid
 
 LIMIT = "GRIDSCAN_MEMORY_GB"
 """Environment variable: what a block may take, in GB; default: half of the machine's memory."""
@@ -22,9 +20,9 @@ HELD = 14
 CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
-def needs(study: Study, grid: Grid) -> dict[str, int]:
+def needs(axes: Axes) -> dict[str, int]:
     """Bytes at the largest moment of a block, by the entry of a card that they grow with."""
-    axes, sides = Axes.of(study), dict(zip(grid.axes, grid.block, strict=True))
+    sides = dict(zip(axes.grid.axes, axes.grid.block, strict=True))
     setting = axes.first()
     parts = axes.joint(setting).parts
     settings = math.prod(sides[name] for name in axes.of_settings)
@@ -51,9 +49,9 @@ def needs(study: Study, grid: Grid) -> dict[str, int]:
     return stays | {f"axes.{longest}.num": memory.NUMBER * numbers}
 
 
-def check(study: Study, grid: Grid) -> None:
+def check(axes: Axes) -> None:
     """Raises CardError for a study of which a block needs more memory than it may take."""
-    found, allowed = needs(study, grid), limit()
+    found, allowed = needs(axes), limit()
     if (total := sum(found.values())) > allowed:
         key = max(found, key=found.__getitem__)
         raise CardError(
