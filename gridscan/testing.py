@@ -17,6 +17,7 @@ from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.flavour import DIAGONAL, hermitian, on
 from gridscan.physics.fluxes.species import Species, emitted
 from gridscan.physics.kinematics import max_recoil
+from gridscan.physics.nucleons import is_quadratic
 from gridscan.physics.quadrature import panels, refine
 from gridscan.physics.targets import Nuclide, target
 from gridscan.physics.targets import electrons as electrons_of
@@ -158,8 +159,9 @@ def cross_section(
 
 def check_model(structure: ModuleType) -> None:
     """Standard model at the defaults, of kernels that it has at least; labelled and broadcasting,
-    alike for all nuclides on electrons; coefficients positive matrices in flavour but for
-    interferences, cross sections finite, never negative for any mixture of flavours.
+    alike for all nuclides on electrons, on nuclei quadratic in the numbers of protons and neutrons;
+    coefficients positive matrices in flavour but for interferences, cross sections finite, never
+    negative for any mixture of flavours.
     """
     nuclides = example_target()
     known = structure.PARAMETERS
@@ -199,6 +201,8 @@ def _check_parameter(structure: ModuleType, default: Mapping[str, float], name: 
     for kernel in names:
         if not KERNELS[kernel].interference:
             check_positive(together.sel(kernel=kernel))
+    quadratic = is_quadratic(structure, theta | {name: values}, nuclides, COUPLINGS)
+    assert quadratic, "on nuclei, no quadratic form in the numbers of protons and neutrons"
     on_electrons = together.sel(kernel=[k for k in names if KERNELS[k].target == "electron"])
     assert (on_electrons == on_electrons.isel(nuclide=0)).all()
     recoils = xr.DataArray(np.geomspace(1e-3, 0.98, 50), dims="recoil")
