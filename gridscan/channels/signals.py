@@ -205,7 +205,7 @@ def _physics(
     apart = isinstance(conventions.form_factor, ProtonNeutron)
     if apart and not sums_nucleons(model.structure, conventions.weak_couplings):
         raise ValueError(
-            f": {model.structure!r} needs one conventions.form_factor for all nucleons"
+            f": model {model.structure!r} needs one conventions.form_factor for all nucleons"
         )
     columns = {str(name): unit[name].values for name in unit.variables}
     at_source, pairs = _emitted(source, only)
