@@ -27,7 +27,7 @@ class FormFactor(Protocol):
 
 def point_like(momentum, mass_number):
     """F = 1: a target without structure."""
-    return xr.ones_like(momentum * mass_number)
+    return np.ones_like(momentum * mass_number)
 
 
 def _uniform_sphere(x):

@@ -11,7 +11,7 @@ neutrons alone, and of both says all of it,
 The first two vanish where form factors are alike, and for electrons, which have none (F = 1).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -45,10 +45,6 @@ def coefficients(structure: Any, theta: Mapping, nuclides: xr.Dataset, weak: Any
     parts = [
         found.isel(nuclide=at).assign_coords(nuclide=nuclides["nuclide"].values) for at in each
     ]
-    return _labelled(parts)
-
-
-def _labelled(parts: Sequence[xr.DataArray]) -> xr.DataArray:
     return xr.concat(parts, dim="nucleons").assign_coords(nucleons=list(NUCLEONS))
 
 
@@ -59,13 +55,13 @@ def shapes_of(form_factor: FormFactor | ProtonNeutron) -> tuple[FormFactor, ...]
     return (form_factor,)
 
 
-def damping(first: xr.DataArray, *second: xr.DataArray) -> xr.DataArray:
-    """What multiplies coefficients: F², or of F_p and F_n the three of the sum above."""
+def damping(first: np.ndarray, *second: np.ndarray) -> np.ndarray:
+    """What multiplies coefficients: F², or of F_p and F_n the three of the sum above, (3, …)."""
     if not second:
         return first**2
     (neutron,) = second
     difference = first - neutron
-    return _labelled([first * difference, -neutron * difference, first * neutron])
+    return np.stack([first * difference, -neutron * difference, first * neutron])
 
 
 def squares(damped: xr.DataArray) -> xr.DataArray:
