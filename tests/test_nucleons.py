@@ -251,6 +251,11 @@ def test_a_structure_that_is_no_sum_over_nucleons_is_refused_where_they_are_apar
     assert said == f"{CSI}: model 'odd' needs one conventions.form_factor for all nucleons"
 
 
+def test_counts_apart_have_no_parts_by_nucleons():
+    with pytest.raises(CardError, match="keep: found nucleons; allowed: pair, nuclide, kernel"):
+        gridscan.counts(CSI, "sm", keep="nucleons", **apart())
+
+
 def test_impossible_shapes_of_one_kind_are_an_error():
     with pytest.raises(CardError, match="its rates are not finite and positive"):
         gridscan.counts(CSI, "sm", **of_radii(4.8, 1.2))
