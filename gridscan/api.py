@@ -106,12 +106,13 @@ def resolve(
 def counts_of(
     inputs: Inputs, experiment: str, theta: Mapping[str, Any], keep: Sequence[str] = ()
 ) -> xr.DataArray:
-    """Expected signal: dims (*keep, *theta dims, *bins), keep of `Charges.columns`."""
+    """Expected signal: dims (*keep, *theta dims, *bins), keep of `Charges.columns` but nucleons."""
     keep = [keep] if isinstance(keep, str) else list(keep)
     masses = mediator_of(theta, inputs)
     each = np.ravel(masses).tolist() if masses is not None else [None]
     signals = [Signal.of(inputs, experiment, mass) for mass in each]
-    allowed = signals[0].charges.columns
+    # of parts by nucleons the sum alone has a meaning
+    allowed = [name for name in signals[0].charges.columns if name != "nucleons"]
     if unknown := set(keep) - set(allowed):
         raise CardError(f"keep: found {', '.join(sorted(unknown))}; allowed: {', '.join(allowed)}")
     integrate(signal.request for signal in signals)

@@ -19,6 +19,8 @@ MANY_POINTS = {
     "axes.cos_beta.num": 1601,
 }
 RADII = {"sets": ["conventions.form_factor.r0_fm"], "start": 1.1, "stop": 1.3, "num": 9}
+OF_NEUTRONS = RADII | {"sets": ["conventions.form_factor.neutron.r0_fm"]}
+APART = {"kind": "proton-neutron", "proton": {"kind": "helm"}, "neutron": {"kind": "helm"}}
 AXIS = {"start": -0.5, "stop": 0.5, "num": 41}
 
 
@@ -41,6 +43,10 @@ def _no_templates_yet(monkeypatch, tmp_path):
         ("csi-2021-ee-ud", {"experiments": ["coherent-csi-2021-shapes"]}),
         ("csi-2021-ee-ud", {"experiments": ["coherent-lar-2020"]}),
         ("csi-2021-ee-ud", {"axes": {"eps_ee_u": AXIS, "radius": RADII}}),
+        (
+            "csi-2021-ee-ud",
+            {"axes": {"eps_ee_u": AXIS, "r": OF_NEUTRONS}, "conventions.form_factor": APART},
+        ),
         ("p1-fig5", {}),
         ("p1-fig5", MANY_POINTS),
         ("csi-2021-light-vector", {"axes.m_zprime_mev.num": 15}),
@@ -53,6 +59,7 @@ def _no_templates_yet(monkeypatch, tmp_path):
         "shapes",
         "gaussian",
         "radii",
+        "radii-of-neutrons",
         "no-polynomial",
         "points-of-no-polynomial",
         "masses",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Literal
 
@@ -22,7 +23,7 @@ from gridscan.physics.couplings.parameters import (
     weak_couplings,
 )
 from gridscan.physics.fluxes import FLUXES
-from gridscan.physics.form_factors import FORM_FACTORS
+from gridscan.physics.form_factors import FORM_FACTORS, ProtonNeutron
 from gridscan.physics.plugins import PluginError
 from gridscan.physics.propagation import PROPAGATION
 from gridscan.physics.propagation.none import UNCHANGED
@@ -136,9 +137,18 @@ class Model(Described):
 STANDARD_MODEL = Model(title="Standard model", structure="sm")
 
 
+@dataclass(frozen=True)
+class Apart(ProtonNeutron):
+    """Form factors of protons and neutrons as a card has them."""
+
+    proton: one_of(FORM_FACTORS)  # type: ignore[valid-type]
+    neutron: one_of(FORM_FACTORS)  # type: ignore[valid-type]
+
+
 class Conventions(Described):
     """Choices that differ between papers: one card per paper.
 
+    form_factor: one shape for all nucleons, or `proton` and `neutron` with a shape each.
     radiative, radiative_electron: corrections of the neutral current, default: tree level.
     eps_norm: n in ε = g_ν g_q/(n G_F m²) of a light vector. gni_norm: n of scalar and tensor
     couplings. lr_rotates_charged_current: whether left–right symmetry mixes the charged current
@@ -146,7 +156,7 @@ class Conventions(Described):
     """
 
     sin2_theta_w: Annotated[float, Field(gt=0, lt=1)]
-    form_factor: one_of(FORM_FACTORS)  # type: ignore[valid-type]
+    form_factor: one_of(FORM_FACTORS | {"proton-neutron": Apart})  # type: ignore[valid-type]
     kinematics: Literal["leading", "full"] = "leading"
     nuclear_masses: Literal["measured", "mass-number"] = "measured"
     radiative: QuarkCorrections = QUARKS_AT_TREE_LEVEL

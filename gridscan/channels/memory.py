@@ -14,6 +14,7 @@ from gridscan.channels.recoils import Common, Request, unit_target
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.detectors import PoissonResolution
 from gridscan.physics.detectors.response import NUMBERS_TOGETHER, ORDER
+from gridscan.physics.nucleons import NUCLEONS
 from gridscan.physics.rates import (
     AVERAGE_ORDER,
     ENERGY_ORDER,
@@ -32,8 +33,8 @@ TOO_MANY_EDGES = 1_000_000
 
 
 def of_template(request: Request) -> int:
-    """One template: species × nuclides × kernels × bins."""
-    return NUMBER * _columns(request.common) * _bins(request.common)
+    """One template: species × nucleons × nuclides × kernels × bins."""
+    return NUMBER * _columns(request.common) * _parts(request) * _bins(request.common)
 
 
 def of_integration(request: Request, variants: int, edges: int = 1) -> int:
@@ -51,7 +52,8 @@ def of_integration(request: Request, variants: int, edges: int = 1) -> int:
         7 * cells * averaged * ENERGY_ORDER, _columns(common) * interpolated * AVERAGE_ORDER
     )
     # rates are copied when parts are put together, and when they are weighted
-    rates = recoils * (4 * _columns(common) + (kernels + 2) * variants * cells)
+    weights = (kernels + 2) * _parts(request) * variants * cells
+    rates = recoils * (4 * _columns(common) + weights)
     matrix, making = _matrices(common, recoils)
     return NUMBER * (matrix + max(averages + rates, making))
 
@@ -87,6 +89,10 @@ def of_batch(part: Likelihood, experiment: int, points: int, whole: int, terms: 
 
 def _columns(common: Common) -> int:
     return len(common.species) * len(common.nuclides) * len(common.kernels)
+
+
+def _parts(request: Request) -> int:
+    return len(NUCLEONS) if request.apart else 1
 
 
 def _bins(common: Common) -> int:
