@@ -9,13 +9,13 @@ import xarray as xr
 
 from gridscan.cards.inputs import Conventions
 from gridscan.cards.resolved import Inputs
-from gridscan.channels.channel import Channel
+from gridscan.channels.contracts import Channel, Charges, Signal
 from gridscan.channels.expansion import Couplings, Expansion, Points
+from gridscan.channels.kinds import channel_of
 from gridscan.channels.modifiers import Nuisances
 from gridscan.channels.profile import Profile
 from gridscan.channels.recoils import Request
 from gridscan.channels.samples import Counts
-from gridscan.channels.signals import Signal
 from gridscan.statistics import STATISTICS
 from gridscan.statistics.contraction import contracted
 from gridscan.statistics.prediction import Problem, ShapeNuisances
@@ -40,7 +40,7 @@ class Likelihood:
         A forecast observes the standard model under the conventions `truth` (default: those of
         the inputs): a scan over conventions does not move its data.
         """
-        channels = [Channel.of(inputs, name, truth, mediator_mev) for name in inputs.experiments]
+        channels = [channel_of(inputs, name, truth, mediator_mev) for name in inputs.experiments]
         return cls(tuple(channels), Nuisances.of(channels))
 
     @property
@@ -70,7 +70,7 @@ class Likelihood:
     @property
     def is_gaussian(self) -> bool:
         """Whether all bins are."""
-        return all(channel.card.statistic == "gaussian" for channel in self.channels)
+        return all(channel.is_gaussian for channel in self.channels)
 
     @property
     def is_bent(self) -> bool:
@@ -87,12 +87,13 @@ class Likelihood:
     @property
     def signals(self) -> tuple[Signal, ...]:
         """The signal of each channel."""
-        return tuple(channel.signals[0] for channel in self.channels)
+        return tuple(channel.signal.signals[0] for channel in self.channels)
 
     @cached_property
-    def every_signal(self) -> tuple[Signal, ...]:
-        """Signals of the channels, each followed by those that its modifiers bend it by."""
-        return tuple(signal for channel in self.channels for signal in channel.signals)
+    def models(self) -> tuple[Charges, ...]:
+        """Each model that a signal follows, or what its modifiers bend it by."""
+        every = (one for channel in self.channels for one in channel.signal.signals)
+        return tuple(dict.fromkeys(signal.charges for signal in every))
 
     @property
     def requests(self) -> Iterator[Request]:
@@ -109,7 +110,7 @@ class Likelihood:
 
     def profile(self, points: Points, compiled: bool = False, statistic: str = "chi2") -> Profile:
         """What a statistic says at points. compiled: by the compiled twin, for many."""
-        expansion = points.expansion(signal.charges for signal in self.every_signal)
+        expansion = points.expansion(self.models)
         events, problem = self._prediction(expansion)
         owner = self.nuisances.owner
         found = STATISTICS[statistic].profile(expansion.rows, problem, owner, compiled)
@@ -150,8 +151,9 @@ class Likelihood:
 
         Returns (terms, bins) of a signal, (bins,) of fixed ones.
         """
-        found = counts
-        if isinstance(counts, Signal):
+        if isinstance(counts, np.ndarray):
+            found = counts
+        else:
             found = expansion.template(counts.charges, counts.matrix)
         every = np.zeros((*found.shape[:-1], self.bins))
         every[..., self._edges[channel] : self._edges[channel + 1]] = found

@@ -15,12 +15,11 @@ import numpy as np
 import xarray as xr
 
 from gridscan.cards.base import CardError
-from gridscan.cards.resolved import Inputs
 from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination, combined
 from gridscan.channels.expansion import Couplings, Points
+from gridscan.channels.kinds import channel_of
 from gridscan.channels.profile import Profile
-from gridscan.channels.signals import Signal
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid
 from gridscan.scans.memory import check as check_memory
@@ -98,7 +97,7 @@ def study_likelihood(study: Study) -> Combination:
     check_memory(study, grid_of(study))
     resolved = Axes.of(study)
     for name in resolved.base.experiments if not study.of_cards else ():
-        _check_sees(resolved.base, name)
+        channel_of(resolved.base, name).check_sees()
     setting = resolved.first()
     joint = setting.likelihood(resolved.base.conventions)
     _check_effects(resolved, setting.couplings, joint)
@@ -109,15 +108,8 @@ def check_usable(study: Study) -> None:
     """Raises CardError for experiments that no scan can use, whatever its couplings."""
     inputs = study.fixed_inputs()
     for name in inputs.experiments:
-        _check_sees(inputs, name)
+        channel_of(inputs, name).check_sees()
     combined(inputs, inputs.conventions)
-
-
-def _check_sees(inputs: Inputs, experiment: str) -> None:
-    """Raises CardError for an experiment without a single event of a neutrino."""
-    if not Signal.of(inputs, experiment).template.any():
-        raise CardError(f"{experiment}: no neutrino leaves an event in its bins: look at bins, "
-                        "response, signal_scale and the energies of its source")  # fmt: skip
 
 
 def _check_effects(axes: Axes, couplings: Couplings, joint: Combination) -> None:
@@ -132,7 +124,7 @@ def _check_effects(axes: Axes, couplings: Couplings, joint: Combination) -> None
     if not columns and not masses:
         return
     points = Points(couplings, _trials(columns), 1 + 2 * len(columns))
-    models = dict.fromkeys(signal.charges for part in joint.parts for signal in part.signals)
+    models = {charges for part in joint.parts for charges in part.models}
     found = {charges: points.coefficients(charges) for charges in models}
     moved = np.any([(rows[1:] != rows[0]).any(axis=1) for rows in found.values()], axis=0)
     exchanged = any(charges.exchanged(rows[0]).any() for charges, rows in found.items())

@@ -1,4 +1,4 @@
-"""A channel: the samples of one experiment, its data, and how far these may be apart."""
+"""The channel of neutrinos that scatter: recoils of nuclei and electrons in a detector."""
 
 import math
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from gridscan.cards.inputs import STANDARD_MODEL, Conventions
 from gridscan.cards.resolved import Inputs
 from gridscan.channels.expansion import Couplings, polynomial
 from gridscan.channels.recoils import Request
-from gridscan.channels.samples import Modifier, Sample, Shape, Share
+from gridscan.channels.samples import Modifier, Sample, Shape, Share, label
 from gridscan.channels.signals import Signal
 
 
 @dataclass(frozen=True)
-class Channel:
-    """The bins of one experiment: expected counts, observed ones, and their variance."""
+class Scattering:
+    """The bins of one experiment: see `contracts.Channel`."""
 
     name: str
     card: Experiment
@@ -35,9 +35,9 @@ class Channel:
         name: str,
         truth: Conventions | None = None,
         mediator_mev: float | None = None,
-    ) -> "Channel":
-        """The channel of an experiment: see `Likelihood.of`. Nothing is integrated yet."""
-        card = inputs.experiments[name]
+    ) -> "Scattering":
+        """The channel of an experiment: see `kinds.Made`."""
+        card = inputs.scattering(name)
         shapes = {
             label(name, key, nuisance): (nuisance.nodes, _at_nodes(inputs, name, nuisance))
             for key, nuisance in card.nuisances.items()
@@ -57,43 +57,44 @@ class Channel:
 
     @property
     def nuisances(self) -> dict[str, Nuisance]:
-        """Nuisances by their name in a joint likelihood."""
         return {label(self.name, key, one): one for key, one in self.card.nuisances.items()}
+
+    @property
+    def edges(self) -> dict[str, np.ndarray]:
+        return self.card.edges
 
     @property
     def bins(self) -> int:
         return math.prod(self.card.shape)
 
     @property
-    def signals(self) -> tuple[Signal, ...]:
-        """The signal, then those that modifiers bend it by."""
-        return self.signal.signals
-
-    @property
     def requests(self) -> Iterator[Request]:
-        """Templates that χ² needs."""
         forecast = (self.forecast,) if self.forecast else ()
-        return (signal.request for signal in (*self.signals, *forecast))
+        return (signal.request for signal in (*self.signal.signals, *forecast))
 
     @cached_property
     def observed(self) -> np.ndarray:
-        """Counts per bin, (bins,)."""
         if self.forecast is None:
             return np.asarray(self.card.counts)
         return _without_couplings(self.forecast) + sum(self.card.components.values())
 
+    @property
+    def is_gaussian(self) -> bool:
+        return self.card.statistic == "gaussian"
+
     @cached_property
     def variance(self) -> np.ndarray:
-        """Per bin: finite where the statistic is Gaussian, infinite where it is Poisson."""
         try:
             return self.card.variances(self.observed)
         except ValueError as error:
             raise CardError(f"{self.name}: {error}") from None
 
-
-def label(experiment: str, key: str, nuisance: Nuisance) -> str:
-    """Name of a nuisance in a joint likelihood: its key if shared, else with its experiment."""
-    return key if nuisance.shared else f"{experiment}.{key}"
+    def check_sees(self) -> None:
+        if not self.signal.signals[0].template.any():
+            raise CardError(
+                f"{self.name}: no neutrino leaves an event in its bins: look at bins, "
+                "response, signal_scale and the energies of its source"
+            )
 
 
 Nodes = tuple[float, float, float]
@@ -123,7 +124,7 @@ def _shapes(experiment: str, shapes: Shapes, mediator_mev: float | None) -> Iter
 
 def _shares(inputs: Inputs, experiment: str, mediator_mev: float | None) -> Iterator[Modifier]:
     """Nuisances that scale the signal, but not as a whole: some species of its source."""
-    for name, nuisance in _in_parts(experiment, inputs.experiments[experiment]):
+    for name, nuisance in _in_parts(experiment, inputs.scattering(experiment)):
         if SIGNAL in nuisance.scales:
             yield Share(name, (Signal.of(inputs, experiment, mediator_mev),))
         for species in nuisance.of_source:
@@ -140,7 +141,7 @@ def _in_parts(experiment: str, card: Experiment) -> Iterator[tuple[str, Nuisance
 def _bent(experiment: str, card: Experiment, component: str, shapes: Shapes) -> Iterator[Modifier]:
     """How nuisances that are no norms move a background, where they do."""
     for name, (nodes, moved) in shapes.items():
-        counts = tuple(one.experiments[experiment].background(component) for one in moved)
+        counts = tuple(one.scattering(experiment).background(component) for one in moved)
         if any((one != counts[1]).any() for one in counts):
             yield Shape(name, nodes, counts)
     for name, nuisance in _in_parts(experiment, card):
@@ -150,7 +151,7 @@ def _bent(experiment: str, card: Experiment, component: str, shapes: Shapes) -> 
 
 def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> Signal | None:
     """The standard model's signal, whatever the model, under the true conventions."""
-    if inputs.experiments[experiment].counts is not None:
+    if inputs.scattering(experiment).counts is not None:
         return None
     true = {"model": STANDARD_MODEL, "conventions": truth or inputs.conventions}
     return Signal.of(inputs.model_copy(update=true), experiment)
