@@ -15,7 +15,7 @@ from gridscan.catalog import cubes_folder
 from gridscan.channels.kinds import channel_of
 from gridscan.channels.recoils import integrate
 from gridscan.channels.samples import events
-from gridscan.channels.signals import Signal, complete, mediator_of
+from gridscan.channels.signals import complete, mediator_of
 from gridscan.physics.couplings.parameters import Parameter
 from gridscan.physics.detectors import bin_coordinates
 from gridscan.scans import lazy, plans, runs
@@ -123,7 +123,7 @@ def counts_of(
     allowed = signals[0].charges.columns
     if unknown := set(keep) - set(allowed):
         raise CardError(f"keep: found {', '.join(sorted(unknown))}; allowed: {', '.join(allowed)}")
-    integrate(signal.request for signal in signals if isinstance(signal, Signal))
+    integrate(signal.request for signal in signals if signal.request)
     parts = [events(signal, complete(theta, inputs), keep) for signal in signals]
     total = parts[0]
     if isinstance(masses, xr.DataArray) and masses.ndim:

@@ -25,29 +25,34 @@ EXPERIMENTS: Family[type[Measured]] = Family(
 def experiment(raw: Mapping[str, Any], where: str) -> Measured:
     """The card of an experiment of any kind; `where` names it in errors. Raises CardError."""
     try:
-        card = _of_kind(raw)
+        card, content = _of_kind(raw)
     except ValueError as error:
         raise CardError(f"{where}: {error}") from None
-    return card.from_mapping(raw, where)
+    return card.from_mapping(content, where)
 
 
-def _of_kind(raw: Mapping[str, Any]) -> type[Measured]:
-    """Raises ValueError for a kind that there is not, and for a plug-in that cannot be used."""
+def _of_kind(raw: Mapping[str, Any]) -> tuple[type[Measured], Mapping[str, Any]]:
+    """The class of a card, and its entries.
+
+    Raises ValueError for a kind that there is not, and for a plug-in that cannot be used.
+    """
     kind = raw.get("kind", SCATTERING)
     if not isinstance(kind, str) or kind not in EXPERIMENTS:
         raise ValueError(f"kind: found {kind!r}; {suggest(str(kind), EXPERIMENTS)}")
     try:
-        return EXPERIMENTS[kind]
+        card = EXPERIMENTS[kind]
     except PluginError as error:
         raise ValueError(str(error)) from None
+    told = "kind" in card.model_fields
+    return card, raw if told else {key: value for key, value in raw.items() if key != "kind"}
 
 
 def _validated(raw: Any, as_it_is: Any) -> Measured:
     if not isinstance(raw, Mapping):
         return as_it_is(raw)
-    card = _of_kind(raw)
+    card, content = _of_kind(raw)
     try:
-        return card.model_validate_json(json.dumps(raw))
+        return card.model_validate_json(json.dumps(content))
     except ValidationError as error:
         raise ValueError(explain(card, error)) from None
 

@@ -1,16 +1,13 @@
-"""What a channel has, whatever kind of experiment it is made of: likelihoods know nothing else."""
+"""What follows couplings in a channel, whatever kind of experiment it is made of."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import xarray as xr
 
-from gridscan.cards.experiments import Nuisance
-
 if TYPE_CHECKING:
     from gridscan.channels.recoils import Request
-    from gridscan.channels.samples import Sample
 
 
 class Charges(Protocol):
@@ -29,12 +26,17 @@ class Charges(Protocol):
     @property
     def polynomial(self) -> bool:
         """Whether they are polynomials of degree two in couplings of which the model says so."""
+        return True
 
     def coefficients(self, theta: Mapping) -> xr.DataArray:
-        """Coefficients at couplings `theta`: dims (*columns, *theta dims)."""
+        """Coefficients at couplings `theta`: dims (*columns, *theta dims).
+
+        Those that the model's card fixes are not among them.
+        """
 
     def exchanged(self, columns: np.ndarray) -> np.ndarray:
         """Of coefficients (…, columns), those that the mass of a light mediator matters to."""
+        return columns[..., :0]
 
 
 class Signal(Protocol):
@@ -44,53 +46,13 @@ class Signal(Protocol):
     def charges(self) -> Charges: ...
 
     @property
+    def request(self) -> "Request | None":
+        """The template of recoils that it follows from, if it does."""
+
+    @property
     def template(self) -> xr.DataArray:
-        """Counts per unit coefficient: dims (*columns of the charges, *edges of the channel)."""
+        """Counts per unit coefficient: dims (*columns of the charges, *bins)."""
 
     @property
     def matrix(self) -> np.ndarray:
         """The template as a matrix: (columns, bins)."""
-
-
-class Channel(Protocol):
-    """The bins of one experiment: expected counts, observed ones, and their variance."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def edges(self) -> Mapping[str, np.ndarray]:
-        """Bin edges by dimension; none for a single bin."""
-
-    @property
-    def bins(self) -> int:
-        """Number of bins, of all dimensions together."""
-
-    @property
-    def signal(self) -> "Sample": ...
-
-    @property
-    def backgrounds(self) -> "tuple[Sample, ...]": ...
-
-    @property
-    def nuisances(self) -> Mapping[str, Nuisance]:
-        """Nuisances by their name in a joint likelihood: see `samples.label`."""
-
-    @property
-    def requests(self) -> "Iterable[Request]":
-        """Templates of recoils that its counts and data follow from, if any."""
-
-    @property
-    def observed(self) -> np.ndarray:
-        """Counts per bin, (bins,)."""
-
-    @property
-    def is_gaussian(self) -> bool:
-        """Whether the statistic is Gaussian, else it is Poisson."""
-
-    @property
-    def variance(self) -> np.ndarray:
-        """Per bin: finite where the statistic is Gaussian, infinite where it is Poisson."""
-
-    def check_sees(self) -> None:
-        """Raises CardError where no model leaves a single event."""

@@ -5,8 +5,8 @@ from typing import Protocol
 from gridscan.cards.inputs import Conventions
 from gridscan.cards.kinds import SCATTERING
 from gridscan.cards.resolved import Inputs
-from gridscan.channels.contracts import Channel
-from gridscan.channels.scattering import Scattering
+from gridscan.channels import scattering
+from gridscan.channels.channel import Channel
 from gridscan.physics.plugins import Family
 
 
@@ -21,7 +21,9 @@ class Made(Protocol):
         """
 
 
-CHANNELS: Family[Made] = Family("gridscan.channels", {SCATTERING: Scattering.of}, part="channel")
+CHANNELS: Family[Made] = Family(
+    "gridscan.channels", {SCATTERING: scattering.channel}, part="channel"
+)
 
 
 def channel_of(

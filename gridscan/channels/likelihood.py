@@ -9,7 +9,8 @@ import xarray as xr
 
 from gridscan.cards.inputs import Conventions
 from gridscan.cards.resolved import Inputs
-from gridscan.channels.contracts import Channel, Charges, Signal
+from gridscan.channels.channel import Channel
+from gridscan.channels.contracts import Charges, Signal
 from gridscan.channels.expansion import Couplings, Expansion, Points
 from gridscan.channels.kinds import channel_of
 from gridscan.channels.modifiers import Nuisances

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridscan.channels.contracts import Channel
+from gridscan.channels.channel import Channel
 from gridscan.statistics.prediction import LinearNuisances
 
 

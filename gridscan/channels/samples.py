@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from gridscan.cards.experiments import Nuisance
+from gridscan.cards.measured import Measured
 from gridscan.channels.contracts import Signal
 from gridscan.statistics.prediction import quadratic
 
@@ -35,6 +36,17 @@ def events(signal: Signal, theta: Mapping, keep: Sequence[str] = ()) -> xr.DataA
 def label(experiment: str, key: str, nuisance: Nuisance) -> str:
     """Name of a nuisance in a joint likelihood: its key if shared, else with its experiment."""
     return key if nuisance.shared else f"{experiment}.{key}"
+
+
+def labelled(experiment: str, card: Measured) -> dict[str, Nuisance]:
+    """Nuisances of an experiment by their name in a joint likelihood."""
+    return {label(experiment, key, nuisance): nuisance for key, nuisance in card.nuisances.items()}
+
+
+def norms(experiment: str, card: Measured, component: str) -> tuple[str, ...]:
+    """Nuisances that scale a component as a whole."""
+    every = labelled(experiment, card)
+    return tuple(name for name, n in every.items() if n.is_norm and component in n.scales)
 
 
 class Modifier(Protocol):

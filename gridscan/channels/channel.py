@@ -1,0 +1,78 @@
+"""A channel: the samples of one experiment, its data, and how far these may be apart."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gridscan.cards.base import CardError
+from gridscan.cards.experiments import Nuisance
+from gridscan.channels.contracts import Signal
+from gridscan.channels.expansion import Couplings, polynomial
+from gridscan.channels.recoils import Request
+from gridscan.channels.samples import Sample
+
+
+@dataclass(frozen=True)
+class Channel:
+    """The bins of one experiment, of whatever kind: what likelihoods are made of."""
+
+    name: str
+    edges: Mapping[str, np.ndarray]
+    """Bin edges by dimension; none of a single bin."""
+    signal: Sample
+    backgrounds: tuple[Sample, ...]
+    nuisances: Mapping[str, Nuisance]
+    """By their name in a joint likelihood: see `samples.labelled`."""
+    data: np.ndarray | Signal
+    """Observed counts, (bins,); or what is observed besides backgrounds in a forecast."""
+    variances: Callable[[np.ndarray], np.ndarray] | None = None
+    """Of observed counts, where the statistic is Gaussian. Raises ValueError."""
+    blind: str = "its signal leaves no event in any bin"
+    """What is said of a channel that sees nothing, whatever the couplings."""
+
+    @cached_property
+    def bins(self) -> int:
+        return math.prod(len(edges) - 1 for edges in self.edges.values())
+
+    @property
+    def requests(self) -> Iterator[Request]:
+        """Templates of recoils that χ² needs."""
+        forecast = () if isinstance(self.data, np.ndarray) else (self.data,)
+        found = (signal.request for signal in (*self.signal.signals, *forecast))
+        return (request for request in found if request)
+
+    @cached_property
+    def observed(self) -> np.ndarray:
+        """Counts per bin, (bins,)."""
+        if isinstance(self.data, np.ndarray):
+            return self.data
+        each = [one.counts for one in self.backgrounds if isinstance(one.counts, np.ndarray)]
+        return _without_couplings(self.data) + sum(each)
+
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether the statistic is Gaussian, else it is Poisson."""
+        return self.variances is not None
+
+    @cached_property
+    def variance(self) -> np.ndarray:
+        """Per bin: finite where the statistic is Gaussian, infinite where it is Poisson."""
+        if self.variances is None:
+            return np.full(self.bins, np.inf)
+        try:
+            return self.variances(self.observed)
+        except ValueError as error:
+            raise CardError(f"{self.name}: {error}") from None
+
+    def check_sees(self) -> None:
+        """Raises CardError where no model leaves a single event."""
+        if not self.signal.signals[0].matrix.any():
+            raise CardError(f"{self.name}: {self.blind}")
+
+
+def _without_couplings(forecast: Signal) -> np.ndarray:
+    """Counts of a model without couplings, (bins,)."""
+    return (polynomial(forecast.charges, Couplings(())) @ forecast.matrix)[0]
