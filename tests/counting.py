@@ -52,6 +52,7 @@ def channel(inputs, name, truth, mediator_mev):
     card = inputs.experiments[name]
     signal = Events(Products(tuple(card.events)), tuple(card.events.values()))
     samples = {"signal": signal, "background": np.array([card.background])}
-    every = [Sample(one, counts, norms(name, card, one)) for one, counts in samples.items()]
+    nuisances = labelled(name, card)
+    every = [Sample(one, counts, norms(nuisances, one)) for one, counts in samples.items()]
     observed = np.array([card.observed])
-    return Channel(name, {}, every[0], (every[1],), labelled(name, card), observed)
+    return Channel(name, {}, every[0], (every[1],), nuisances, observed)

@@ -177,8 +177,10 @@ class Library:
             inputs = self.inputs(card.experiments, card.model, card.conventions)
         except CardError as error:
             raise error if ".toml:" in str(error) else CardError(f"{where}: {error}") from None
-        content = {"scan": card.model_dump(mode="json"), "inputs": inputs.model_dump(mode="json")}
-        return Study.from_mapping(content, where)
+        try:
+            return Study(scan=card, inputs=inputs)
+        except ValidationError as error:
+            raise CardError(f"{where}: {explain(Study, error)}") from None
 
     def _extended(
         self, kind: str, raw: dict[str, Any], where: str, seen: tuple[str, ...] = ()

@@ -43,10 +43,9 @@ def labelled(experiment: str, card: Measured) -> dict[str, Nuisance]:
     return {label(experiment, key, nuisance): nuisance for key, nuisance in card.nuisances.items()}
 
 
-def norms(experiment: str, card: Measured, component: str) -> tuple[str, ...]:
-    """Nuisances that scale a component as a whole."""
-    every = labelled(experiment, card)
-    return tuple(name for name, n in every.items() if n.is_norm and component in n.scales)
+def norms(nuisances: Mapping[str, Nuisance], component: str) -> tuple[str, ...]:
+    """Names of those that scale a component as a whole."""
+    return tuple(name for name, n in nuisances.items() if n.is_norm and component in n.scales)
 
 
 class Modifier(Protocol):

@@ -6,7 +6,7 @@ from gridscan.cards.experiments import SIGNAL, Experiment, Nuisance
 from gridscan.cards.inputs import STANDARD_MODEL, Conventions
 from gridscan.cards.resolved import Inputs
 from gridscan.channels.channel import Channel
-from gridscan.channels.samples import Modifier, Sample, Shape, Share, label, labelled, norms
+from gridscan.channels.samples import Modifier, Sample, Shape, Share, labelled, norms
 from gridscan.channels.signals import Signal
 
 BLIND = (
@@ -20,19 +20,20 @@ def channel(
 ) -> Channel:
     """The channel of an experiment: see `kinds.Made`."""
     card = inputs.scattering(name)
+    nuisances = labelled(name, card)
     shapes = {
-        label(name, key, nuisance): (nuisance.nodes, _at_nodes(inputs, name, nuisance))
-        for key, nuisance in card.nuisances.items()
+        key: (nuisance.nodes, _at_nodes(inputs, name, nuisance))
+        for key, nuisance in nuisances.items()
         if nuisance.nodes
     }
     signal = Sample(
         SIGNAL,
         Signal.of(inputs, name, mediator_mev),
-        norms(name, card, SIGNAL),
+        norms(nuisances, SIGNAL),
         (*_shapes(name, shapes, mediator_mev), *_shares(inputs, name, mediator_mev)),
     )
     backgrounds = [
-        Sample(key, counts, norms(name, card, key), tuple(_bent(name, card, key, shapes)))
+        Sample(key, counts, norms(nuisances, key), tuple(_bent(name, card, key, shapes)))
         for key, counts in card.components.items()
     ]
     return Channel(
@@ -40,7 +41,7 @@ def channel(
         card.edges,
         signal,
         tuple(backgrounds),
-        labelled(name, card),
+        nuisances,
         _forecast(inputs, truth, name) if card.counts is None else card.counts,
         card.variances if card.statistic == "gaussian" else None,
         BLIND,
@@ -74,9 +75,9 @@ def _shares(inputs: Inputs, experiment: str, mediator_mev: float | None) -> Iter
 
 def _in_parts(experiment: str, card: Experiment) -> Iterator[tuple[str, Nuisance]]:
     """Nuisances that scale species of the source, with whatever else they scale."""
-    for key, nuisance in card.nuisances.items():
+    for name, nuisance in labelled(experiment, card).items():
         if nuisance.of_source:
-            yield label(experiment, key, nuisance), nuisance
+            yield name, nuisance
 
 
 def _bent(experiment: str, card: Experiment, component: str, shapes: Shapes) -> Iterator[Modifier]:
