@@ -137,7 +137,7 @@ def test_a_coupling_that_it_does_not_feel_is_told():
 
 def test_commands_know_it(monkeypatch, capsys):
     for arguments, expected in (
-        (["ls", "experiments"], "search            " and "A search"),
+        (["ls", "experiments"], "A search"),
         (["show", "search"], 'kind = "counting"'),
         (["search", "search"], "experiment  search  A search"),
         (["check", "search"], "search: good experiment"),

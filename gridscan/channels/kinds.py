@@ -17,7 +17,8 @@ class Made(Protocol):
         """The channel of an experiment. Nothing is integrated yet.
 
         truth: conventions of a forecast; mediator_mev: mass of a light mediator. Default: those
-        of the inputs. Raises CardError for a model that says nothing here.
+        of the inputs. Raises CardError for a model that says nothing here; the standard model
+        says something everywhere.
         """
 
 
