@@ -19,10 +19,12 @@ class Card(Measured):
 
     kind: Literal["counting"]
     conventions: str
+    target: str
     observed: float
     background: float
     events: dict[str, float]
     nuisances: dict[str, Nuisance] = {}
+    REFERS = Measured.REFERS | {"target": "materials"}
 
 
 @dataclass(frozen=True)

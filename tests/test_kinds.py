@@ -24,6 +24,7 @@ title = "A search"
 references = ["arXiv:2503.11766"]
 kind = "counting"
 conventions = "2402.16953"
+target = "argon"
 observed = 13.0
 background = 9.0
 events = { "" = 1.0, "eps_ee_u" = -3.0, "eps_ee_u eps_ee_d" = 6.0, "eps_ee_u eps_ee_u" = 40.0 }
@@ -33,6 +34,7 @@ flux = { sigma = 0.13, scales = ["signal"], shared = true }
 background = { sigma = 0.3, scales = ["background"] }
 """
 STEEP = SEARCH.replace('"eps_ee_u eps_ee_u" =', '"eps_ee_u eps_ee_u eps_ee_d eps_ee_d" =')
+STEEP = STEEP.replace("shared = true", "shared = false")
 SCATTERING = f"""
 extends = "{CSI}"
 nuisances = {{ flux = {{ sigma = 0.13, scales = ["signal"], shared = true }} }}
@@ -74,33 +76,34 @@ def events(name: str, u: float, d: float) -> float:
 
 
 def slow(experiments: tuple[str, ...], u: float, d: float) -> float:
-    """χ² by a general minimiser over the shared pull and that of the search's background."""
+    """χ² by a general minimiser over pulls: both fluxes, if apart, and the search's background."""
     parts = []
     for name in experiments:
         if name == "beam":
             signal = gridscan.counts("beam", "nsi", eps_ee_u=u, eps_ee_d=d).values.ravel()
             background = gridscan.backgrounds("beam").values.reshape(-1, signal.size).sum(axis=0)
             observed = Library().load("experiments", "beam").counts
-            parts.append((signal, background, observed, 0.0))
+            parts.append((signal, background, observed, 0, 0.0))
         else:
             signal, own = np.array([events(name, u, d)]), np.array([9.0])
-            parts.append((signal, own, np.array([13.0]), 1.0))
+            parts.append((signal, own, np.array([13.0]), 2 if name == "steep" else 0, 1.0))
 
     def chi2(pulls):
         shifted = (
-            deviances.poisson(observed, (1 + pulls[0]) * signal + (1 + own * pulls[1]) * background)
-            for signal, background, observed, own in parts
+            deviances.poisson(n, (1 + pulls[flux]) * signal + (1 + own * pulls[1]) * background)
+            for signal, background, n, flux, own in parts
         )
-        return sum(one.sum() for one in shifted) + (pulls[0] / 0.13) ** 2 + (pulls[1] / 0.3) ** 2
+        penalties = np.square(np.array(pulls) / [0.13, 0.3, 0.13])
+        return sum(one.sum() for one in shifted) + penalties.sum()
 
     options = {"xatol": 1e-9, "fatol": 1e-11, "maxiter": 10000}
-    return float(minimize(chi2, [0.0, 0.0], method="Nelder-Mead", options=options).fun)
+    return float(minimize(chi2, [0.0, 0.0, 0.0], method="Nelder-Mead", options=options).fun)
 
 
 @pytest.mark.parametrize("search", ["search", "steep"])
 @pytest.mark.parametrize("others", [(), ("beam",)], ids=["alone", "with neutrinos"])
 def test_a_kind_of_its_own_is_scanned_as_any_other(search, others, tmp_path):
-    """Alone and with a nuisance in common, whether its counts are polynomials of degree two."""
+    """Alone, with a nuisance in common or without, as a polynomial of degree two or not."""
     study = study_of(*others, search, save=["counts", "pulls"])
     assert plans.plan(study, tmp_path).points == 20
     with stores.read(runs.run(study, tmp_path)) as cube:
@@ -128,6 +131,20 @@ def test_its_entries_are_axes_and_its_data_count_once(tmp_path):
         assert cube["search.background"].attrs["role"] == "design"
     with pytest.raises(CardError, match=r"search\.conventions: names another card"):
         study_of("search", fixed={"search.conventions": "p0"})
+    with pytest.raises(CardError, match=r"search\.target: names another card"):
+        study_of("search", fixed={"search.target": "xenon"})
+
+
+def test_cards_that_it_refers_to_come_with_it():
+    inputs = study_of("beam", "steep").inputs
+    assert set(inputs.materials) == {"csi", "argon"}
+    assert set(inputs.only(["steep"]).materials) == {"argon"}
+    assert not inputs.only(["steep"]).sources
+    assert {"experiments/steep", "materials/argon"} <= inputs.hashes().keys()
+    content = json.loads(study_of("steep").canonical())
+    del content["inputs"]["materials"]["argon"]
+    with pytest.raises(CardError, match=r"steep\.target: 'argon' is not at hand"):
+        Study.from_mapping(content, "study")
 
 
 def test_a_coupling_that_it_does_not_feel_is_told():
@@ -165,6 +182,7 @@ def test_counts_of_it_broadcast_as_others_do():
             '"guessing"',
             r"mine\.toml: kind: found 'guessing'; allowed: counting, scat",
         ),
+        ('"argon"', '"argom"', r"mine\.toml: unknown material 'argom'; did you mean 'argon'"),
         ("observed = 13.0", "", r"mine\.toml: observed: missing"),
         (
             "observed =",
@@ -176,7 +194,7 @@ def test_counts_of_it_broadcast_as_others_do():
 def test_mistakes_in_its_card_are_one_line(old, new, message, tmp_path):
     (tmp_path / "mine" / "mine.toml").write_text(SEARCH.replace(old, new))
     with pytest.raises(CardError, match=message):
-        Library().load("experiments", "mine")
+        Library().inputs(["mine"], "sm")
 
 
 def test_a_study_of_a_kind_that_is_not_there_says_so():
