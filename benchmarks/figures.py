@@ -26,6 +26,7 @@ from gridscan.cards.study import Study
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.signals import complete
 from gridscan.scans import evaluation, lazy, runs, workers
+from gridscan.scans.axes import Axes
 from gridscan.statistics.deviance import poisson as deviance
 from gridscan.storage import stores
 
@@ -197,7 +198,7 @@ def on_workers(one: Study) -> tuple[list[float], list[float], list[float]]:
 
     def bare(where: str) -> None:
         path = runs.prepare(one, where)
-        for index in evaluation.grid_of(one).blocks():
+        for index in Axes.of(one).grid.blocks():
             stores.write(path, *runs.compute_block(str(path), index))
 
     with workers.local_client(1) as single, workers.local_client(2) as double:

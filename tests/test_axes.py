@@ -10,6 +10,8 @@ from gridscan.cards.library import Library
 from gridscan.channels import combination, recoils
 from gridscan.channels.signals import Signal
 from gridscan.scans import evaluation, lazy
+from gridscan.scans.axes import Axes
+from gridscan.scans.layout import Layout
 from tests.conftest import CSI, study_of
 
 LAR = "coherent-lar-2020"
@@ -139,7 +141,7 @@ def test_couplings_and_conventions_are_parameters_and_entries_of_experiments_des
         "norm": {"sets": [f"{CSI}.backgrounds.ssb.expected"],
                  "values": [1e3, 2e3], "role": "parameter"},
     }  # fmt: skip
-    roles = {n: c.attrs["role"] for n, c in evaluation.coordinates(study_of(axes)).coords.items()
+    roles = {n: c.attrs["role"] for n, c in Layout.of(study_of(axes)).coordinates.coords.items()
              if n in axes}  # fmt: skip
     assert roles == {
         "eps_ee_u": "parameter",
@@ -219,7 +221,7 @@ def test_blocks_of_one_scan_share_an_integral_and_do_not_depend_on_how_it_is_cut
     ends = (1.1, 1.3) if "r0" in path else (7.0, 9.0)
     study = study_of({"x": {"sets": [path], "start": ends[0], "stop": ends[1], "num": 6}})
     monkeypatch.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1)
-    assert len(list(evaluation.grid_of(study).blocks())) > 3
+    assert len(list(Axes.of(study).grid.blocks())) > 3
     cut = lazy.dataset(study)["chi2"].compute()
     assert len(integrations) == 1
     recoils._kept.clear()
@@ -231,7 +233,7 @@ def test_blocks_are_cut_along_masses_as_along_other_settings():
     mass = {"start": 1.0, "stop": 1e3, "num": 20_000, "scale": "log"}
     axes = {"m_zprime_mev": mass, "gg_ee_u": {"values": [1e-9, 2e-9]}}
     study = study_of(axes, model="light-vector")
-    assert evaluation.grid_of(study).block[0] <= 1250
+    assert Axes.of(study).grid.block[0] <= 1250
 
 
 def test_a_likelihood_is_made_once_for_each_setting_however_many():

@@ -9,6 +9,7 @@ import xarray as xr
 from gridscan.cubes import limits
 from gridscan.cubes.regions import threshold
 from gridscan.scans import evaluation, runs
+from gridscan.scans.layout import Layout
 from gridscan.storage import stores
 from tests.conftest import CSI, study_of
 from tests.test_cards import gridscan
@@ -62,7 +63,7 @@ def test_what_has_no_standard_value_is_limited_around_the_least_chi2(model, axis
     axes = {axis: {"start": -1.0, "stop": 1.0, "num": 21}}
     study = study_of(axes, model=model, fixed=fixed)
     grid = {name: one.points() for name, one in study.scan.axes.items()}
-    cube = evaluation.evaluate(study, grid).assign_attrs(evaluation.attributes(study))
+    cube = evaluation.evaluate(study, grid).assign_attrs(Layout.of(study).attributes())
     best = float(cube.gridscan.best_fit()[axis])
     found = cube.gridscan.limits(axis)
     held = [pair for pair in cube.gridscan.intervals(axis).values if pair[0] <= best <= pair[1]]

@@ -10,6 +10,7 @@ from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
 from gridscan.channels import combination, recoils
 from gridscan.scans import evaluation, lazy, memory, plans, runs
+from gridscan.scans.axes import Axes
 
 BINS = {"conus-p1.bins.kevnr": np.linspace(0.2, 1.5, 101).tolist(), "experiments": ["conus-p1"]}
 MANY_POINTS = {
@@ -61,8 +62,8 @@ def _no_templates_yet(monkeypatch, tmp_path):
 )
 def test_a_block_takes_the_memory_that_its_plan_says(name, changes):
     study = Library().study(name, changes)
-    grid = evaluation.grid_of(study)
-    said = sum(memory.needs(study, grid).values())
+    grid = Axes.of(study).grid
+    said = sum(memory.needs(Axes.of(study)).values())
     tracemalloc.start()
     evaluation.evaluate(study, grid.values((0,) * len(grid.shape)))
     taken = tracemalloc.get_traced_memory()[1]
@@ -101,7 +102,7 @@ def test_so_many_points_that_results_fill_the_memory_are_an_axis_too_long(monkey
     study = Library().study("csi-2021-ee-ud", many)
     monkeypatch.setenv(memory.LIMIT, "0.05")
     with pytest.raises(CardError, match=r"axes\.eps_ee_u\.num: a block"):
-        memory.check(study, evaluation.grid_of(study))
+        memory.check(Axes.of(study))
 
 
 def test_a_block_may_take_half_of_the_machine_unless_told_otherwise(monkeypatch, tmp_path):
@@ -125,6 +126,6 @@ def test_memory_of_a_template_is_linear_in_its_bins():
     def told(bins: int) -> int:
         edges = {"conus-p1.bins.kevnr": np.linspace(0.2, 1.5, bins + 1).tolist()}
         study = Library().study("csi-2021-ee-ud", BINS | edges)
-        return sum(memory.needs(study, evaluation.grid_of(study)).values())
+        return sum(memory.needs(Axes.of(study)).values())
 
     assert told(20_000) - told(10_000) == pytest.approx(told(30_000) - told(20_000), rel=0.05)

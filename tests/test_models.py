@@ -28,6 +28,7 @@ from gridscan.physics.couplings.parameters import tree_level, weak_couplings
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.targets import Nuclide, target
 from gridscan.scans import evaluation
+from gridscan.scans.layout import Layout
 from gridscan.testing import COUPLINGS, NUCLEONS, cross_section, example_target
 from tests.conftest import CSI, study_of
 
@@ -293,7 +294,7 @@ def test_what_is_never_the_standard_model_has_no_point_of_it(model, axis, fixed)
     axes = {axis: {"start": -1.0, "stop": 1.0, "num": 5}}
     study = study_of(axes, model=model, fixed=fixed)
     grid = {name: axis.points() for name, axis in study.scan.axes.items()}
-    cube = evaluation.evaluate(study, grid).assign_attrs(evaluation.attributes(study))
+    cube = evaluation.evaluate(study, grid).assign_attrs(Layout.of(study).attributes())
     assert cube.gridscan.standard_model() is None
 
 
@@ -466,10 +467,10 @@ def test_an_axis_that_changes_nothing_is_refused(model, axis, experiment, fixed)
     axes = {axis: {"start": 100.0, "stop": 900.0, "num": 5}}
     flat = study_of(axes, model=model, experiments=[experiment], fixed=fixed)
     with pytest.raises(CardError, match=rf"axes\.{axis}: changes nothing in {experiment}"):
-        evaluation.coordinates(flat)
+        Layout.of(flat)
     both = study_of(axes, model=model, experiments=[CSI, "cr51-lxe-a"], fixed=fixed)
     if axis == "eps_ee_u":
-        assert evaluation.coordinates(both).sizes[axis] == 5
+        assert Layout.of(both).coordinates.sizes[axis] == 5
 
 
 @pytest.mark.parametrize("place", range(3))
@@ -480,9 +481,9 @@ def test_of_all_axes_the_one_that_changes_nothing_is_named(place):
     for experiments in ([CSI], [CSI, "cr51-lxe-a"]):
         flat = study_of(axes, model="nsi", experiments=experiments)
         with pytest.raises(CardError, match=r"axes\.eps_tautau_u: changes nothing in"):
-            evaluation.coordinates(flat)
+            Layout.of(flat)
     both = study_of({n: a for n, a in axes.items() if "tautau" not in n}, model="nsi")
-    assert evaluation.coordinates(both).sizes == {n: 3 for n in both.scan.axes} | {"experiment": 1}
+    assert Layout.of(both).coordinates.sizes == {n: 3 for n in both.scan.axes} | {"experiment": 1}
 
 
 def test_a_card_may_fix_the_mass_of_a_mediator(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 
 from gridscan.cards.base import CardError
 from gridscan.scans import evaluation, plans, runs, verification, workers
+from gridscan.scans.axes import Axes
 from gridscan.schema import ENGINE_REVISION
 from gridscan.storage import stores
 from tests.conftest import study_of
@@ -105,7 +106,7 @@ def test_the_plan_tells_the_size_of_the_cube_and_the_memory_of_a_task(tmp_path, 
     axis = {"start": -0.5, "stop": 0.7, "num": 200}
     study = study_of({"eps_ee_u": axis, "eps_ee_d": axis}, save=["pulls", "counts"])
     plan = plans.plan(study, tmp_path)
-    grid = evaluation.grid_of(study)
+    grid = Axes.of(study).grid
     tracemalloc.start()
     block = evaluation.evaluate(study, grid.values((0, 0)))
     taken = tracemalloc.get_traced_memory()[1]

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pickle
+from dataclasses import replace
 
 import dask
 import numpy as np
@@ -22,7 +23,9 @@ from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.signals import Signal, complete
 from gridscan.physics.couplings import nsi
 from gridscan.scans import evaluation, lazy, plans, runs, verification, workers
+from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import block_shape
+from gridscan.scans.layout import Layout
 from gridscan.statistics import deviance as deviances
 from gridscan.statistics import gaussian, poisson
 from gridscan.statistics.compiled import linear as compiled
@@ -277,7 +280,7 @@ def test_a_slice_of_the_lazy_scan_computes_only_its_blocks(small, monkeypatch):
 
     monkeypatch.setattr(lazy, "evaluate", counting)
     grid = lazy.dataset(small)
-    assert math.prod(evaluation.grid_of(small).blocks_per_axis) == 16
+    assert math.prod(Axes.of(small).grid.blocks_per_axis) == 16
     assert computed == []
     grid["chi2"].isel(eps_ee_u=0).compute()
     assert len(computed) == 4
@@ -317,7 +320,7 @@ def test_a_slice_of_a_lazy_grid_of_any_size_has_tasks_only_for_what_it_touches()
     grid = lazy.dataset(study)
     line = grid["chi2"].isel(eps_ee_u=0, eps_ee_d=2713)
     (touched,) = dask.optimize(line.data)
-    along = evaluation.grid_of(study).blocks_per_axis[2]
+    along = Axes.of(study).grid.blocks_per_axis[2]
     assert len(touched.dask) <= 1 + 2 * along, "a block, and what is sliced of it"
 
 
@@ -405,11 +408,13 @@ def test_a_lost_or_empty_chunk_is_computed_again(variable, small, cube, tmp_path
     xr.testing.assert_identical(stores.read(path).load(), good)
 
 
-def test_any_chunking_gives_the_same_numbers(small, cube, monkeypatch, tmp_path):
-    monkeypatch.setattr("gridscan.scans.blocks.BLOCKS", 1)
-    monkeypatch.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1000)
-    assert evaluation.grid_of(small).block == (24, 24)
-    whole = stores.read(runs.run(small, tmp_path / "whole"))
+@pytest.mark.parametrize("block", [(24, 24), (1, 24), (7, 5)])
+def test_any_chunking_gives_the_same_numbers(small, cube, block, tmp_path):
+    layout = Layout.of(small)
+    path = runs.store_path(small, tmp_path)
+    runs.begin(replace(layout, grid=replace(layout.grid, block=block)), path)
+    assert stores.block_shape(path) == block
+    whole = stores.read(runs.run(small, tmp_path))
     np.testing.assert_allclose(whole["chi2"], cube["chi2"], rtol=1e-12)
 
 

@@ -1,5 +1,7 @@
 """The profiled Poisson chi-square against its slow twin, and the laws of a statistic."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,14 +10,14 @@ from iminuit import Minuit
 from scipy.optimize import minimize
 
 from gridscan.statistics import deviance as deviances
-from gridscan.statistics import gaussian, poisson, shapes
+from gridscan.statistics import gaussian, methods, poisson, shapes
 from gridscan.statistics.compiled import linear as compiled
 from gridscan.statistics.compiled import shapes as compiled_shapes
 from gridscan.statistics.compiled.steps import bin_data
 from gridscan.statistics.deviance import poisson as deviance
 from gridscan.statistics.newton import newton_step
 from gridscan.statistics.poisson import profile
-from gridscan.statistics.prediction import LinearNuisances, ShapeNuisances
+from gridscan.statistics.prediction import LinearNuisances, Problem, ShapeNuisances, together
 from gridscan.testing import check_statistic
 
 
@@ -449,3 +451,44 @@ def test_steps_do_not_go_to_and_fro_across_the_minimum_for_ever(scan):
     found, pulls = scan(np.ones((1, 1)), *data)
     assert found.sum() + pulls[0, 0] ** 2 == pytest.approx(1.05**2 + 0.5, rel=1e-9)
     assert pulls[0, 0] == pytest.approx(0.5, abs=1e-4)
+
+
+def settings_of(rng, number, variance):
+    """Problems that differ in their templates, all of one layout."""
+    signal, observed, nuisances = problem(rng, bins=9)
+    first = np.array([0])
+    templates = signal * rng.uniform(0.2, 2, (number, 3, len(signal)))
+    return [Problem(one, observed, nuisances, first, variance) for one in templates]
+
+
+@pytest.mark.parametrize("variance", [np.inf, 7.0], ids=["poisson", "gaussian"])
+@pytest.mark.parametrize("compiles", [False, True], ids=["numpy", "compiled"])
+@pytest.mark.parametrize("points", [2, 700])
+def test_settings_that_differ_in_templates_are_minimised_together_as_one_by_one(
+    variance, compiles, points
+):
+    rng = np.random.default_rng(points)
+    each = settings_of(rng, 5, np.full(9, variance))
+    (all_of_them,) = together(each)
+    assert all_of_them.template.shape == (5, 3, 9)
+    rows = rng.uniform(0, 1, (points, 3))
+    found = methods.scan(all_of_them, compiles)(rows, *all_of_them)
+    one_by_one = zip(*(methods.scan(one, compiles)(rows, *one) for one in each), strict=True)
+    for values, expected in zip(found, one_by_one, strict=True):
+        np.testing.assert_allclose(values, np.concatenate(expected), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("which", ["observed", "variance", "nuisances", "template"])
+def test_settings_that_differ_in_more_are_minimised_apart(which):
+    rng = np.random.default_rng(3)
+    first, second, third = settings_of(rng, 3, np.full(9, np.inf))
+    background = replace(first.nuisances, background=first.nuisances.background + 1)
+    other = {
+        "observed": first.observed + 1,
+        "variance": np.full(9, 3.0),
+        "nuisances": background,
+        "template": first.template[:2],
+    }[which]
+    different = second._replace(**{which: other})
+    assert [len(one.templates) for one in together([first, different, third])] == [1, 1, 1]
+    assert [len(one.templates) for one in together([first, third, different])] == [2, 1]

@@ -10,6 +10,7 @@ import xarray as xr
 import gridscan
 from gridscan import cli
 from gridscan.scans import evaluation, lazy, plans, runs
+from gridscan.scans.layout import variables
 from gridscan.storage import stores
 
 
@@ -34,9 +35,7 @@ def test_a_chunk_whose_writing_breaks_off_is_not_there(small, store):
             stores.write(store, region, block)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    chunks = (
-        path for name in evaluation.variables(small) for path in (store / name).rglob("c/**/*")
-    )
+    chunks = (path for name in variables(small) for path in (store / name).rglob("c/**/*"))
     assert not [path for path in chunks if path.is_file()]
     assert stores.complete_blocks(store) == set()
     stores.write(store, region, block)

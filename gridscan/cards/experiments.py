@@ -1,5 +1,6 @@
 """The card of an experiment: exposure, response, bins, counts, backgrounds, nuisances."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -226,7 +227,7 @@ class Experiment(Measured):
             return ""
         return f"{self.material} {sorted(self.bins.items())} {self.counts.tolist()}"
 
-    @property
+    @cached_property
     def counts(self) -> np.ndarray | None:
         """Observed counts per bin, flattened; None for a forecast."""
         return None if isinstance(self.observed, str) else self._flat("observed", self.observed)
@@ -242,7 +243,7 @@ class Experiment(Measured):
             raise ValueError("variance_per_count: a bin without counts has no variance; list them")
         return found
 
-    @property
+    @cached_property
     def components(self) -> dict[str, np.ndarray]:
         """Expected counts of every background per bin, flattened."""
         return {name: self.background(name) for name in self.backgrounds}

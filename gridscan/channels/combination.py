@@ -4,14 +4,17 @@ The parts are the connected groups of experiments; within each there is one join
 likelihood of all gives the same numbers, at the price of bins × nuisances of all at every point.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from gridscan.cards.inputs import Conventions
 from gridscan.cards.resolved import Inputs
+from gridscan.channels import likelihood
 from gridscan.channels.expansion import Points
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.profile import Profile
+from gridscan.channels.recoils import Request
 from gridscan.statistics import STATISTICS, compiled
 from gridscan.statistics.methods import METHODS
 
@@ -58,15 +61,32 @@ class Combination:
         nuisances = tuple(name for part in self.parts for name in part.nuisances.names)
         return {"experiment": self.experiments, "nuisance": nuisances}
 
-    def profile(self, points: Points, whole: int, statistic: str = "chi2") -> Profile:
-        """What a statistic says of all parts together, at points.
+    @property
+    def requests(self) -> Iterator[Request]:
+        """Templates that a profile needs."""
+        return (request for part in self.parts for request in part.requests)
 
-        whole: size of the scan that they are of, by which each part is compiled or not.
-        """
-        found = [part.profile(points, is_compiled(part, whole), statistic) for part in self.parts]
-        names = [name for part in self.parts for name in part.experiments]
-        order = [names.index(name) for name in self.experiments]
-        return Profile.summed(found, order, STATISTICS[statistic].together)
+    def profile(self, points: Points, whole: int, statistic: str = "chi2") -> Profile:
+        """What a statistic says of all parts together, at points: see `profile`."""
+        return profile([self], points, whole, statistic)
+
+
+def profile(
+    joints: Sequence[Combination], points: Points, whole: int, statistic: str = "chi2"
+) -> Profile:
+    """What a statistic says at the same points of several combinations, one after the other.
+
+    They are of the same experiments at other settings. whole: size of the scan that they are of,
+    by which each part is compiled or not.
+    """
+    every = list(zip(*(joint.parts for joint in joints), strict=True))
+    found = [
+        likelihood.profile(parts, points, is_compiled(parts[0], whole), statistic)
+        for parts in every
+    ]
+    names = [name for parts in every for name in parts[0].experiments]
+    order = [names.index(name) for name in joints[0].experiments]
+    return Profile.summed(found, order, STATISTICS[statistic].together)
 
 
 def combined(inputs: Inputs, truth: Conventions, mediator_mev: float | None = None) -> Combination:

@@ -1,6 +1,6 @@
 """Samples, data and nuisances to χ²: one joint likelihood over channels that share nuisances."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -18,8 +18,8 @@ from gridscan.channels.profile import Profile
 from gridscan.channels.recoils import Request
 from gridscan.channels.samples import Counts
 from gridscan.statistics import STATISTICS
-from gridscan.statistics.contraction import contracted
-from gridscan.statistics.prediction import Problem, ShapeNuisances
+from gridscan.statistics.methods import fewest
+from gridscan.statistics.prediction import Problem, ShapeNuisances, together
 
 CONTRACTED_BINS = 32
 """Gaussian bins are contracted to about so many: see `statistics.contraction`."""
@@ -111,11 +111,7 @@ class Likelihood:
 
     def profile(self, points: Points, compiled: bool = False, statistic: str = "chi2") -> Profile:
         """What a statistic says at points. compiled: by the compiled twin, for many."""
-        expansion = points.expansion(self.models)
-        events, problem = self._prediction(expansion)
-        owner = self.nuisances.owner
-        found = STATISTICS[statistic].profile(expansion.rows, problem, owner, compiled)
-        return Profile(found | {"counts": expansion.rows @ events})
+        return profile([self], points, compiled, statistic)
 
     def chi2(
         self,
@@ -126,7 +122,7 @@ class Likelihood:
         """The profile on the grid of `axes` as a dataset: see `Profile.labelled`."""
         return self.profile(Points.grid(couplings, axes), compiled).labelled(axes, self.labels)
 
-    def _prediction(self, expansion: Expansion) -> tuple[np.ndarray, Problem]:
+    def prediction(self, expansion: Expansion) -> tuple[np.ndarray, Problem]:
         """Events of each term (terms, channels), and what a scan asks for besides rows.
 
         The last one is kept: of polynomials, any points ask for the same.
@@ -137,7 +133,7 @@ class Likelihood:
         each = [self._vectors(expansion, c, one.signal.counts) for c, one in self._numbered]
         nuisances = self._shapes(expansion) if self.is_bent else self.nuisances.linear
         template, edges = np.sum(each, axis=0), self.first_bins
-        problem = contracted(template, self.observed, nuisances, edges, self.variance)
+        problem = fewest(Problem(template, self.observed, nuisances, edges, self.variance))
         found = np.add.reduceat(template, edges, axis=1), problem
         if not expansion.first_terms:
             self.__dict__["_kept"] = expansion.couplings, found
@@ -184,3 +180,23 @@ class Likelihood:
             signal,
             background,
         )
+
+
+def profile(
+    parts: Sequence[Likelihood], points: Points, compiled: bool, statistic: str = "chi2"
+) -> Profile:
+    """What a statistic says at the same points of several likelihoods, one after the other.
+
+    They are of the same channels at other settings. Those that differ in nothing but templates
+    are minimised together.
+    """
+    if len(parts) > 1 and not all(points.couplings.gives_polynomials(one.models) for one in parts):
+        # terms are of each model apart
+        return Profile.joined([profile([one], points, compiled, statistic) for one in parts])
+    expansion = points.expansion(parts[0].models)
+    events, problems = zip(*(part.prediction(expansion) for part in parts), strict=True)
+    owner, rows = parts[0].nuisances.owner, expansion.rows
+    of_statistic = STATISTICS[statistic].profile
+    found = [Profile(of_statistic(rows, one, owner, compiled)) for one in together(problems)]
+    counts = np.concatenate([rows @ of_channels for of_channels in events])
+    return Profile({**Profile.joined(found).values, "counts": counts})

@@ -46,7 +46,7 @@ def _figure(name: str, library: "Library") -> str:
 def _experiment(name: str, library: "Library") -> None:
     """Raises CardError for an experiment that no scan can use."""
     from gridscan.cards.study import Study
-    from gridscan.scans.evaluation import check_usable
+    from gridscan.scans import checks
 
     inputs = library.inputs([name], "sm")
     scan = {
@@ -56,4 +56,4 @@ def _experiment(name: str, library: "Library") -> None:
         "conventions": inputs.experiments[name].conventions,
     }
     content = {"scan": scan, "inputs": inputs.model_dump(mode="json")}
-    check_usable(Study.from_mapping(content, library.files["experiments"][name]))
+    checks.experiments(Study.from_mapping(content, library.files["experiments"][name]))

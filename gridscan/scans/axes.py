@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from gridscan.cards.inputs import Conventions
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination, combined
 from gridscan.channels.expansion import Couplings, Follows
 from gridscan.channels.recoils import Request, integrate
+from gridscan.scans.blocks import Grid
 
 FACTOR = re.compile(
     r"\.(mass_kg|exposure\.[^.]+|signal_scale"
@@ -35,6 +35,9 @@ SETTING_POINTS = 128
 INTEGRAL_POINTS = 1024
 """The same where each setting has templates to be integrated."""
 
+TOGETHER = 64
+"""Settings whose likelihoods are at hand at once."""
+
 AT_ONCE = 512
 """Values of an axis whose templates are integrated at once, whichever block asks first."""
 
@@ -46,10 +49,6 @@ class Setting:
     inputs: Inputs
     couplings: Couplings
     mediator_mev: float | None
-
-    def likelihood(self, truth: Conventions) -> Combination:
-        """Forecasts observe the standard model under the conventions `truth`."""
-        return combined(self.inputs, truth, self.mediator_mev)
 
 
 @dataclass(frozen=True)
@@ -114,6 +113,11 @@ class Axes:
         shared = len(self.of_templates) <= 1 and self._at_once == self.of_templates
         return SETTING_POINTS if shared else INTEGRAL_POINTS
 
+    @cached_property
+    def grid(self) -> Grid:
+        """The grid, cut into blocks that take about as long as each other."""
+        return Grid.over(self.points, self.of_settings, self.points_per_setting)
+
     def setting(self, values: Mapping[str, float]) -> Setting:
         """Cards, couplings and mediator at values of the axes of settings."""
         known, targets = self.base.parameters, self._targets
@@ -132,10 +136,13 @@ class Axes:
         mediator = theta[light[0]] if light else None
         return Setting(inputs, self._couplings(theta), mediator)
 
+    def joint(self, setting: Setting) -> Combination:
+        """The likelihood of a setting. Forecasts observe the scan's conventions, unmoved."""
+        return combined(setting.inputs, self.base.conventions, setting.mediator_mev)
+
     def requests(self, setting: Setting) -> Iterator[Request]:
         """Templates that a setting needs."""
-        parts = setting.likelihood(self.base.conventions).parts
-        return (request for part in parts for request in part.requests)
+        return self.joint(setting).requests
 
     def first(self, **moved: float) -> Setting:
         """The setting at the first value of every axis, but for those that are moved."""
@@ -175,15 +182,9 @@ class Axes:
         """The setting at a value of each of `of_settings`."""
         return self.setting(dict(zip(self.of_settings, values, strict=True)))
 
-    def integrate(self, every: Iterable[tuple[float, ...]]) -> None:
-        """Have the templates at hand of settings `at` some values: what they share, at once.
-
-        Axes besides `of_templates` ask for the same at each of their values: one is enough.
-        """
-        moving = [name in self.of_templates for name in self.of_settings]
-        first = [float(self.points[name][0]) for name in self.of_settings]
-        some = {tuple(np.where(moving, one, first).tolist()) for one in every}
-        integrate((one for v in sorted(some) for one in self.requests(self.at(v))), self.scope)
+    def integrate(self, joints: Iterable[Combination]) -> None:
+        """Have the templates of some settings at hand, with what others share along `scope`."""
+        integrate((request for joint in joints for request in joint.requests), self.scope)
 
     @cached_property
     def _follows(self) -> dict[str, Follows]:

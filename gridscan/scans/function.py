@@ -11,11 +11,8 @@ from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination
 from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.profile import Profile
-from gridscan.scans.axes import Axes
-from gridscan.scans.evaluation import study_likelihood
-
-KEPT_SETTINGS = 64
-"""Settings whose likelihood a function keeps at hand."""
+from gridscan.scans import checks
+from gridscan.scans.axes import TOGETHER, Axes
 
 ALWAYS_COMPILED = int(1e12)
 """A function is asked often: as if its points were of a scan as large as this."""
@@ -32,14 +29,14 @@ class ChiSquare:
     """
 
     def __init__(self, study: Study):
-        study_likelihood(study)
+        checks.usable(study)
         self.study = study
         self.parameters = tuple(study.scan.axes)
         self._axes = Axes.of(study)
         self._of_couplings = self._axes.of_couplings
         self._of_settings = self._axes.of_settings
         self._bounds = self._every_bound()
-        self._joint = lru_cache(maxsize=KEPT_SETTINGS)(self._likelihood)
+        self._joint = lru_cache(maxsize=TOGETHER)(self._likelihood)
 
     def __reduce__(self) -> tuple[type, tuple[Study]]:
         return type(self), (self.study,)
@@ -93,15 +90,15 @@ class ChiSquare:
             return
         others = np.column_stack([columns[name] for name in self._of_settings])
         every, member = np.unique(others, axis=0, return_inverse=True)
-        values = [tuple(one) for one in every.tolist()]
-        if len(values) > 1:
-            self._axes.integrate(values)
-        for number, one in enumerate(values):
+        for number, one in enumerate(map(tuple, every.tolist())):
+            if number % TOGETHER == 0 and len(every) > 1:
+                some = every[number : number + TOGETHER].tolist()
+                self._axes.integrate(self._joint(tuple(one))[0] for one in some)
             yield one, np.flatnonzero(member.ravel() == number)
 
     def _likelihood(self, values: tuple[float, ...]) -> tuple[Combination, Couplings]:
         setting = self._axes.at(values)
-        return setting.likelihood(self._axes.base.conventions), setting.couplings
+        return self._axes.joint(setting), setting.couplings
 
     def _every_bound(self) -> list[tuple[int, float, float, float]]:
         """Couplings that do not make sense everywhere: column, weight, minimum and maximum."""

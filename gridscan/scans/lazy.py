@@ -1,6 +1,5 @@
 """A scan as a lazy dataset: a labelled grid that computes the blocks you touch."""
 
-from collections.abc import Mapping
 from math import prod
 from typing import Any
 
@@ -8,7 +7,9 @@ import numpy as np
 import xarray as xr
 
 from gridscan.cards.study import Study
-from gridscan.scans.evaluation import attributes, coordinates, evaluate, grid_of, variables
+from gridscan.scans.axes import Axes
+from gridscan.scans.evaluation import evaluate
+from gridscan.scans.layout import Layout, variables
 from gridscan.scans.runs import study_from
 from gridscan.schema import VARIABLES
 
@@ -23,11 +24,8 @@ def dataset(study: Study) -> xr.Dataset:
     import dask
     import dask.array as da
 
-    grid, template = grid_of(study), coordinates(study)
-    leads = {
-        name: [template.sizes[d] for d in dims if d not in grid.axes]
-        for name, dims in variables(study).items()
-    }
+    layout = Layout.of(study)
+    grid, leads = layout.grid, layout.leads
     ends = np.cumsum([0, *(prod(lead) for lead in leads.values())]).tolist()
     chunks = da.core.normalize_chunks(grid.block, grid.shape)
     text = dask.delayed(study.canonical(), name=f"study-{study.key[:16]}", pure=True)
@@ -50,21 +48,16 @@ def dataset(study: Study) -> xr.Dataset:
             chunks=((last - first,), *chunks) if lead else chunks,
             meta=np.empty((0,) * (len(lead) + len(chunks))),
         )
-        data[name] = (variables(study)[name], part, VARIABLES[name].attrs)
-    return xr.Dataset(data, template.coords, attributes(study))
+        data[name] = (layout.variables[name], part, VARIABLES[name].attrs)
+    return xr.Dataset(data, layout.coordinates.coords, layout.attributes())
 
 
 def _rows(text: str, block_id: tuple[int, ...]) -> np.ndarray:
     """The variables of one block, one below the other: (rows, *points of the axes)."""
     study = study_from(text)
-    grid = grid_of(study)
-    return _stacked(study, grid.values(block_id[1:]))
-
-
-def _stacked(study: Study, axes: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The variables of a study on a grid, one below the other: (rows, *axes)."""
-    block = evaluate(study, axes)
+    axes = Axes.of(study).grid.values(block_id[1:])
     shape = tuple(len(values) for values in axes.values())
+    block = evaluate(study, axes)
     return np.concatenate([block[name].values.reshape(-1, *shape) for name in variables(study)])
 
 

@@ -7,17 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from gridscan.cards.base import CardError
-from gridscan.cards.study import Study
 from gridscan.channels import memory
 from gridscan.channels.likelihood import Likelihood
-from gridscan.scans.axes import AT_ONCE, Axes, Setting
-from gridscan.scans.blocks import Grid
+from gridscan.scans.axes import AT_ONCE, TOGETHER, Axes, Setting
 
 LIMIT = "GRIDSCAN_MEMORY_GB"
 """Environment variable: what a block may take, in GB; default: half of the machine's memory."""
-
-KEPT_LIKELIHOODS = 64
-"""Likelihoods that a process keeps, of the settings in a block."""
 
 HELD = 14
 """Numbers that a model holds for each of its coefficients while it works them out, as measured."""
@@ -25,11 +20,11 @@ HELD = 14
 CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
-def needs(study: Study, grid: Grid) -> dict[str, int]:
+def needs(axes: Axes) -> dict[str, int]:
     """Bytes at the largest moment of a block, by the entry of a card that they grow with."""
-    axes, sides = Axes.of(study), dict(zip(grid.axes, grid.block, strict=True))
+    sides = dict(zip(axes.grid.axes, axes.grid.block, strict=True))
     setting = axes.first()
-    parts = setting.likelihood(axes.base.conventions).parts
+    parts = axes.joint(setting).parts
     settings = math.prod(sides[name] for name in axes.of_settings)
     points = math.prod(sides[name] for name in axes.of_couplings)
     templates, variants = _varied(axes, sides)
@@ -40,12 +35,13 @@ def needs(study: Study, grid: Grid) -> dict[str, int]:
         for e, (name, channel) in enumerate(zip(part.experiments, part.channels, strict=True)):
             requests = set(channel.requests)
             kept = templates * sum(memory.of_template(one) for one in requests)
-            problems = min(settings, KEPT_LIKELIHOODS) * memory.of_problem(part, e, size)
+            problems = min(settings, TOGETHER) * memory.of_problem(part, e, size)
             stays[f"{name}.bins"] = kept + problems
             integrating = [
                 memory.of_integration(one, variants, templates // variants) for one in requests
             ]
-            batch = memory.of_batch(part, e, points, axes.whole, size)
+            at_once = points * min(settings, TOGETHER)
+            batch = memory.of_batch(part, e, at_once, axes.whole, size)
             passes[f"{name}.bins"] = max(batch, *integrating, 0)
     largest = max(passes, key=passes.__getitem__)
     stays[largest] += passes[largest]
@@ -55,9 +51,9 @@ def needs(study: Study, grid: Grid) -> dict[str, int]:
     return stays | {f"axes.{longest}.num": memory.NUMBER * numbers}
 
 
-def check(study: Study, grid: Grid) -> None:
+def check(axes: Axes) -> None:
     """Raises CardError for a study of which a block needs more memory than it may take."""
-    found, allowed = needs(study, grid), limit()
+    found, allowed = needs(axes), limit()
     if (total := sum(found.values())) > allowed:
         key = max(found, key=found.__getitem__)
         raise CardError(

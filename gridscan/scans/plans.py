@@ -12,7 +12,8 @@ import numpy as np
 from gridscan.cards.study import Study
 from gridscan.scans import memory
 from gridscan.scans.axes import Axes
-from gridscan.scans.evaluation import coordinates, evaluate, grid_of, study_likelihood, variables
+from gridscan.scans.evaluation import evaluate
+from gridscan.scans.layout import Layout
 from gridscan.scans.runs import store_path
 
 SAMPLE_POINTS = 2048
@@ -40,27 +41,22 @@ class Plan:
 
 def plan(study: Study, out: str | Path = "cubes") -> Plan:
     """Points, blocks, bytes and time of a study, the time from a sample of its grid."""
-    grid = grid_of(study)
-    study_likelihood(study)
+    layout = Layout.of(study)
+    grid = layout.grid
     evaluate(study, _sample(study, grid.axes, (0.0, 1.0)))
     # elsewhere: a scan integrates its templates, too
     sample = _sample(study, grid.axes, (0.3, 0.7))
     began = time.perf_counter()
     evaluate(study, sample)
     each = (time.perf_counter() - began) / math.prod(len(v) for v in sample.values())
-    sizes = coordinates(study).sizes
-    per_point = sum(
-        math.prod(sizes[d] for d in dims if d not in grid.axes)
-        for dims in variables(study).values()
-    )
     return Plan(
         title=study.scan.title,
         axes={name: len(values) for name, values in grid.axes.items()},
         points=grid.points,
         blocks=math.prod(grid.blocks_per_axis),
         block_shape=grid.block,
-        bytes_on_disk_at_most=8 * per_point * grid.points,
-        bytes_per_task=sum(memory.needs(study, grid).values()),
+        bytes_on_disk_at_most=8 * layout.numbers_per_point * grid.points,
+        bytes_per_task=sum(memory.needs(Axes.of(study)).values()),
         seconds_per_task=each * math.prod(grid.block),
         seconds_on_one_core=each * grid.points,
         store=str(store_path(study, out)),

@@ -14,14 +14,10 @@ from gridscan.cards.base import CardError
 from gridscan.cards.kinds import EXPERIMENTS
 from gridscan.cards.study import Study
 from gridscan.scans import workers
+from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
-from gridscan.scans.evaluation import (
-    attributes,
-    coordinates,
-    evaluate,
-    grid_of,
-    variables,
-)
+from gridscan.scans.evaluation import evaluate
+from gridscan.scans.layout import Layout, variables
 from gridscan.scans.workers import ScanFailed
 from gridscan.schema import VARIABLES
 from gridscan.storage import coordinates as saved
@@ -118,21 +114,24 @@ def prepare(study: Study, out: str | Path) -> Path:
     Raises CardError for a store of another card, StoreError for a folder that cannot hold one and
     for a store that is damaged.
     """
-    path = store_path(study, out)
+    layout, path = Layout.of(study), store_path(study, out)
     if not path.exists():
-        names = variables(study)
-        attrs = {name: VARIABLES[name].attrs for name in names}
-        about = attributes(study) | {"code_sha256": code(*FOLLOWS_FROM)}
-        grid = grid_of(study)
-        block = dict(zip(grid.axes, grid.block, strict=True))
-        stores.create(path, block, coordinates(study), names, about, attrs)
+        begin(layout, path)
         return path
     check_study(path, study)
-    if wrong := saved.wrong(path, coordinates(study)):
+    if wrong := saved.wrong(path, layout.coordinates):
         raise StoreError(
             f"{path}: damaged: {', '.join(wrong)} not as in its card; verify it with --repair"
         )
     return path
+
+
+def begin(layout: Layout, path: Path) -> None:
+    """Write an empty cube, in blocks as its layout cuts them. Raises StoreError."""
+    about = layout.attributes() | {"code_sha256": code(*FOLLOWS_FROM)}
+    attrs = {name: VARIABLES[name].attrs for name in layout.variables}
+    block = dict(zip(layout.grid.axes, layout.grid.block, strict=True))
+    stores.create(path, block, layout.coordinates, layout.variables, about, attrs)
 
 
 def check_study(path: str | Path, study: Study) -> None:
@@ -175,7 +174,7 @@ def _versions(attrs: Mapping[str, Any]) -> str:
 
 def grid_in(path: str | Path, study: Study) -> Grid:
     """The grid as the store cuts it: another version of gridscan may cut it otherwise."""
-    return Grid(grid_of(study).axes, stores.block_shape(path))
+    return Grid(Axes.of(study).points, stores.block_shape(path))
 
 
 def compute_block(store: str, index: Index) -> tuple[dict[str, slice], xr.Dataset]:

@@ -10,7 +10,9 @@ import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
-from gridscan.scans.evaluation import coordinates, evaluate, grid_of, variables
+from gridscan.scans.axes import Axes
+from gridscan.scans.evaluation import evaluate
+from gridscan.scans.layout import Layout, variables
 from gridscan.scans.runs import check_code, check_study, grid_in, store_path
 from gridscan.statistics import STATISTICS
 from gridscan.storage import coordinates as saved
@@ -31,7 +33,7 @@ def status(study: Study, out: str | Path = "cubes") -> dict[str, Any]:
     path = store_path(study, out)
     if there := path.exists():
         check_study(path, study)
-    grid = grid_in(path, study) if there else grid_of(study)
+    grid = grid_in(path, study) if there else Axes.of(study).grid
     done = len(stores.complete_blocks(path)) if there else 0
     return {"store": str(path), "blocks": math.prod(grid.blocks_per_axis), "done": done}
 
@@ -52,7 +54,7 @@ def verify(
     """
     found = status(study, out)
     path = found["store"]
-    coords, wrong = coordinates(study), []
+    coords, wrong = Layout.of(study).coordinates, []
     if Path(path).exists():
         wrong = saved.wrong(path, coords)
     if repair:

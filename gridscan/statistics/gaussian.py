@@ -6,6 +6,7 @@ with μ linear in α. `profile` takes any layout of the nuisances, point by poin
 takes counts that are linear in coefficients and needs no bins at all.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,9 @@ from gridscan.statistics.prediction import LinearNuisances
 
 POINTS_PER_SLAB = 2048
 """Points handled at once by a quadratic form: their arrays stay in cache."""
+
+NUMBERS_PER_SLAB = 2**16
+"""Numbers of the templates whose forms are worked out at once."""
 
 
 def profile(
@@ -79,24 +83,43 @@ class QuadraticForm:
         Raises ValueError where a nuisance scales the signal of some bins only, or a signal and a
         background at once: this takes `profile`.
         """
-        scale = _whole_signal(template, nuisances)
-        weight, share = _merged(scale, nuisances.inverse_variance)
-        data = np.vstack([template, observed - nuisances.background]).T
-        data = data / np.sqrt(variance)[:, None]
-        spread = (nuisances.on_background / np.sqrt(variance)).T
-        rest, pulls = _without(spread, nuisances.inverse_variance, data)
-        triangle = np.linalg.qr(rest).R
-        rows = len(template)
-        return cls(
-            root=triangle[:rows, :rows].T,
-            goal=triangle[:rows, rows],
-            floor=float(np.square(triangle[rows:, rows]).sum()),
-            weight=weight,
-            share=share,
-            response=pulls[:, :rows].T,
-            offset=pulls[:, rows],
-            size=np.square(data[:, :rows]).sum(axis=0),
+        return next(cls.each(template[None], observed, variance, nuisances))
+
+    @classmethod
+    def each(
+        cls,
+        templates: np.ndarray,
+        observed: np.ndarray,
+        variance: np.ndarray,
+        nuisances: LinearNuisances,
+    ) -> "Iterator[QuadraticForm]":
+        """The same for each of several templates (S, R, bins)."""
+        number, rows, bins = templates.shape
+        error = np.sqrt(variance)
+        data = np.vstack([templates.reshape(-1, bins), observed - nuisances.background]).T
+        data = data / error[:, None]
+        rest, pulls = _without(
+            (nuisances.on_background / error).T, nuisances.inverse_variance, data
         )
+        # of each template, and the data beside it
+        columns = np.arange(number * rows).reshape(number, rows)
+        columns = np.hstack([columns, np.full((number, 1), number * rows)])
+        triangles = np.linalg.qr(np.moveaxis(rest[:, columns], 1, 0)).R
+        sizes = np.square(data[:, :-1]).sum(axis=0).reshape(number, rows)
+        for template, triangle, size, of_nuisances in zip(
+            templates, triangles, sizes, np.moveaxis(pulls[:, columns], 1, 0), strict=True
+        ):
+            weight, share = _merged(_whole_signal(template, nuisances), nuisances.inverse_variance)
+            yield cls(
+                root=triangle[:rows, :rows].T,
+                goal=triangle[:rows, rows],
+                floor=float(np.square(triangle[rows:, rows]).sum()),
+                weight=weight,
+                share=share,
+                response=of_nuisances[:, :rows].T,
+                offset=of_nuisances[:, rows],
+                size=size,
+            )
 
     def chi2(self, coefficients: np.ndarray) -> np.ndarray:
         """χ² at the minimum for coefficients (points, R): (points,)."""
@@ -146,7 +169,22 @@ def scan(
     variance: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `poisson.scan`, for one experiment with Gaussian bins only, by its quadratic form."""
-    form = QuadraticForm.of(template, observed, variance, nuisances)
+    templates = template.reshape(-1, *template.shape[-2:])
+    some = max(1, NUMBERS_PER_SLAB // templates[0].size)
+    found = [
+        _profiled(rows, form, nuisances)
+        for start in range(0, len(templates), some)
+        for form in QuadraticForm.each(
+            templates[start : start + some], observed, variance, nuisances
+        )
+    ]
+    deviance, pulls = zip(*found, strict=True)
+    return np.concatenate(deviance), np.concatenate(pulls)
+
+
+def _profiled(
+    rows: np.ndarray, form: QuadraticForm, nuisances: LinearNuisances
+) -> tuple[np.ndarray, np.ndarray]:
     deviance, pulls = form.chi2(rows), np.empty((len(rows), len(nuisances.names)))
     for start in range(0, len(rows), POINTS_PER_SLAB):
         slab = slice(start, start + POINTS_PER_SLAB)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from gridscan.statistics import gaussian, poisson, shapes
+from gridscan.statistics.contraction import contracted
 from gridscan.statistics.prediction import Problem, ShapeNuisances
 
 
@@ -39,10 +40,19 @@ def scan(problem: Problem, compiled: bool) -> Callable:
     return _twin(method.compiled) if compiled else method.scan
 
 
+def fewest(problem: Problem) -> Problem:
+    """The same problem in as few bins as its scan has a use for: see `contraction`."""
+    return problem if has_form(problem) else contracted(*problem)
+
+
 def has_form(problem: Problem) -> bool:
     """Whether one experiment's χ² has a closed form."""
     alone = len(problem.first_bins) == 1
-    return alone and problem.is_gaussian and gaussian.has_form(problem.template, problem.nuisances)
+    return (
+        alone
+        and problem.is_gaussian
+        and all(gaussian.has_form(template, problem.nuisances) for template in problem.templates)
+    )
 
 
 def _twin(name: str) -> Callable:

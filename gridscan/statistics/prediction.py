@@ -3,6 +3,7 @@
 Counts are linear in the terms of a point, and polynomials in the pulls of nuisance parameters.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -65,7 +66,7 @@ class Problem(NamedTuple):
     """What a scan asks for besides rows (points, terms)."""
 
     template: np.ndarray
-    """(terms, bins)"""
+    """(terms, bins); or (settings, terms, bins), for the same rows at each of several settings"""
     observed: np.ndarray
     """(bins,)"""
     nuisances: Nuisances
@@ -79,6 +80,56 @@ class Problem(NamedTuple):
     def is_gaussian(self) -> bool:
         """Whether all bins are."""
         return bool(np.isfinite(self.variance).all())
+
+    @property
+    def templates(self) -> np.ndarray:
+        """(settings, terms, bins)"""
+        return self.template.reshape(-1, *self.template.shape[-2:])
+
+
+def together(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Those that differ in nothing but their template, one after the other, as one."""
+    alike: list[Problem] = []
+    for one in problems:
+        if alike and not _differ_in_template(alike[0], one):
+            yield _stacked(alike)
+            alike = []
+        alike.append(one)
+    if alike:
+        yield _stacked(alike)
+
+
+def _stacked(alike: Sequence[Problem]) -> Problem:
+    if len(alike) == 1:
+        return alike[0]
+    return alike[0]._replace(template=np.concatenate([one.templates for one in alike]))
+
+
+def _differ_in_template(a: Problem, b: Problem) -> bool:
+    """Whether nuisances, data and layout are the same: shapes bend templates, so they are not."""
+    mine, others = _arrays(a), _arrays(b)
+    same = mine and len(mine) == len(others) and a.template.shape[-2:] == b.template.shape[-2:]
+    return bool(same) and all(map(_same, mine, others))
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    return one is other or np.array_equal(one, other)
+
+
+def _arrays(problem: Problem) -> tuple[np.ndarray, ...]:
+    """Everything but the template, of linear nuisances; none of others."""
+    nuisances = problem.nuisances
+    if not isinstance(nuisances, LinearNuisances):
+        return ()
+    return (
+        problem.observed,
+        problem.variance,
+        problem.first_bins,
+        nuisances.on_signal,
+        nuisances.on_background,
+        nuisances.background,
+        nuisances.inverse_variance,
+    )
 
 
 def quadratic(nodes: np.ndarray, values: np.ndarray) -> np.ndarray:

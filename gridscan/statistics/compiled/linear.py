@@ -43,6 +43,10 @@ def scan(
     variance: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `poisson.scan`: deviance by experiment (points, experiments) and pulls (points, K)."""
+    if template.ndim > 2:
+        rest = observed, nuisances, first_bins, variance
+        every = zip(*(scan(rows, one, *rest) for one in template), strict=True)
+        return np.concatenate(next(every)), np.concatenate(next(every))
     deviance = np.empty((len(rows), len(first_bins)))
     pulls = np.empty((len(rows), len(nuisances.names)))
     lost = np.zeros(len(rows), dtype=bool)
