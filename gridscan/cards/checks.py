@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from gridscan.cards.base import suggest
-from gridscan.cards.experiments import PART, Experiment
-from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.cards.inputs import Conventions, Model
+from gridscan.cards.measured import Measured
 
 
 def names_tell_apart(cards: Mapping[str, Mapping]) -> None:
@@ -30,37 +29,14 @@ def model_has_conventions(model: Model, conventions: Conventions) -> None:
             )
 
 
-def experiment_fits(
-    name: str,
-    card: Experiment,
-    sources: Mapping[str, Source],
-    materials: Mapping[str, Material],
-) -> None:
-    """An experiment's source and material are there, and its source understands what it says."""
-    for key, cards in (("source", sources), ("material", materials)):
-        if getattr(card, key) not in cards:
-            raise ValueError(f"{name}.{key}: {getattr(card, key)!r} is not at hand")
-    source = sources[card.source]
-    try:
-        source.check(card.exposure)
-    except ValueError as error:
-        known = f"source {card.source!r}, {source.flux.kind}"
-        raise ValueError(f"{name}.exposure.{error} ({known})") from None
-    _species_are_known(name, card, source)
+def are_at_hand(name: str, card: Measured, cards: Mapping[str, Mapping]) -> None:
+    """The cards that an experiment refers to are there. cards: by their kind and name."""
+    for entry, kind in card.REFERS.items():
+        if kind in cards and getattr(card, entry) not in cards[kind]:
+            raise ValueError(f"{name}.{entry}: {getattr(card, entry)!r} is not at hand")
 
 
-def _species_are_known(name: str, card: Experiment, source: Source) -> None:
-    asked = [(key, PART + one) for key, n in card.nuisances.items() for one in n.of_source]
-    known = [PART + one.name for one in source.flux.species()] if asked else []
-    for key, component in asked:
-        if component not in known:
-            raise ValueError(
-                f"{name}.nuisances.{key}.scales: unknown component {component!r}; "
-                f"{suggest(component, known)}"
-            )
-
-
-def shared_nuisances_agree(experiments: Mapping[str, Experiment]) -> None:
+def shared_nuisances_agree(experiments: Mapping[str, Measured]) -> None:
     """A nuisance that experiments share is of one kind and width."""
     sigmas: dict[str, float | str] = {}
     norms: dict[str, bool] = {}

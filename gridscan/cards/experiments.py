@@ -1,51 +1,33 @@
 """The card of an experiment: exposure, response, bins, counts, backgrounds, nuisances."""
 
-from functools import cached_property, lru_cache
-from typing import Annotated, Any, ClassVar, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from annotated_types import Ge, Gt, MinLen
+from annotated_types import Gt, MinLen
 from pydantic import AfterValidator, model_validator
 
 from gridscan.cards.base import Card, suggest
+from gridscan.cards.counts import Background, Counts, array
 from gridscan.cards.entries import frozen
-from gridscan.cards.inputs import Described
+from gridscan.cards.inputs import Source
+from gridscan.cards.measured import Measured
 from gridscan.cards.migration import TO_EXPOSURE
 from gridscan.cards.responses import ResponseCard
 from gridscan.physics.detectors import ConstantEfficiency, PoissonResolution
 from gridscan.schema import BINS, OBSERVABLES
 
+if TYPE_CHECKING:
+    from gridscan.cards.resolved import Inputs
+
 SIGNAL = "signal"
 PART = f"{SIGNAL}."
 """Starts the name of a component that is one species of the source."""
-
-Count = Annotated[float, Ge(0)]
-Counts = tuple[Count, ...] | tuple[tuple[Count, ...], ...]
-"""Counts per bin: flat, or nested with rows along the first dimension of the bins."""
 
 Exposure = Annotated[
     dict[str, Annotated[float, Gt(0)]], AfterValidator(lambda found: dict(sorted(found.items())))
 ]
 """Entries in one order: which was written first is no content."""
-
-
-@lru_cache(maxsize=256)
-def _array(counts: Counts) -> np.ndarray:
-    """Numbers of a card as an array: many settings of a scan ask for the same."""
-    array = np.array(counts, dtype=float)
-    array.flags.writeable = False
-    return array
-
-
-class Background(Card):
-    """Expected background: `counts` per bin, or `expected` events × a shape along each dimension.
-
-    A shape lists relative weights per bin, or is "flat" (proportional to the bin's width).
-    """
-
-    counts: Counts | None = None
-    expected: Count | None = None
-    shape: dict[str, Literal["flat"] | Annotated[tuple[Count, ...], MinLen(1)]] = {}
 
 
 class Nuisance(Card):
@@ -89,7 +71,7 @@ class Nuisance(Card):
         return 0.0 if isinstance(self.sigma, str) else self.sigma**-2
 
 
-class Experiment(Described):
+class Experiment(Measured):
     """Everything that turns a flux into χ² for one data set.
 
     What the `exposure` states is for its source to say: a baseline_m and protons_on_target, or a
@@ -116,7 +98,12 @@ class Experiment(Described):
     backgrounds: dict[str, Background] = {}
     nuisances: dict[str, Nuisance] = {}
 
+    kind: ClassVar[str] = "scattering"
     MOVED: ClassVar = TO_EXPOSURE
+    REFERS: ClassVar[dict[str, str]] = Measured.REFERS | {
+        "source": "sources",
+        "material": "materials",
+    }
 
     @model_validator(mode="after")
     def _consistent(self):
@@ -153,6 +140,26 @@ class Experiment(Described):
                     where = f"nuisances.{name}.scales: unknown component {one!r}"
                     raise ValueError(f"{where}; {suggest(one, components)}")
         return self
+
+    def check(self, name: str, inputs: "Inputs") -> None:
+        """Its source understands the exposure, and has the species that nuisances scale."""
+        source = inputs.sources[self.source]
+        try:
+            source.check(self.exposure)
+        except ValueError as error:
+            known = f"source {self.source!r}, {source.flux.kind}"
+            raise ValueError(f"{name}.exposure.{error} ({known})") from None
+        self._check_species(name, source)
+
+    def _check_species(self, name: str, source: Source) -> None:
+        asked = [(key, PART + one) for key, n in self.nuisances.items() for one in n.of_source]
+        known = [PART + one.name for one in source.flux.species()] if asked else []
+        for key, component in asked:
+            if component not in known:
+                raise ValueError(
+                    f"{name}.nuisances.{key}.scales: unknown component {component!r}; "
+                    f"{suggest(component, known)}"
+                )
 
     def _check_bins(self) -> None:
         observable = self.response.observable
@@ -205,13 +212,20 @@ class Experiment(Described):
         if isinstance(counts, str):
             return np.empty(0)
         try:
-            array = _array(counts)
+            found = array(counts)
         except ValueError:
             raise ValueError(f"{key}: rows of different lengths") from None
-        if array.shape not in (self.shape, (np.prod(self.shape),)):
+        if found.shape not in (self.shape, (np.prod(self.shape),)):
             sizes = " × ".join(f"{n} ({d})" for n, d in zip(self.shape, self.edges, strict=True))
-            raise ValueError(f"{key}: found {array.shape} counts; allowed: {sizes}")
-        return array.ravel()
+            raise ValueError(f"{key}: found {found.shape} counts; allowed: {sizes}")
+        return found.ravel()
+
+    @property
+    def data(self) -> str:
+        """Its observed counts, of which equal ones in a single bin may be chance."""
+        if self.counts is None or self.counts.size == 1:
+            return ""
+        return f"{self.material} {sorted(self.bins.items())} {self.counts.tolist()}"
 
     @cached_property
     def counts(self) -> np.ndarray | None:
@@ -241,19 +255,4 @@ class Experiment(Described):
             raise ValueError(f"{key}: give either counts, or expected and shape")
         if card.counts is not None:
             return self._flat(f"{key}.counts", card.counts)
-        if set(card.shape) != set(self.bins):
-            raise ValueError(
-                f"{key}.shape: found {sorted(card.shape)}; allowed: {sorted(self.bins)}"
-            )
-        total = np.array(float(card.expected or 0.0))
-        by_dimension = {BINS[k]: (k, s) for k, s in card.shape.items()}
-        for dimension, edges in self.edges.items():
-            label, shape = by_dimension[dimension]
-            weights = np.diff(edges) if shape == "flat" else np.array(shape, dtype=float)
-            if weights.shape != (len(edges) - 1,) or not weights.sum() > 0:
-                raise ValueError(
-                    f"{key}.shape.{label}: found {len(weights)} weights of sum {weights.sum():g}; "
-                    f"allowed: {len(edges) - 1} of positive sum"
-                )
-            total = np.multiply.outer(total, weights / weights.sum())
-        return total.ravel()
+        return card.shaped(key, {name: self.bins[name] for name in BINS if name in self.bins})

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
@@ -35,6 +35,9 @@ class Described(Card):
 
     title: Annotated[str, Field(min_length=1)]
     references: tuple[str, ...] = ()
+
+    REFERS: ClassVar[dict[str, str]] = {}
+    """Entries that name another card, with the kind of card that it is."""
 
 
 class Source(Described):

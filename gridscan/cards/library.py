@@ -6,7 +6,7 @@ A root is a folder, local or at a URL that fsspec reads. Cards may sit in one fo
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -15,28 +15,30 @@ from typing import Any
 from pydantic import ValidationError
 
 from gridscan.cards.base import Card, CardError, explain, parse_toml, suggest
-from gridscan.cards.experiments import Experiment
 from gridscan.cards.figures import Figure
 from gridscan.cards.files import text_of, toml_files, with_tables
 from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.cards.kinds import experiment
 from gridscan.cards.materials import composed
 from gridscan.cards.published import Limit
-from gridscan.cards.resolved import Inputs
+from gridscan.cards.resolved import Inputs, referred
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
 
-KINDS: dict[str, type[Card]] = {
-    "experiments": Experiment,
-    "sources": Source,
-    "materials": Material,
-    "models": Model,
-    "conventions": Conventions,
-    "scans": Scan,
-    "figures": Figure,
-    "limits": Limit,
+KINDS: dict[str, Callable[[Mapping[str, Any], str], Card]] = {
+    "experiments": experiment,
+    "sources": Source.from_mapping,
+    "materials": Material.from_mapping,
+    "models": Model.from_mapping,
+    "conventions": Conventions.from_mapping,
+    "scans": Scan.from_mapping,
+    "figures": Figure.from_mapping,
+    "limits": Limit.from_mapping,
 }
+"""Kinds of cards, by the name of their folder, and what validates one of each."""
 
 SIGNATURES = {
+    "kind": "experiments",
     "panels": "figures",
     "shapes": "limits",
     "axes": "scans",
@@ -120,7 +122,7 @@ class Library:
         raw = self._extended(kind, raw, where)
         if kind == "materials":
             raw = composed(raw, where, lambda name: self._part(name, where, parts_of))
-        return KINDS[kind].from_mapping(raw, where)
+        return KINDS[kind](raw, where)
 
     def _part(self, name: str, where: str, parts_of: tuple[str, ...]) -> Material:
         """A material that a mixture contains; no mixture contains itself."""
@@ -146,14 +148,9 @@ class Library:
         own = {card.conventions: name for name, card in cards.items()}
         if conventions is None and len(own) > 1:
             raise CardError(f"experiments differ in conventions ({', '.join(own)}): name one")
-        found = {
-            "model": self.load("models", model),
-            "experiments": cards,
-            "sources": {c.source: self._named("sources", c.source, n) for n, c in cards.items()},
-            "materials": {
-                c.material: self._named("materials", c.material, n) for n, c in cards.items()
-            },
-        }
+        found = {"model": self.load("models", model), "experiments": cards}
+        for kind, names in referred(cards).items():
+            found[kind] = {one: self._named(kind, one, name) for one, name in names.items()}
         if conventions is None:
             found["conventions"] = self._named("conventions", *next(iter(own.items())))
         else:
@@ -180,8 +177,10 @@ class Library:
             inputs = self.inputs(card.experiments, card.model, card.conventions)
         except CardError as error:
             raise error if ".toml:" in str(error) else CardError(f"{where}: {error}") from None
-        content = {"scan": card.model_dump(mode="json"), "inputs": inputs.model_dump(mode="json")}
-        return Study.from_mapping(content, where)
+        try:
+            return Study(scan=card, inputs=inputs)
+        except ValidationError as error:
+            raise CardError(f"{where}: {explain(Study, error)}") from None
 
     def _extended(
         self, kind: str, raw: dict[str, Any], where: str, seen: tuple[str, ...] = ()

@@ -12,10 +12,9 @@ from gridscan.cards import checks, entries
 from gridscan.cards.base import Card, CardError, explain, suggest
 from gridscan.cards.experiments import Experiment, Nuisance
 from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.cards.kinds import AnyExperiment
+from gridscan.cards.measured import Measured
 from gridscan.physics.couplings.parameters import Parameter
-
-REFERENCES = frozenset({"source", "material", "conventions", "elements", "mixture"})
-"""Entries that point to other cards, already followed here."""
 
 NO_PREDICTION = frozenset(
     {"observed", "bins", "nuisances", "statistic", "variance", "variance_per_count"}
@@ -24,7 +23,15 @@ NO_PREDICTION = frozenset(
 
 
 NAMED = ("materials", "sources", "experiments")
-"""Cards of which there may be several, each by its name."""
+"""Cards of which there may be several, each by its name; what refers to others comes after them."""
+
+
+def referred(experiments: Mapping[str, Measured]) -> dict[str, dict[str, str]]:
+    """Cards that experiments refer to, by kind and name; each with an experiment that does."""
+    return {
+        kind: {one: name for name, card in experiments.items() for one in card.referred(kind)}
+        for kind in NAMED[:-1]
+    }
 
 
 class Inputs(Card):
@@ -37,7 +44,7 @@ class Inputs(Card):
 
     model: Model
     conventions: Conventions
-    experiments: dict[str, Experiment]
+    experiments: dict[str, AnyExperiment]
     sources: dict[str, Source]
     materials: dict[str, Material]
 
@@ -52,12 +59,21 @@ class Inputs(Card):
 
     @model_validator(mode="after")
     def _together(self):
-        checks.names_tell_apart({kind: getattr(self, kind) for kind in NAMED})
+        cards = {kind: getattr(self, kind) for kind in NAMED}
+        checks.names_tell_apart(cards)
         checks.model_has_conventions(self.model, self.conventions)
         for name, card in self.experiments.items():
-            checks.experiment_fits(name, card, self.sources, self.materials)
+            checks.are_at_hand(name, card, cards)
+            card.check(name, self)
         checks.shared_nuisances_agree(self.experiments)
         return self
+
+    def scattering(self, experiment: str) -> Experiment:
+        """The card of neutrinos that scatter. Raises CardError for one of another kind."""
+        card = self.experiments[experiment]
+        if not isinstance(card, Experiment):
+            raise CardError(f"{experiment}: found kind {card.kind!r}; allowed: {Experiment.kind!r}")
+        return card
 
     def shared(self, experiment: str) -> list[str]:
         """Nuisances that an experiment may have in common with others."""
@@ -111,9 +127,10 @@ class Inputs(Card):
     def _placed(self, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Where the card of a path sits, and the path's keys in it. Raises CardError."""
         name, *keys = self._parted(path)
-        if keys[0] in REFERENCES:
+        place = self._cards[name]
+        if keys[0] in self._card(place).REFERS:
             raise CardError(f"{path}: names another card; it cannot be changed from outside")
-        return self._cards[name], tuple(keys)
+        return place, tuple(keys)
 
     def _card(self, place: tuple[str, ...]) -> Any:
         kind, *name = place
@@ -168,7 +185,8 @@ class Inputs(Card):
 
     def full_path(self, experiment: str, path: str) -> str:
         """A path of an experiment's nuisance, which may start with a key of its own card."""
-        own = set(Experiment.model_fields) - REFERENCES
+        card = self.experiments[experiment]
+        own = type(card).model_fields.keys() - card.REFERS.keys()
         return f"{experiment}.{path}" if path.split(".")[0] in own else path
 
     def entry(self, path: str) -> Any:
@@ -197,23 +215,23 @@ class Inputs(Card):
             return self
         return self.model_copy(
             update={
-                "experiments": cards,
-                "sources": {c.source: self.sources[c.source] for c in cards.values()},
-                "materials": {c.material: self.materials[c.material] for c in cards.values()},
+                kind: {name: getattr(self, kind)[name] for name in names}
+                for kind, names in referred(cards).items()
             }
+            | {"experiments": cards}
         )
 
     def hashes(self) -> dict[str, str]:
         """sha256 of every card, by "kind/name"."""
         named = {"model": self.model, "conventions": self.conventions}
-        for kind in ("experiments", "sources", "materials"):
+        for kind in reversed(NAMED):
             named |= {f"{kind}/{name}": card for name, card in getattr(self, kind).items()}
         return {name: card.sha256 for name, card in named.items()}
 
     def references(self) -> tuple[str, ...]:
         cards = [self.model, self.conventions]
-        for kind in (self.experiments, self.sources, self.materials):
-            cards.extend(kind.values())
+        for kind in reversed(NAMED):
+            cards.extend(getattr(self, kind).values())
         return tuple(dict.fromkeys(r for card in cards for r in card.references))
 
 

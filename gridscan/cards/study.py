@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import model_validator
 
 from gridscan.cards.base import Card, CardError
-from gridscan.cards.experiments import Experiment
+from gridscan.cards.kinds import EXPERIMENTS
+from gridscan.cards.measured import Measured
 from gridscan.cards.migration import migrated
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import Scan
@@ -25,15 +26,12 @@ MAX_POINTS = 1e12
 """Points of a grid beyond which a card is taken for a mistake."""
 
 
-def _check_data(experiments: Mapping[str, Experiment]) -> None:
-    """The same events count once. In a single bin, equal counts may be chance."""
+def _check_data(experiments: Mapping[str, Measured]) -> None:
+    """The same events count once."""
     seen: dict[str, str] = {}
     for name, card in experiments.items():
-        if card.counts is None or card.counts.size == 1:
-            continue
-        data = f"{card.material} {sorted(card.bins.items())} {card.counts.tolist()}"
-        other = seen.setdefault(data, name)
-        if other != name:
+        other = seen.setdefault(card.data, name)
+        if card.data and other != name:
             raise ValueError(
                 f"experiments: {name!r} observes the same counts as {other!r}; "
                 "allowed: each data set once (or one of the two as a forecast)"
@@ -195,9 +193,13 @@ class Study(Card):
     @property
     def plugins(self) -> tuple[str, ...]:
         """What identifies the code of other packages that numbers follow from, if there is any."""
-        kinds = dict.fromkeys(source.flux.kind for source in self.inputs.sources.values())
-        structure = STRUCTURES.identity(self.inputs.model.structure)
-        return tuple(one for one in (structure, *map(FLUXES.identity, kinds)) if one)
+        cards = self.inputs
+        every = [
+            STRUCTURES.identity(cards.model.structure),
+            *(FLUXES.identity(source.flux.kind) for source in cards.sources.values()),
+            *(EXPERIMENTS.identity(card.kind) for card in cards.experiments.values()),
+        ]
+        return tuple(dict.fromkeys(one for one in every if one))
 
     @property
     def key(self) -> str:

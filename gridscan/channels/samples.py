@@ -5,13 +5,16 @@ sample by the pull of a nuisance parameter. A new modifier is a record here with
 `bend`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import xarray as xr
 
-from gridscan.channels.signals import Signal
+from gridscan.cards.experiments import Nuisance
+from gridscan.cards.measured import Measured
+from gridscan.channels.contracts import Signal
 from gridscan.statistics.prediction import quadratic
 
 Counts = Signal | np.ndarray
@@ -19,6 +22,30 @@ Counts = Signal | np.ndarray
 
 Vectors = Callable[[Counts], np.ndarray]
 """Counts as vectors over bins: (terms, bins) of a signal, (bins,) of fixed ones."""
+
+
+def events(signal: Signal, theta: Mapping, keep: Sequence[str] = ()) -> xr.DataArray:
+    """Expected counts at couplings `theta`: dims (*keep, *theta dims, *bins).
+
+    keep: of the charges' columns.
+    """
+    summed = [name for name in signal.charges.columns if name not in keep]
+    return xr.dot(signal.charges.coefficients(theta), signal.template, dim=summed)
+
+
+def label(experiment: str, key: str, nuisance: Nuisance) -> str:
+    """Name of a nuisance in a joint likelihood: its key if shared, else with its experiment."""
+    return key if nuisance.shared else f"{experiment}.{key}"
+
+
+def labelled(experiment: str, card: Measured) -> dict[str, Nuisance]:
+    """Nuisances of an experiment by their name in a joint likelihood."""
+    return {label(experiment, key, nuisance): nuisance for key, nuisance in card.nuisances.items()}
+
+
+def norms(nuisances: Mapping[str, Nuisance], component: str) -> tuple[str, ...]:
+    """Names of those that scale a component as a whole."""
+    return tuple(name for name, n in nuisances.items() if n.is_norm and component in n.scales)
 
 
 class Modifier(Protocol):
@@ -72,4 +99,4 @@ class Sample:
     def signals(self) -> tuple[Signal, ...]:
         """What follows couplings here, the sample itself first."""
         bent = [one for modifier in self.modifiers for one in modifier.counts]
-        return tuple(one for one in (self.counts, *bent) if isinstance(one, Signal))
+        return tuple(one for one in (self.counts, *bent) if not isinstance(one, np.ndarray))

@@ -14,6 +14,7 @@ from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.responses import ResponseCard
 from gridscan.channels.recoils import Common, Request, species_of, template, unit_target
+from gridscan.channels.samples import events
 from gridscan.physics import nucleons
 from gridscan.physics.couplings import STRUCTURES, sums_nucleons
 from gridscan.physics.couplings.parameters import WeakCouplings
@@ -59,6 +60,11 @@ class Charges:
         """
         parts = ("nucleons",) if self.apart else ()
         return ("species" if self.way else "pair", *parts, "nuclide", "kernel")
+
+    @property
+    def polynomial(self) -> bool:
+        """Not where the density matrix follows couplings or energy."""
+        return self.way is None
 
     @property
     def size(self) -> int:
@@ -109,7 +115,7 @@ class Signal:
         yet. Raises CardError for a source without
         arrival times where there are bins of them, and for a model that scatters on nothing here.
         """
-        card = inputs.experiments[experiment]
+        card = inputs.scattering(experiment)
         source, material = inputs.sources[card.source], inputs.materials[card.material]
         detector = card.response, tuple(card.bins.items()), card.scatters_on
         try:
@@ -164,8 +170,7 @@ class Signal:
 
     def counts(self, theta: Mapping, keep: Sequence[str] = ()) -> xr.DataArray:
         """Expected signal: dims (*keep, *theta dims, *bins), keep of the charges' columns."""
-        summed = [name for name in self.charges.columns if name not in keep]
-        return xr.dot(self.coefficients(theta), self.template, dim=summed)
+        return events(self, theta, keep)
 
 
 @lru_cache(maxsize=256)

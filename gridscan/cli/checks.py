@@ -48,13 +48,12 @@ def _experiment(name: str, library: "Library") -> None:
     from gridscan.cards.study import Study
     from gridscan.scans import checks
 
-    inputs = library.inputs([name], "nsi")
+    inputs = library.inputs([name], "sm")
     scan = {
         "title": name,
-        "model": "nsi",
+        "model": "sm",
         "experiments": [name],
         "conventions": inputs.experiments[name].conventions,
-        "axes": {"eps_ee_u": {"values": [0.0]}},
     }
     content = {"scan": scan, "inputs": inputs.model_dump(mode="json")}
     checks.experiments(Study.from_mapping(content, library.files["experiments"][name]))

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from gridscan.cards.base import CardError
-from gridscan.cards.resolved import Inputs
 from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination, combined
 from gridscan.channels.expansion import Couplings, Points
-from gridscan.channels.signals import Signal
+from gridscan.channels.kinds import channel_of
 from gridscan.scans import memory
 from gridscan.scans.axes import Axes
 
@@ -23,7 +22,7 @@ def usable(study: Study) -> Combination:
     resolved = Axes.of(study)
     memory.check(resolved)
     for name in resolved.base.experiments if not study.of_cards else ():
-        _check_sees(resolved.base, name)
+        channel_of(resolved.base, name).check_sees()
     setting = resolved.first()
     joint = resolved.joint(setting)
     _check_effects(resolved, setting.couplings, joint)
@@ -34,15 +33,8 @@ def experiments(study: Study) -> None:
     """Raises CardError for experiments that no scan can use, whatever its couplings."""
     inputs = study.fixed_inputs()
     for name in inputs.experiments:
-        _check_sees(inputs, name)
+        channel_of(inputs, name).check_sees()
     combined(inputs, inputs.conventions)
-
-
-def _check_sees(inputs: Inputs, experiment: str) -> None:
-    """Raises CardError for an experiment without a single event of a neutrino."""
-    if not Signal.of(inputs, experiment).template.any():
-        raise CardError(f"{experiment}: no neutrino leaves an event in its bins: look at bins, "
-                        "response, signal_scale and the energies of its source")  # fmt: skip
 
 
 def _check_effects(axes: Axes, couplings: Couplings, joint: Combination) -> None:
@@ -57,7 +49,7 @@ def _check_effects(axes: Axes, couplings: Couplings, joint: Combination) -> None
     if not columns and not masses:
         return
     points = Points(couplings, _trials(columns), 1 + 2 * len(columns))
-    models = dict.fromkeys(signal.charges for part in joint.parts for signal in part.signals)
+    models = {charges for part in joint.parts for charges in part.models}
     found = {charges: points.coefficients(charges) for charges in models}
     moved = np.any([(rows[1:] != rows[0]).any(axis=1) for rows in found.values()], axis=0)
     exchanged = any(charges.exchanged(rows[0]).any() for charges, rows in found.items())
