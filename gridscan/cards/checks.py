@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from gridscan.cards.base import suggest
-from gridscan.cards.experiments import PART, Experiment
+from gridscan.cards.experiments import Experiment
 from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.cards.nuisances import PART
 
 
 def names_tell_apart(cards: Mapping[str, Mapping]) -> None:
@@ -61,18 +62,12 @@ def _species_are_known(name: str, card: Experiment, source: Source) -> None:
 
 
 def shared_nuisances_agree(experiments: Mapping[str, Experiment]) -> None:
-    """A nuisance that experiments share is of one kind and width."""
-    sigmas: dict[str, float | str] = {}
-    norms: dict[str, bool] = {}
+    """A nuisance that experiments share is of one width."""
+    sigmas: dict[str, float | str | None] = {}
     for name, card in experiments.items():
         for key, nuisance in card.nuisances.items():
             if not nuisance.shared:
                 continue
-            if norms.setdefault(key, nuisance.is_norm) != nuisance.is_norm:
-                raise ValueError(
-                    f"{name}.nuisances.{key}: shared by a norm of whole components and a "
-                    "nuisance that bends or scales parts of one"
-                )
             if sigmas.setdefault(key, nuisance.sigma) != nuisance.sigma:
                 raise ValueError(
                     f"{name}.nuisances.{key}.sigma: found {nuisance.sigma}; "

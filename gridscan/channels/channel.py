@@ -1,19 +1,20 @@
 """A channel: the samples of one experiment, its data, and how far these may be apart."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from gridscan.cards.base import CardError
-from gridscan.cards.experiments import SIGNAL, Experiment, Nuisance
+from gridscan.cards.experiments import Experiment
 from gridscan.cards.inputs import STANDARD_MODEL, Conventions
+from gridscan.cards.nuisances import SIGNAL, Nuisance
 from gridscan.cards.resolved import Inputs
 from gridscan.channels.expansion import Couplings, polynomial
 from gridscan.channels.recoils import Request
-from gridscan.channels.samples import Modifier, Sample, Shape, Share
+from gridscan.channels.samples import Sample, Share, Surface
 from gridscan.channels.signals import Signal
 
 
@@ -38,19 +39,16 @@ class Channel:
     ) -> "Channel":
         """The channel of an experiment: see `Likelihood.of`. Nothing is integrated yet."""
         card = inputs.experiments[name]
-        shapes = {
-            label(name, key, nuisance): (nuisance.nodes, _at_nodes(inputs, name, nuisance))
-            for key, nuisance in card.nuisances.items()
-            if nuisance.nodes
-        }
+        bends = list(_bends(inputs, name, card))
+        shares = _shares(inputs, name, card, mediator_mev)
         signal = Sample(
             SIGNAL,
             Signal.of(inputs, name, mediator_mev),
             _norms(name, card, SIGNAL),
-            (*_shapes(name, shapes, mediator_mev), *_shares(inputs, name, mediator_mev)),
+            (*(one.of_signal(name, mediator_mev) for one in bends), *shares),
         )
         backgrounds = [
-            Sample(key, counts, _norms(name, card, key), tuple(_bent(name, card, key, shapes)))
+            Sample(key, counts, _norms(name, card, key), tuple(_bent(name, key, bends)))
             for key, counts in card.components.items()
         ]
         return cls(name, card, signal, tuple(backgrounds), _forecast(inputs, truth, name))
@@ -96,13 +94,37 @@ def label(experiment: str, key: str, nuisance: Nuisance) -> str:
     return key if nuisance.shared else f"{experiment}.{key}"
 
 
-Nodes = tuple[float, float, float]
-Shapes = dict[str, tuple[Nodes, tuple[Inputs, ...]]]
-"""Shape nuisances by name: their nodes, and the inputs at each."""
+@dataclass(frozen=True)
+class Bend:
+    """A shape or a surface, by the names of nuisances in a joint likelihood."""
+
+    nodes: tuple[tuple[str, tuple[float, ...]], ...]
+    degrees: tuple[int, ...]
+    moved: tuple[Inputs, ...]
+    """The inputs at every node."""
+
+    def of_signal(self, experiment: str, mediator_mev: float | None) -> Surface:
+        signals = tuple(Signal.of(one, experiment, mediator_mev) for one in self.moved)
+        return Surface(self.nodes, self.degrees, signals)
+
+    def of_background(self, experiment: str, component: str) -> Surface:
+        counts = (one.experiments[experiment].background(component) for one in self.moved)
+        return Surface(self.nodes, self.degrees, tuple(counts))
 
 
-def _at_nodes(inputs: Inputs, experiment: str, nuisance: Nuisance) -> tuple[Inputs, ...]:
-    return tuple(inputs.at_node(experiment, nuisance, node) for node in range(3))
+def _bends(inputs: Inputs, experiment: str, card: Experiment) -> Iterator[Bend]:
+    for bend in card.bends.values():
+        named = ((label(experiment, key, card.nuisances[key]), n) for key, n in bend.nodes.items())
+        moved = (inputs.at_node(experiment, bend.at(node)) for node in bend.grid)
+        yield Bend(tuple(named), bend.degrees, tuple(moved))
+
+
+def _bent(experiment: str, component: str, bends: Sequence[Bend]) -> Iterator[Surface]:
+    """How a background bends, where it does."""
+    for bend in bends:
+        found = bend.of_background(experiment, component)
+        if np.any(np.diff(np.array(found.counts), axis=0)):
+            yield found
 
 
 def _norms(experiment: str, card: Experiment, component: str) -> tuple[str, ...]:
@@ -114,38 +136,14 @@ def _norms(experiment: str, card: Experiment, component: str) -> tuple[str, ...]
     )
 
 
-def _shapes(experiment: str, shapes: Shapes, mediator_mev: float | None) -> Iterator[Modifier]:
-    """How shapes bend the signal."""
-    for name, (nodes, moved) in shapes.items():
-        signals = tuple(Signal.of(one, experiment, mediator_mev) for one in moved)
-        yield Shape(name, nodes, signals)
-
-
-def _shares(inputs: Inputs, experiment: str, mediator_mev: float | None) -> Iterator[Modifier]:
-    """Nuisances that scale the signal, but not as a whole: some species of its source."""
-    for name, nuisance in _in_parts(experiment, inputs.experiments[experiment]):
-        if SIGNAL in nuisance.scales:
-            yield Share(name, (Signal.of(inputs, experiment, mediator_mev),))
-        for species in nuisance.of_source:
-            yield Share(name, (Signal.of(inputs, experiment, mediator_mev, species),))
-
-
-def _in_parts(experiment: str, card: Experiment) -> Iterator[tuple[str, Nuisance]]:
-    """Nuisances that scale species of the source, with whatever else they scale."""
+def _shares(
+    inputs: Inputs, experiment: str, card: Experiment, mediator_mev: float | None
+) -> Iterator[Share]:
+    """Nuisances that scale species of the source."""
     for key, nuisance in card.nuisances.items():
-        if nuisance.of_source:
-            yield label(experiment, key, nuisance), nuisance
-
-
-def _bent(experiment: str, card: Experiment, component: str, shapes: Shapes) -> Iterator[Modifier]:
-    """How nuisances that are no norms move a background, where they do."""
-    for name, (nodes, moved) in shapes.items():
-        counts = tuple(one.experiments[experiment].background(component) for one in moved)
-        if any((one != counts[1]).any() for one in counts):
-            yield Shape(name, nodes, counts)
-    for name, nuisance in _in_parts(experiment, card):
-        if component in nuisance.scales:
-            yield Share(name, (card.background(component),))
+        for species in nuisance.of_source:
+            signal = Signal.of(inputs, experiment, mediator_mev, species)
+            yield Share(label(experiment, key, nuisance), (signal,))
 
 
 def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> Signal | None:

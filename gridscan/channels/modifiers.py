@@ -6,16 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridscan.channels.channel import Channel
+from gridscan.statistics.monomials import Monomial
 from gridscan.statistics.prediction import LinearNuisances
 
 
 @dataclass(frozen=True)
 class Nuisances:
-    """Nuisances of a joint likelihood: K that scale whole samples, then S that bend them.
+    """Nuisances of a joint likelihood: K that scale whole samples, then S that only bend them.
 
     names: (K + S,); inverse_variance: (K + S,); owner: (K + S, channels), one where a nuisance is
     of one channel only; components: (J, bins), the backgrounds; on_components: (K, J), one where a
-    linear nuisance scales a background.
+    linear nuisance scales a background; monomials: of their pulls, what samples bend with.
     """
 
     names: tuple[str, ...]
@@ -24,6 +25,7 @@ class Nuisances:
     linear: LinearNuisances
     components: np.ndarray
     on_components: np.ndarray
+    monomials: tuple[Monomial, ...]
 
     @property
     def shapes(self) -> tuple[str, ...]:
@@ -33,8 +35,9 @@ class Nuisances:
     def of(cls, channels: Sequence[Channel]) -> "Nuisances":
         """Nuisances of all channels, those they share once."""
         cards = {name: one for channel in channels for name, one in channel.nuisances.items()}
-        linear = tuple(name for name, one in cards.items() if one.is_norm)
-        names = linear + tuple(name for name, one in cards.items() if not one.is_norm)
+        norms = {key for c in channels for key, one in c.nuisances.items() if one.is_norm}
+        linear = tuple(name for name in cards if name in norms)
+        names = linear + tuple(name for name in cards if name not in norms)
         weight = np.array([cards[name].inverse_variance for name in names])
         used = np.array([[name in one.nuisances for one in channels] for name in names], float)
         used = used.reshape(len(names), len(channels))
@@ -54,7 +57,20 @@ class Nuisances:
             ),
             components,
             on_components,
+            _monomials(names, channels),
         )
+
+    def monomial(self, named: Sequence[str]) -> Monomial:
+        """A product of pulls, by names of nuisances."""
+        return tuple(sorted(self.names.index(name) for name in named))
+
+
+def _monomials(names: Sequence[str], channels: Sequence[Channel]) -> tuple[Monomial, ...]:
+    """Those of all modifiers, the lower ones first."""
+    samples = [sample for one in channels for sample in (one.signal, *one.backgrounds)]
+    named = [one for sample in samples for each in sample.modifiers for one in each.monomials]
+    found = {tuple(sorted(map(names.index, one))) for one in named}
+    return tuple(sorted(found, key=lambda one: (len(one), one)))
 
 
 def _backgrounds(channels: Sequence[Channel]) -> np.ndarray:
