@@ -161,15 +161,16 @@ def predict(
     linear, background = nuisances.linear, nuisances.background
     size = len(linear.inverse_variance)
     alpha, powers = pulls[:, :size], nuisances.ladder.powers(pulls)
-    by_monomial = np.tensordot(rows, nuisances.signal, axes=(1, 1))
+    by_monomial = np.einsum("pt,mtb->pmb", rows, nuisances.signal)
     signal = rows @ template + np.vecmat(powers[:, 1:], by_monomial)
-    components = nuisances.components + np.tensordot(powers[:, 1:], background, axes=1)
+    components = nuisances.components + np.einsum("pm,mjb->pjb", powers[:, 1:], background)
     on_signal = 1 + alpha @ linear.on_signal
     on_components = 1 + alpha @ nuisances.on_components
     expected = on_signal * signal + np.vecmat(on_components, components)
     slopes = np.zeros((len(rows), pulls.shape[1], len(template.T)))
     slopes[:, :size] = signal[:, None] * linear.on_signal + nuisances.on_components @ components
-    bent = on_signal[:, None] * by_monomial + np.tensordot(on_components, background, axes=(1, 1))
+    bent = on_signal[:, None] * by_monomial
+    bent += np.einsum("pj,mjb->pmb", on_components, background)
     for pull, monomial, lower, times in nuisances.ladder.derivatives:
         slopes[:, pull] += times * powers[:, lower, None] * bent[:, monomial - 1]
     return expected, slopes

@@ -140,9 +140,12 @@ def _gradient(columns, lanes):
             m, share, times = columns.moved[e], columns.share[e], columns.times[e]
             c, n, lower = columns.piece[m], columns.monomial[m], columns.lower[e]
             for x in range(count):
-                both = share * power[n, x] + times * scale[c, x] * power[lower, x]
-                part[e, x] = both
-                gradient[k, x] += both * force[m, x]
+                part[e, x] = share * power[n, x] if share != 0 else 0.0
+            if times != 0:
+                for x in range(count):
+                    part[e, x] += times * scale[c, x] * power[lower, x]
+            for x in range(count):
+                gradient[k, x] += part[e, x] * force[m, x]
 
 
 @njit(**HELPER)
