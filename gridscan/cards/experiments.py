@@ -15,6 +15,9 @@ from gridscan.cards.responses import ResponseCard
 from gridscan.physics.detectors import ConstantEfficiency, PoissonResolution
 from gridscan.schema import BINS, OBSERVABLES
 
+MOST_BINS = 200
+"""Pulls of single Poisson bins: each point costs bins × pulls². Gaussian ones cost nothing."""
+
 Exposure = Annotated[
     dict[str, Annotated[float, Gt(0)]], AfterValidator(lambda found: dict(sorted(found.items())))
 ]
@@ -97,10 +100,20 @@ class Experiment(Described, Uncertain):
                 raise ValueError(f"backgrounds: {name!r} is of neutrinos; allowed: other names")
             self.background(name)
         self._check_nuisances([SIGNAL, *self.backgrounds])
-        for name, nuisance in self.nuisances.items():
-            if nuisance.per_bin is not None:
-                self._flat(f"nuisances.{name}.per_bin", nuisance.per_bin)
+        self._check_per_bin()
         return self
+
+    def _check_per_bin(self) -> None:
+        pulls, where = 0, ""
+        for key, nuisance in self.nuisances.items():
+            if nuisance.per_bin is not None:
+                where = f"nuisances.{key}.per_bin"
+                pulls += int(np.count_nonzero(self._flat(where, nuisance.per_bin)))
+        if self.statistic == "poisson" and pulls > MOST_BINS:
+            raise ValueError(
+                f"{where}: found {pulls} bins with a pull of their own; "
+                f"allowed: up to {MOST_BINS} with a poisson statistic"
+            )
 
     def _check_bins(self) -> None:
         observable = self.response.observable

@@ -14,7 +14,7 @@ from gridscan.cards.nuisances import SIGNAL, Nuisance
 from gridscan.cards.resolved import Inputs
 from gridscan.channels.expansion import Couplings, polynomial
 from gridscan.channels.recoils import Request
-from gridscan.channels.samples import Sample, Share, Surface
+from gridscan.channels.samples import PerBin, Sample, Share, Surface
 from gridscan.channels.signals import Signal
 
 
@@ -28,6 +28,7 @@ class Channel:
     backgrounds: tuple[Sample, ...]
     forecast: Signal | None
     """What is observed besides backgrounds where the card forecasts."""
+    per_bin: tuple[PerBin, ...] = ()
 
     @classmethod
     def of(
@@ -51,12 +52,25 @@ class Channel:
             Sample(key, counts, _norms(name, card, key), tuple(_bent(name, key, bends)))
             for key, counts in card.components.items()
         ]
-        return cls(name, card, signal, tuple(backgrounds), _forecast(inputs, truth, name))
+        forecast, per_bin = _forecast(inputs, truth, name), tuple(_per_bin(name, card))
+        return cls(name, card, signal, tuple(backgrounds), forecast, per_bin)
 
     @property
     def nuisances(self) -> dict[str, Nuisance]:
-        """Nuisances by their name in a joint likelihood."""
-        return {label(self.name, key, one): one for key, one in self.card.nuisances.items()}
+        """Nuisances by their name in a joint likelihood, but for those of single bins."""
+        every = self.card.nuisances.items()
+        return {label(self.name, key, one): one for key, one in every if one.per_bin is None}
+
+    @property
+    def bin_pulls(self) -> tuple[PerBin, ...]:
+        """Nuisances of single bins that have to be minimised over; Gaussian ones are variance."""
+        return self.per_bin if self.card.statistic == "poisson" else ()
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """1/σ² of every pull that has to be minimised over."""
+        found = {name: one.inverse_variance for name, one in self.nuisances.items()}
+        return found | {n: w for one in self.bin_pulls for n, w in one.weights.items()}
 
     @property
     def bins(self) -> int:
@@ -84,9 +98,10 @@ class Channel:
     def variance(self) -> np.ndarray:
         """Per bin: finite where the statistic is Gaussian, infinite where it is Poisson."""
         try:
-            return self.card.variances(self.observed)
+            found = self.card.variances(self.observed)
         except ValueError as error:
             raise CardError(f"{self.name}: {error}") from None
+        return found + sum(one.variance for one in self.per_bin)
 
 
 def label(experiment: str, key: str, nuisance: Nuisance) -> str:
@@ -144,6 +159,14 @@ def _shares(
         for species in nuisance.of_source:
             signal = Signal.of(inputs, experiment, mediator_mev, species)
             yield Share(label(experiment, key, nuisance), (signal,))
+
+
+def _per_bin(experiment: str, card: Experiment) -> Iterator[PerBin]:
+    """Uncertainties of single bins."""
+    for key, nuisance in card.nuisances.items():
+        if nuisance.per_bin is not None:
+            counts = np.sum([card.background(one) for one in nuisance.scales], axis=0)
+            yield PerBin(label(experiment, key, nuisance), np.ravel(nuisance.per_bin), counts)
 
 
 def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> Signal | None:

@@ -163,6 +163,8 @@ class Likelihood:
             self._bend(signal, channel.signal, partial(self._vectors, expansion, c))
         for j, (c, sample) in enumerate(backgrounds):
             self._bend(background[:, j], sample, partial(self._vectors, expansion, c))
+        if nuisances.single:
+            background[nuisances.at_bins, -1] += nuisances.of_bins
         return ShapeNuisances(
             nuisances.shapes,
             nuisances.linear,

@@ -93,6 +93,38 @@ class Share:
 
 
 @dataclass(frozen=True)
+class PerBin:
+    """Every bin of fixed counts scales with a pull of its own: `shapesys` of HistFactory.
+
+    sigma: (bins,), relative, zero in bins without a pull; counts: (bins,).
+    """
+
+    nuisance: str
+    sigma: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def bins(self) -> np.ndarray:
+        """Those with a pull."""
+        return np.flatnonzero(self.sigma)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """1/σ² of each pull."""
+        return {f"{self.nuisance}[{b}]": float(self.sigma[b]) ** -2 for b in self.bins}
+
+    @property
+    def slopes(self) -> np.ndarray:
+        """Counts per unit of each pull: (pulls, bins)."""
+        return np.diag(self.counts)[self.bins]
+
+    @property
+    def variance(self) -> np.ndarray:
+        """What pulls that are Gaussian add to Gaussian bins, exactly: (bins,)."""
+        return np.square(self.sigma * self.counts)
+
+
+@dataclass(frozen=True)
 class Sample:
     """A process in a channel: its counts, the nuisances that scale them, and those that bend."""
 
