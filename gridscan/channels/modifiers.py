@@ -44,27 +44,25 @@ class Nuisances:
         linear = tuple(name for name in weights if name in norms) + of_bins
         names = linear + tuple(name for name in weights if name not in linear)
         weight = np.array([weights[name] for name in names])
-        used = np.array([[name in one.weights for one in channels] for name in names], float)
-        used = used.reshape(len(names), len(channels))
         monomials = _monomials(names, channels)
-        loose = bool(monomials and of_bins)
-        components = np.pad(_backgrounds(channels), ((0, loose), (0, 0)))
-        norms_of = [one.norms for c in channels for one in c.backgrounds] + [()] * loose
+        apart = bool(monomials and of_bins)
+        components = np.pad(_backgrounds(channels), ((0, apart), (0, 0)))
+        norms_of = [one.norms for c in channels for one in c.backgrounds] + [()] * apart
         on_components = _scaled(linear, norms_of)
-        on_signal = _scaled(linear, [channel.signal.norms for channel in channels])
         on_background = on_components @ components
         on_background[len(linear) - len(of_bins) :] += _of_bins(channels)
+        scaled = LinearNuisances(
+            linear,
+            _on_signal(linear, channels),
+            on_background,
+            components.sum(axis=0),
+            weight[: len(linear)],
+        )
         return cls(
             names,
             weight,
-            used * (used.sum(axis=1, keepdims=True) == 1),
-            LinearNuisances(
-                linear,
-                np.repeat(on_signal, [channel.bins for channel in channels], axis=1),
-                on_background,
-                components.sum(axis=0),
-                weight[: len(linear)],
-            ),
+            _owner(names, channels),
+            scaled,
             components,
             on_components,
             _with_bins(monomials, len(linear), len(of_bins)),
@@ -85,6 +83,19 @@ class Nuisances:
     def monomial(self, named: Sequence[str]) -> Monomial:
         """A product of pulls, by names of nuisances."""
         return tuple(sorted(self.names.index(name) for name in named))
+
+
+def _owner(names: Sequence[str], channels: Sequence[Channel]) -> np.ndarray:
+    """(names, channels): one where a nuisance is of one channel only."""
+    used = np.array([[name in one.weights for one in channels] for name in names], float)
+    used = used.reshape(len(names), len(channels))
+    return used * (used.sum(axis=1, keepdims=True) == 1)
+
+
+def _on_signal(names: Sequence[str], channels: Sequence[Channel]) -> np.ndarray:
+    """(names, bins): one where a nuisance scales the signal of the bin."""
+    by_channel = _scaled(names, [channel.signal.norms for channel in channels])
+    return np.repeat(by_channel, [channel.bins for channel in channels], axis=1)
 
 
 def _monomials(names: Sequence[str], channels: Sequence[Channel]) -> tuple[Monomial, ...]:
