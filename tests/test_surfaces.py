@@ -256,28 +256,34 @@ def test_pulls_of_single_poisson_bins_solve_a_quadratic_equation(shape):
     """The other pulls are left to scipy; with samples that bend and without."""
     card = card_of()
     sigma = np.random.default_rng(6).uniform(0.05, 0.5, card.counts.size)
-    nuisances = {"flux": {"sigma": 0.2, "scales": ["signal"]}} | loose(sigma, "brn", "ssb")
+    nuisances = {
+        "flux": {"sigma": 0.2, "scales": ["signal"]},
+        "brn": {"sigma": 0.3, "scales": ["brn"]},
+    } | loose(sigma, "brn", "ssb")
     if shape:
-        # the mass leaves counts as they are at every node: this bends nothing
+        # its counts are the same at every node: this bends nothing
         sets = {"signal_scale": [1.0] * 3}
         nuisances |= {"idle": {"sigma": 1.0, "nodes": [-1.0, 0.0, 1.0], "sets": sets}}
     found = chi2_of(nuisances)
     backgrounds = gridscan.backgrounds(CSI).values.reshape(3, -1)
     names = list(card.backgrounds)
-    some = backgrounds[names.index("brn")] + backgrounds[names.index("ssb")]
+    brn = backgrounds[names.index("brn")]
+    some = brn + backgrounds[names.index("ssb")]
     for at in AT:
         here = found.isel(at)
         signal = counts_of(here)
 
-        def chi2(flux, signal=signal):
-            mu = (1 + flux[0]) * signal + backgrounds.sum(axis=0)
-            each, _ = barlow_beeston(card.counts, mu, sigma * some)
-            return each.sum() + (flux[0] / 0.2) ** 2
+        def moved(pulls, signal=signal):
+            return (1 + pulls[0]) * signal + backgrounds.sum(axis=0) + pulls[1] * brn
+
+        def chi2(pulls, moved=moved):
+            each, _ = barlow_beeston(card.counts, moved(pulls), sigma * some)
+            return each.sum() + (pulls[0] / 0.2) ** 2 + (pulls[1] / 0.3) ** 2
 
         options = {"xatol": 1e-9, "fatol": 1e-11}
-        best = minimize(chi2, [0.0], method="Nelder-Mead", options=options)
+        best = minimize(chi2, [0.0, 0.0], method="Nelder-Mead", options=options)
         assert float(here["chi2"]) == pytest.approx(best.fun, abs=1e-6)
-        mu = (1 + best.x[0]) * signal + backgrounds.sum(axis=0)
+        mu = moved(best.x)
         _, there = barlow_beeston(card.counts, mu, sigma * some)
         pulls = [float(here["pulls"].sel(nuisance=f"{CSI}.mc[{b}]")) for b in range(len(mu))]
         np.testing.assert_allclose(np.array(pulls) * some, there - mu, atol=1e-3)
