@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from gridscan.cards.experiments import Nuisance
 from gridscan.cards.measured import Measured
+from gridscan.cards.nuisances import Nuisance
 from gridscan.channels.channel import Channel
 from gridscan.channels.contracts import Charges
 from gridscan.channels.samples import Sample, labelled, norms

@@ -37,18 +37,12 @@ def are_at_hand(name: str, card: Measured, cards: Mapping[str, Mapping]) -> None
 
 
 def shared_nuisances_agree(experiments: Mapping[str, Measured]) -> None:
-    """A nuisance that experiments share is of one kind and width."""
-    sigmas: dict[str, float | str] = {}
-    norms: dict[str, bool] = {}
+    """A nuisance that experiments share is of one width."""
+    sigmas: dict[str, float | str | None] = {}
     for name, card in experiments.items():
         for key, nuisance in card.nuisances.items():
             if not nuisance.shared:
                 continue
-            if norms.setdefault(key, nuisance.is_norm) != nuisance.is_norm:
-                raise ValueError(
-                    f"{name}.nuisances.{key}: shared by a norm of whole components and a "
-                    "nuisance that bends or scales parts of one"
-                )
             if sigmas.setdefault(key, nuisance.sigma) != nuisance.sigma:
                 raise ValueError(
                     f"{name}.nuisances.{key}.sigma: found {nuisance.sigma}; "

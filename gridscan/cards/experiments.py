@@ -1,18 +1,18 @@
 """The card of an experiment: exposure, response, bins, counts, backgrounds, nuisances."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Gt, MinLen
 from pydantic import AfterValidator, model_validator
 
-from gridscan.cards.base import Card, suggest
+from gridscan.cards.base import suggest
 from gridscan.cards.counts import Background, Counts, array
-from gridscan.cards.entries import frozen
 from gridscan.cards.inputs import Source
 from gridscan.cards.measured import Measured
 from gridscan.cards.migration import TO_EXPOSURE
+from gridscan.cards.nuisances import PART, SIGNAL, Uncertain
 from gridscan.cards.responses import ResponseCard
 from gridscan.physics.detectors import ConstantEfficiency, PoissonResolution
 from gridscan.schema import BINS, OBSERVABLES
@@ -20,9 +20,8 @@ from gridscan.schema import BINS, OBSERVABLES
 if TYPE_CHECKING:
     from gridscan.cards.resolved import Inputs
 
-SIGNAL = "signal"
-PART = f"{SIGNAL}."
-"""Starts the name of a component that is one species of the source."""
+MOST_BINS = 200
+"""Pulls of single Poisson bins: each point costs bins × pulls². Gaussian ones cost nothing."""
 
 Exposure = Annotated[
     dict[str, Annotated[float, Gt(0)]], AfterValidator(lambda found: dict(sorted(found.items())))
@@ -30,48 +29,7 @@ Exposure = Annotated[
 """Entries in one order: which was written first is no content."""
 
 
-class Nuisance(Card):
-    """A normalisation uncertainty of the components it `scales`, or a shape uncertainty.
-
-    Components are the "signal", one species of the source in it ("signal.nu_e"), and backgrounds.
-    A shape `sets` entries of cards (the experiment's own, or by path) to one value at each of
-    three `nodes` of the pull, the middle one zero; between them it is interpolated by a parabola.
-    sigma is in the unit of the pull; "free" has no penalty. Experiments that name the same
-    `shared` nuisance have it in common; others are their own.
-    """
-
-    sigma: Annotated[float, Gt(0)] | Literal["free"]
-    scales: tuple[str, ...] = ()
-    nodes: tuple[float, float, float] | None = None
-    sets: dict[str, Annotated[tuple[Any, Any, Any], AfterValidator(frozen)]] = {}
-    shared: bool = False
-
-    @model_validator(mode="after")
-    def _scales_or_sets(self):
-        if bool(self.scales) == bool(self.sets):
-            raise ValueError("give either scales (a normalisation), or nodes and sets (a shape)")
-        if bool(self.sets) != (self.nodes is not None):
-            raise ValueError("nodes and sets go together")
-        if self.nodes and not (self.nodes[0] < 0 == self.nodes[1] < self.nodes[2]):
-            raise ValueError(f"nodes: found {list(self.nodes)}; allowed: below zero, zero, above")
-        return self
-
-    @property
-    def of_source(self) -> tuple[str, ...]:
-        """Species of the source that it scales."""
-        return tuple(one.removeprefix(PART) for one in self.scales if one.startswith(PART))
-
-    @property
-    def is_norm(self) -> bool:
-        """Whether it scales whole components."""
-        return self.nodes is None and not self.of_source
-
-    @property
-    def inverse_variance(self) -> float:
-        return 0.0 if isinstance(self.sigma, str) else self.sigma**-2
-
-
-class Experiment(Measured):
+class Experiment(Uncertain, Measured):
     """Everything that turns a flux into χ² for one data set.
 
     What the `exposure` states is for its source to say: a baseline_m and protons_on_target, or a
@@ -96,7 +54,6 @@ class Experiment(Measured):
     variance: Counts | None = None
     variance_per_count: Annotated[float, Gt(0)] | None = None
     backgrounds: dict[str, Background] = {}
-    nuisances: dict[str, Nuisance] = {}
 
     kind: ClassVar[str] = "scattering"
     MOVED: ClassVar = TO_EXPOSURE
@@ -133,13 +90,21 @@ class Experiment(Measured):
             if f"{name}.".startswith(PART):
                 raise ValueError(f"backgrounds: {name!r} is of neutrinos; allowed: other names")
             self.background(name)
-        components = [SIGNAL, *self.backgrounds]
-        for name, nuisance in self.nuisances.items():
-            for one in nuisance.scales:
-                if one not in components and not one.startswith(PART):
-                    where = f"nuisances.{name}.scales: unknown component {one!r}"
-                    raise ValueError(f"{where}; {suggest(one, components)}")
+        self._check_nuisances([SIGNAL, *self.backgrounds])
+        self._check_per_bin()
         return self
+
+    def _check_per_bin(self) -> None:
+        pulls, where = 0, ""
+        for key, nuisance in self.nuisances.items():
+            if nuisance.per_bin is not None:
+                where = f"nuisances.{key}.per_bin"
+                pulls += int(np.count_nonzero(self._flat(where, nuisance.per_bin)))
+        if self.statistic == "poisson" and pulls > MOST_BINS:
+            raise ValueError(
+                f"{where}: found {pulls} bins with a pull of their own; "
+                f"allowed: up to {MOST_BINS} with a poisson statistic"
+            )
 
     def check(self, name: str, inputs: "Inputs") -> None:
         """Its source understands the exposure, and has the species that nuisances scale."""

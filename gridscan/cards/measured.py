@@ -1,6 +1,6 @@
 """What every card of a measurement has, whatever kind of channel is made of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from gridscan.cards.inputs import Described
 
 if TYPE_CHECKING:
-    from gridscan.cards.experiments import Nuisance
+    from gridscan.cards.nuisances import Nuisance, Surface
     from gridscan.cards.resolved import Inputs
 
 
@@ -35,6 +35,11 @@ class Measured(Described):
 
     def check(self, name: str, inputs: "Inputs") -> None:
         """Raises ValueError for what does not fit the other cards; they are at hand."""
+
+    @property
+    def bends(self) -> "Mapping[str, Surface]":
+        """What nuisances that bend counts set at their nodes, by place in the card."""
+        return {}
 
     @property
     def counts(self) -> np.ndarray | None:

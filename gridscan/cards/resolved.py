@@ -10,14 +10,14 @@ from pydantic import ValidationError, model_validator
 
 from gridscan.cards import checks, entries
 from gridscan.cards.base import Card, CardError, explain, suggest
-from gridscan.cards.experiments import Experiment, Nuisance
+from gridscan.cards.experiments import Experiment
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.kinds import AnyExperiment
 from gridscan.cards.measured import Measured
 from gridscan.physics.couplings.parameters import Parameter
 
 NO_PREDICTION = frozenset(
-    {"observed", "bins", "nuisances", "statistic", "variance", "variance_per_count"}
+    {"observed", "bins", "nuisances", "surfaces", "statistic", "variance", "variance_per_count"}
 )
 """Entries of an experiment that no shape nuisance may set: they are not the prediction."""
 
@@ -164,24 +164,23 @@ class Inputs(Card):
                 raise CardError(f"{path}: {error}") from None
         return self.model_copy(update=self._with(cards)) if cards else self
 
-    def at_node(self, experiment: str, nuisance: Nuisance, node: int) -> "Inputs":
-        """The inputs at a node of a shape nuisance that `check_node` has found to be good."""
-        values = {self.full_path(experiment, p): v[node] for p, v in nuisance.sets.items()}
+    def at_node(self, experiment: str, sets: Mapping[str, Any]) -> "Inputs":
+        """The inputs with what a shape or surface sets at a node, which `check_node` has seen."""
+        values = {self.full_path(experiment, path): value for path, value in sets.items()}
         if any(isinstance(value, dict) for value in values.values()):
             return self.replaced(values)
         return self.placed(values)
 
-    def check_node(self, experiment: str, nuisance: Nuisance, node: int) -> "Inputs":
-        """The inputs at a node of a shape nuisance. Raises CardError for what it cannot set.
+    def check_node(self, experiment: str, sets: Mapping[str, Any]) -> "Inputs":
+        """The same, its entries checked. Raises CardError for what no shape can set.
 
         Its paths start with a key of the experiment's own card, or with another card's name.
         """
-        for path in nuisance.sets:
+        for path in sets:
             card, key, *_ = self._parted(self.full_path(experiment, path))
             if card in self.experiments and (card != experiment or key in NO_PREDICTION):
                 raise CardError(f"{path}: no shape of the prediction; it cannot be set here")
-        values = {self.full_path(experiment, p): v[node] for p, v in nuisance.sets.items()}
-        return self.replaced(values)
+        return self.replaced({self.full_path(experiment, p): v for p, v in sets.items()})
 
     def full_path(self, experiment: str, path: str) -> str:
         """A path of an experiment's nuisance, which may start with a key of its own card."""

@@ -82,8 +82,7 @@ class Study(Card):
                 if target in seen:
                     raise ValueError(f"{where}: {target!r} is already set by {seen[target]}")
                 if target in by_shapes:
-                    nuisance = by_shapes[target]
-                    raise ValueError(f"{where}: {target!r} is set by the nuisance {nuisance}")
+                    raise ValueError(f"{where}: {target!r} is set by {by_shapes[target]}")
                 seen[target] = where
             self._check_axis(where, name, targets)
         try:
@@ -93,23 +92,21 @@ class Study(Card):
         return self
 
     def _check_shapes(self, inputs: Inputs) -> dict[str, str]:
-        """What the shape nuisances set, by path; their middle nodes must be the cards' values."""
+        """What shapes and surfaces set, by path; their values at zero must be the cards'."""
         paths: dict[str, str] = {}
         for name, card in inputs.experiments.items():
-            for key, nuisance in card.nuisances.items():
-                if nuisance.nodes is None:
-                    continue
-                where = f"{name}.nuisances.{key}"
+            for key, bend in card.bends.items():
+                where = f"{name}.{key}"
                 try:
-                    nodes = [inputs.check_node(name, nuisance, node) for node in range(3)]
+                    nodes = {at: inputs.check_node(name, bend.at(at)) for at in bend.grid}
                 except CardError as error:
                     raise ValueError(f"{where}.sets: {error}") from None
-                if nodes[1] != inputs:
+                if nodes[bend.zero] != inputs:
                     raise ValueError(
-                        f"{where}.sets: the middle values must be those of the cards "
-                        f"({', '.join(nuisance.sets)})"
+                        f"{where}.sets: the values at zero must be those of the cards "
+                        f"({', '.join(bend.sets)})"
                     )
-                paths |= {inputs.full_path(name, path): where for path in nuisance.sets}
+                paths |= {inputs.full_path(name, path): where for path in bend.sets}
         return paths
 
     def _check_coupling(self, where: str, target: str, value: Any) -> None:

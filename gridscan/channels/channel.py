@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from gridscan.cards.base import CardError
-from gridscan.cards.experiments import Nuisance
+from gridscan.cards.nuisances import Nuisance
 from gridscan.channels.contracts import Signal
 from gridscan.channels.expansion import Couplings, polynomial
 from gridscan.channels.recoils import Request
-from gridscan.channels.samples import Sample
+from gridscan.channels.samples import PerBin, Sample
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,25 @@ class Channel:
     """Observed counts, (bins,); or what is observed besides backgrounds in a forecast."""
     variances: Callable[[np.ndarray], np.ndarray] | None = None
     """Of observed counts, where the statistic is Gaussian. Raises ValueError."""
+    per_bin: tuple[PerBin, ...] = ()
+    """Backgrounds whose bins are uncertain each by itself."""
     blind: str = "its signal leaves no event in any bin"
     """What is said of a channel that sees nothing, whatever the couplings."""
 
     @cached_property
     def bins(self) -> int:
         return math.prod(len(edges) - 1 for edges in self.edges.values())
+
+    @property
+    def bin_pulls(self) -> tuple[PerBin, ...]:
+        """Nuisances of single bins that have to be minimised over; Gaussian ones are variance."""
+        return () if self.is_gaussian else self.per_bin
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """1/σ² of every pull that has to be minimised over."""
+        found = {name: one.inverse_variance for name, one in self.nuisances.items()}
+        return found | {n: w for one in self.bin_pulls for n, w in one.weights.items()}
 
     @property
     def requests(self) -> Iterator[Request]:
@@ -63,9 +76,10 @@ class Channel:
         if self.variances is None:
             return np.full(self.bins, np.inf)
         try:
-            return self.variances(self.observed)
+            found = self.variances(self.observed)
         except ValueError as error:
             raise CardError(f"{self.name}: {error}") from None
+        return found + sum(one.variance for one in self.per_bin)
 
     def check_sees(self) -> None:
         """Raises CardError where no model leaves a single event."""

@@ -16,7 +16,7 @@ from gridscan.channels.kinds import channel_of
 from gridscan.channels.modifiers import Nuisances
 from gridscan.channels.profile import Profile
 from gridscan.channels.recoils import Request
-from gridscan.channels.samples import Counts
+from gridscan.channels.samples import Counts, Sample, Vectors
 from gridscan.statistics import STATISTICS
 from gridscan.statistics.methods import fewest
 from gridscan.statistics.prediction import Problem, ShapeNuisances, together
@@ -76,7 +76,7 @@ class Likelihood:
     @property
     def is_bent(self) -> bool:
         """Whether any sample is not just scaled."""
-        return bool(self.nuisances.shapes)
+        return bool(self.nuisances.monomials)
 
     @property
     def work(self) -> int:
@@ -157,29 +157,33 @@ class Likelihood:
         return every
 
     def _shapes(self, expansion: Expansion) -> ShapeNuisances:
-        """The shapes: how template and backgrounds bend with each pull."""
-        nuisances, place = self.nuisances, self.nuisances.shapes.index
-        terms, bins = expansion.rows.shape[1], self.bins
-        signal = np.zeros((2, len(nuisances.shapes), terms, bins))
-        background = np.zeros((2, len(nuisances.shapes), *nuisances.components.shape))
+        """The shapes: how template and backgrounds bend with each monomial in the pulls."""
+        nuisances, every = self.nuisances, self.nuisances.monomials
+        signal = np.zeros((len(every), expansion.rows.shape[1], self.bins))
+        background = np.zeros((len(every), *nuisances.components.shape))
         backgrounds = ((c, one) for c, channel in self._numbered for one in channel.backgrounds)
         for c, channel in self._numbered:
-            for modifier in channel.signal.modifiers:
-                bent = modifier.bend(partial(self._vectors, expansion, c))
-                signal[:, place(modifier.nuisance)] += bent
+            self._bend(signal, channel.signal, partial(self._vectors, expansion, c))
         for j, (c, sample) in enumerate(backgrounds):
-            for modifier in sample.modifiers:
-                bent = modifier.bend(partial(self._vectors, expansion, c))
-                background[:, place(modifier.nuisance), j] += bent
+            self._bend(background[:, j], sample, partial(self._vectors, expansion, c))
+        if nuisances.single:
+            background[nuisances.at_bins, -1] += nuisances.of_bins
         return ShapeNuisances(
             nuisances.shapes,
             nuisances.linear,
             nuisances.components,
             nuisances.on_components,
             nuisances.inverse_variance[len(nuisances.linear.names) :],
+            every,
             signal,
             background,
         )
+
+    def _bend(self, found: np.ndarray, sample: Sample, vectors: Vectors) -> None:
+        """Add what the modifiers of a sample do: (monomials, …), as `vectors` of the counts."""
+        for modifier in sample.modifiers:
+            named = [self.nuisances.monomial(one) for one in modifier.monomials]
+            found[[self.nuisances.monomials.index(one) for one in named]] += modifier.bend(vectors)
 
 
 def profile(

@@ -1,12 +1,16 @@
 """The channel of neutrinos that scatter: recoils of nuclei and electrons in a detector."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from gridscan.cards.experiments import SIGNAL, Experiment, Nuisance
+import numpy as np
+
+from gridscan.cards.experiments import Experiment
 from gridscan.cards.inputs import STANDARD_MODEL, Conventions
+from gridscan.cards.nuisances import SIGNAL
 from gridscan.cards.resolved import Inputs
 from gridscan.channels.channel import Channel
-from gridscan.channels.samples import Modifier, Sample, Shape, Share, labelled, norms
+from gridscan.channels.samples import PerBin, Sample, Share, Surface, label, labelled, norms
 from gridscan.channels.signals import Signal
 
 BLIND = (
@@ -20,20 +24,18 @@ def channel(
 ) -> Channel:
     """The channel of an experiment: see `kinds.Made`."""
     card = inputs.scattering(name)
-    nuisances = labelled(name, card)
-    shapes = {
-        key: (nuisance.nodes, _at_nodes(inputs, name, nuisance))
-        for key, nuisance in nuisances.items()
-        if nuisance.nodes
-    }
+    nuisances, bends = labelled(name, card), list(_bends(inputs, name, card))
     signal = Sample(
         SIGNAL,
         Signal.of(inputs, name, mediator_mev),
         norms(nuisances, SIGNAL),
-        (*_shapes(name, shapes, mediator_mev), *_shares(inputs, name, mediator_mev)),
+        (
+            *(one.of_signal(name, mediator_mev) for one in bends),
+            *_shares(inputs, name, mediator_mev),
+        ),
     )
     backgrounds = [
-        Sample(key, counts, norms(nuisances, key), tuple(_bent(name, card, key, shapes)))
+        Sample(key, counts, norms(nuisances, key), tuple(_bent(name, key, bends)))
         for key, counts in card.components.items()
     ]
     return Channel(
@@ -44,51 +46,57 @@ def channel(
         nuisances,
         _forecast(inputs, truth, name) if card.counts is None else card.counts,
         card.variances if card.statistic == "gaussian" else None,
+        tuple(_per_bin(name, card)),
         BLIND,
     )
 
 
-Nodes = tuple[float, float, float]
-Shapes = dict[str, tuple[Nodes, tuple[Inputs, ...]]]
-"""Shape nuisances by name: their nodes, and the inputs at each."""
+@dataclass(frozen=True)
+class Bend:
+    """A shape or a surface, by the names of nuisances in a joint likelihood."""
+
+    nodes: tuple[tuple[str, tuple[float, ...]], ...]
+    degrees: tuple[int, ...]
+    moved: tuple[Inputs, ...]
+    """The inputs at every node."""
+
+    def of_signal(self, experiment: str, mediator_mev: float | None) -> Surface:
+        signals = tuple(Signal.of(one, experiment, mediator_mev) for one in self.moved)
+        return Surface(self.nodes, self.degrees, signals)
+
+    def of_background(self, experiment: str, component: str) -> Surface:
+        counts = (one.scattering(experiment).background(component) for one in self.moved)
+        return Surface(self.nodes, self.degrees, tuple(counts))
 
 
-def _at_nodes(inputs: Inputs, experiment: str, nuisance: Nuisance) -> tuple[Inputs, ...]:
-    return tuple(inputs.at_node(experiment, nuisance, node) for node in range(3))
+def _bends(inputs: Inputs, experiment: str, card: Experiment) -> Iterator[Bend]:
+    for bend in card.bends.values():
+        named = ((label(experiment, key, card.nuisances[key]), n) for key, n in bend.nodes.items())
+        moved = (inputs.at_node(experiment, bend.at(node)) for node in bend.grid)
+        yield Bend(tuple(named), bend.degrees, tuple(moved))
 
 
-def _shapes(experiment: str, shapes: Shapes, mediator_mev: float | None) -> Iterator[Modifier]:
-    """How shapes bend the signal."""
-    for name, (nodes, moved) in shapes.items():
-        signals = tuple(Signal.of(one, experiment, mediator_mev) for one in moved)
-        yield Shape(name, nodes, signals)
+def _bent(experiment: str, component: str, bends: Sequence[Bend]) -> Iterator[Surface]:
+    """How a background bends, where it does."""
+    for bend in bends:
+        found = bend.of_background(experiment, component)
+        if np.any(np.diff(np.array(found.counts), axis=0)):
+            yield found
 
 
-def _shares(inputs: Inputs, experiment: str, mediator_mev: float | None) -> Iterator[Modifier]:
-    """Nuisances that scale the signal, but not as a whole: some species of its source."""
-    for name, nuisance in _in_parts(experiment, inputs.scattering(experiment)):
-        if SIGNAL in nuisance.scales:
-            yield Share(name, (Signal.of(inputs, experiment, mediator_mev),))
+def _shares(inputs: Inputs, experiment: str, mediator_mev: float | None) -> Iterator[Share]:
+    """Nuisances that scale species of the source."""
+    for name, nuisance in labelled(experiment, inputs.scattering(experiment)).items():
         for species in nuisance.of_source:
             yield Share(name, (Signal.of(inputs, experiment, mediator_mev, species),))
 
 
-def _in_parts(experiment: str, card: Experiment) -> Iterator[tuple[str, Nuisance]]:
-    """Nuisances that scale species of the source, with whatever else they scale."""
-    for name, nuisance in labelled(experiment, card).items():
-        if nuisance.of_source:
-            yield name, nuisance
-
-
-def _bent(experiment: str, card: Experiment, component: str, shapes: Shapes) -> Iterator[Modifier]:
-    """How nuisances that are no norms move a background, where they do."""
-    for name, (nodes, moved) in shapes.items():
-        counts = tuple(one.scattering(experiment).background(component) for one in moved)
-        if any((one != counts[1]).any() for one in counts):
-            yield Shape(name, nodes, counts)
-    for name, nuisance in _in_parts(experiment, card):
-        if component in nuisance.scales:
-            yield Share(name, (card.background(component),))
+def _per_bin(experiment: str, card: Experiment) -> Iterator[PerBin]:
+    """Uncertainties of single bins."""
+    for key, nuisance in card.nuisances.items():
+        if nuisance.per_bin is not None:
+            counts = np.sum([card.background(one) for one in nuisance.scales], axis=0)
+            yield PerBin(label(experiment, key, nuisance), np.ravel(nuisance.per_bin), counts)
 
 
 def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> Signal:

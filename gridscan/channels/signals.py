@@ -112,8 +112,7 @@ class Signal:
         """The signal of an experiment; `mediator_mev` is the mass of a light mediator.
 
         Default: the model's mass; of all species of the source, or of one. Nothing is integrated
-        yet. Raises CardError for a source without
-        arrival times where there are bins of them, and for a model that scatters on nothing here.
+        yet. Raises CardError as `_physics` raises ValueError.
         """
         card = inputs.scattering(experiment)
         source, material = inputs.sources[card.source], inputs.materials[card.material]
@@ -163,10 +162,6 @@ class Signal:
     def bins(self) -> list[str]:
         """Binned dimensions, the observable first."""
         return [name for name, _ in self.request.common.bins]
-
-    def coefficients(self, theta: Mapping) -> xr.DataArray:
-        """Coefficients of the template at couplings `theta`: dims (*columns, *theta dims)."""
-        return self.charges.coefficients(theta)
 
     def counts(self, theta: Mapping, keep: Sequence[str] = ()) -> xr.DataArray:
         """Expected signal: dims (*keep, *theta dims, *bins), keep of the charges' columns."""
