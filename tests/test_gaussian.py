@@ -357,7 +357,7 @@ def test_bins_stay_where_there_are_not_more_than_vectors():
 def test_bins_alone_are_of_unit_variance_too(alone):
     """One bin, or every bin of an experiment of its own: the compiled twin is told no variance."""
     rng = np.random.default_rng(12)
-    data = bent_problem(rng, bins=alone)[:3] + (np.arange(alone), rng.uniform(2, 9, alone))
+    data = (*bent_problem(rng, bins=alone)[:3], np.arange(alone), rng.uniform(2, 9, alone))
     rows = rng.uniform(0, 3, (5, 3))
     few = contracted(*data)
     assert (few.variance == 1).all()
