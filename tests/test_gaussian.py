@@ -353,6 +353,18 @@ def test_bins_stay_where_there_are_not_more_than_vectors():
     assert len(contracted(*few)[1]) == len(few[1]) == 2 * 18
 
 
+@pytest.mark.parametrize("alone", [1, 60])
+def test_bins_alone_are_of_unit_variance_too(alone):
+    """One bin, or every bin of an experiment of its own: the compiled twin is told no variance."""
+    rng = np.random.default_rng(12)
+    data = (*bent_problem(rng, bins=alone)[:3], np.arange(alone), rng.uniform(2, 9, alone))
+    rows = rng.uniform(0, 3, (5, 3))
+    few = contracted(*data)
+    assert (few.variance == 1).all()
+    slow = total(shapes.scan(rows, *data), data[2])
+    np.testing.assert_allclose(total(compiled_gram.scan(rows, *few), data[2]), slow, rtol=1e-8)
+
+
 @settings(max_examples=20)
 @given(seed=SEEDS, partial=st.booleans())
 def test_residuals_of_a_form_are_the_prediction_less_data(seed, partial):

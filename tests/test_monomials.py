@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 from scipy.optimize import approx_fprime, minimize
 
 from gridscan.statistics import deviance as deviances
 from gridscan.statistics import shapes
+from gridscan.statistics.compiled import bends, forms
 from gridscan.statistics.compiled import gram as compiled_gram
 from gridscan.statistics.compiled import shapes as compiled_shapes
+from gridscan.statistics.compiled.problems import ShapedProblem, ShapedRoom
 from gridscan.statistics.contraction import contracted
 from gridscan.statistics.gram import Gram
 from gridscan.statistics.monomials import ladder, parabolas
@@ -110,6 +113,75 @@ def test_products_of_pulls_are_profiled_to_the_minimum_that_scipy_finds(seed, ki
             for start in (np.zeros(4), slow_pulls[i] + 0.01)
         )
         assert found[i] == pytest.approx(best, abs=1e-5)
+
+
+@njit
+def compiled_prediction(pulls, problem, room):
+    bends.predict(pulls, problem, room)
+    bends.slopes(problem, room)
+
+
+@pytest.mark.parametrize("monomials", [TENSOR, BOTH, parabolas([2, 3]), ((0,), (3,))])
+def test_the_compiled_prediction_and_its_slopes_are_those_of_the_slow_twin(monomials):
+    """Odd numbers of monomials, and pulls that scale samples and bend others."""
+    rng = np.random.default_rng(len(monomials))
+    rows, template, observed, nuisances = surface(rng, monomials)
+    problem = ShapedProblem.of(template, observed, nuisances, FIRST, None)
+    room = ShapedRoom.of(problem)
+    for row in rows:
+        pulls = rng.normal(0, 0.7, 4)
+        room.flat[:] = row @ problem.template[: len(row)]
+        compiled_prediction(pulls, problem, room)
+        expected, slopes = predict(row[None], template, pulls[None], nuisances)
+        np.testing.assert_allclose(room.mu[:12], expected[0], rtol=1e-12)
+        np.testing.assert_allclose(room.slope[:4, :12], slopes[0], rtol=1e-9, atol=1e-9)
+
+
+def test_compiled_steps_that_overshoot_are_halved_and_need_no_slow_twin(monkeypatch):
+    """Data that samples can only follow with pulls of several: a whole step leads astray."""
+    rng = np.random.default_rng(8)
+    rows, template, observed, nuisances = surface(rng, bend=0.3)
+    observed = 3 * observed
+    weight = nuisances.every_inverse_variance
+    expected = total(shapes.scan(rows, template, observed, nuisances, FIRST), nuisances)
+    monkeypatch.delattr(shapes, "scan")
+    deviance, pulls = compiled_shapes.scan(rows, template, observed, nuisances, FIRST)
+    found = deviance.sum(axis=1) + np.square(pulls) @ weight
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
+@njit
+def compiled_curvatures(columns, lanes):
+    forms.forces(columns, lanes)
+    forms.curvatures(columns, lanes)
+
+
+@pytest.mark.parametrize("monomials", [TENSOR, BOTH])
+def test_compiled_forms_have_the_derivatives_of_their_chi2(monomials):
+    """Those of Newton's steps, and without second derivatives of columns Gauss–Newton's."""
+    rng = np.random.default_rng(9)
+    rows, template, observed, nuisances = surface(rng, monomials)
+    form = Gram.of(template, observed, nuisances)
+    lanes = forms.Lanes.of(form.matrix, form.columns)
+    for (m, n), entry in zip(form.place, form.entries(rows[:1])[:, 0], strict=True):
+        lanes.gram[m, n] = lanes.gram[n, m] = entry
+    at, unit = rng.normal(0, 0.7, 4), 1e-5 * np.eye(4)
+    lanes.pulls[:] = at[:, None]
+    lanes.pulls[:, :8] += np.hstack([unit, -unit])
+    lanes.newton[::2] = 1
+    lanes.newton[8] = 1
+    compiled_curvatures(form.columns, lanes)
+    value, gradient = lanes.value, lanes.gradient
+    slopes = (value[:4] - value[4:8]) / 2e-5 / 2
+    second = (gradient[:, :4] - gradient[:, 4:8]) / 2e-5
+    expected, slope = predict(rows[:1], template, at[None], nuisances)
+    weight = nuisances.every_inverse_variance
+    np.testing.assert_allclose(value[8], np.square(expected - observed).sum() + at**2 @ weight)
+    np.testing.assert_allclose(gradient[:, 8], slopes, rtol=1e-6, atol=1e-3)
+    lower = np.tril_indices(4)
+    np.testing.assert_allclose(lanes.hessian[..., 8][lower], second[lower], rtol=1e-5, atol=1e-2)
+    gauss_newton = slope[0] @ slope[0].T + np.diag(weight)
+    np.testing.assert_allclose(lanes.hessian[..., 9][lower], gauss_newton[lower], rtol=1e-9)
 
 
 @settings(max_examples=40)

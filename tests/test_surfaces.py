@@ -10,6 +10,7 @@ from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
 from gridscan.channels.expansion import Couplings
 from gridscan.channels.likelihood import Likelihood
+from gridscan.scans import checks
 from gridscan.statistics import deviance as deviances
 from tests.test_channels import CSI, LAR, SPECIES, chi2_of, study_of
 
@@ -206,6 +207,35 @@ def test_what_a_surface_sets_is_no_axis():
         study_of({}, fixed={f"{CSI}.nuisances": both_pulls(), f"{CSI}.surfaces": PRODUCT}, **more)
 
 
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (f"{CSI}.backgrounds.brn.expected", r"brn\.expected' is set by .*nuisances\.brn"),
+        (f"{CSI}.nuisances.mass.sets.mass_kg.1", r"mass_kg\.1' is set by .*mass at zero"),
+        (f"{CSI}.surfaces.both.sets.mass_kg.1.0", r"mass_kg\.1\.0' is set by .*both at zero"),
+    ],
+)
+def test_no_axis_parts_what_a_shape_sets_at_zero_from_the_cards(target, message):
+    """A table that a shape sets as a whole, and the values at zero themselves."""
+    brn = card_of().backgrounds["brn"].model_dump(mode="json", exclude_defaults=True)
+    tables = [brn | {"expected": brn["expected"] * by} for by in BRN]
+    nodes, masses = [-1.0, 0.0, 1.0], [12.0, MASS, 17.0]
+    nuisances = {
+        "brn": {"sigma": 1.0, "nodes": nodes, "sets": {"backgrounds.brn": tables}},
+        "mass": {"sigma": 1.0, "nodes": nodes, "sets": {"mass_kg": masses}},
+    }
+    surface = {
+        "nodes": {"x": nodes, "y": [0.0, 1.0]},
+        "sets": {"mass_kg": [[m] * 2 for m in masses]},
+    }
+    fixed = {f"{CSI}.nuisances": nuisances}
+    if "surfaces" in target:
+        fixed = {f"{CSI}.nuisances": both_pulls(), f"{CSI}.surfaces": {"both": surface}}
+    axis = {"sets": [target], "values": [10.0, brn["expected"]]}
+    with pytest.raises(CardError, match=message):
+        study_of({}, fixed=fixed, axes={"a": axis})
+
+
 def test_one_nuisance_may_scale_a_whole_signal_here_and_all_its_species_there():
     """As where it scales the whole signal of both."""
     nai = "coherent-nai"
@@ -294,6 +324,14 @@ def test_bins_without_an_uncertainty_have_no_pull():
     sigma[[3, 7]] = 0.1
     found = chi2_of(loose(sigma, "brn"))
     assert list(found["nuisance"].values) == [f"{CSI}.mc[3]", f"{CSI}.mc[7]"]
+
+
+def test_no_pull_of_a_bin_comes_or_goes_along_an_axis():
+    axis = {"sets": [f"{CSI}.nuisances.mc.per_bin.3"], "values": [0.0, 0.1, 0.5]}
+    fixed = {f"{CSI}.nuisances": loose([0.1] * card_of().counts.size, "brn")}
+    study = study_of({}, fixed=fixed, axes={"sigma": axis})
+    with pytest.raises(CardError, match=r"axes\.sigma: .*\.mc\[3\] is not there at all"):
+        checks.usable(study)
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,9 @@ class Study(Card):
             for target in targets:
                 if target in seen:
                     raise ValueError(f"{where}: {target!r} is already set by {seen[target]}")
-                if target in by_shapes:
-                    raise ValueError(f"{where}: {target!r} is set by {by_shapes[target]}")
+                for path, shape in by_shapes.items():
+                    if f"{target}.".startswith(f"{path}."):
+                        raise ValueError(f"{where}: {target!r} is set by {shape}")
                 seen[target] = where
             self._check_axis(where, name, targets)
         try:
@@ -92,7 +93,10 @@ class Study(Card):
         return self
 
     def _check_shapes(self, inputs: Inputs) -> dict[str, str]:
-        """What shapes and surfaces set, by path; their values at zero must be the cards'."""
+        """What shapes and surfaces set, by path; their values at zero must be the cards'.
+
+        With the paths of these values themselves: no axis may part them from the cards.
+        """
         paths: dict[str, str] = {}
         for name, card in inputs.experiments.items():
             for key, bend in card.bends.items():
@@ -106,7 +110,9 @@ class Study(Card):
                         f"{where}.sets: the values at zero must be those of the cards "
                         f"({', '.join(bend.sets)})"
                     )
+                zero = ".".join(map(str, bend.zero))
                 paths |= {inputs.full_path(name, path): where for path in bend.sets}
+                paths |= {f"{where}.sets.{path}.{zero}": f"{where} at zero" for path in bend.sets}
         return paths
 
     def _check_coupling(self, where: str, target: str, value: Any) -> None:

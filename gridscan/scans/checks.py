@@ -25,6 +25,7 @@ def usable(study: Study) -> Combination:
         channel_of(resolved.base, name).check_sees()
     setting = resolved.first()
     joint = resolved.joint(setting)
+    _check_nuisances(resolved, joint)
     _check_effects(resolved, setting.couplings, joint)
     return joint
 
@@ -35,6 +36,21 @@ def experiments(study: Study) -> None:
     for name in inputs.experiments:
         channel_of(inputs, name).check_sees()
     combined(inputs, inputs.conventions)
+
+
+def _check_nuisances(axes: Axes, joint: Combination) -> None:
+    """Raises CardError for an axis along which nuisances come or go: they are a cube's dimension.
+
+    A bin whose own uncertainty is zero, at one end of the axis, has no pull.
+    """
+    here = joint.labels["nuisance"]
+    for name in axes.of_settings:
+        there = axes.joint(axes.first(**{name: float(axes.points[name][-1])})).labels["nuisance"]
+        if changed := sorted({*here} ^ {*there}):
+            raise CardError(
+                f"axes.{name}: {', '.join(changed)} is not there at all of its values; "
+                "allowed: the same nuisances everywhere, so no per_bin of zero"
+            )
 
 
 def _check_effects(axes: Axes, couplings: Couplings, joint: Combination) -> None:

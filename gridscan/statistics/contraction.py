@@ -35,8 +35,6 @@ def contracted(
     arrays = [observed, template, *_vectors(nuisances)]
     vectors = np.vstack([array.reshape(-1, bins) for array in arrays])
     groups = _alike(_linear(nuisances).on_signal, first_bins, variance)
-    if len(groups) == bins:
-        return Problem(template, observed, nuisances, first_bins, variance)
     turned = [_turned(vectors[:, group], variance[group]) for group in groups]
     origin = np.repeat([group[0] for group in groups], [part.shape[1] for part in turned])
     rows = np.cumsum([array.size // bins for array in arrays])[:-1]
@@ -98,10 +96,12 @@ def _alike(on_signal: np.ndarray, first_bins: np.ndarray, variance: np.ndarray) 
 def _turned(vectors: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """Vectors (rows, bins) after the rotation that leaves most bins empty: (rows, fewer bins).
 
-    The first row, the data, is made positive.
+    The first row, the data, is made positive; a bin alone is just put in units of its deviation.
     """
     if np.isinf(variance).any():
         return vectors
+    if len(variance) == 1:
+        return vectors / np.sqrt(variance)
     turned, _ = basis(vectors / np.sqrt(variance))
     return turned * np.where(turned[0] < 0, -1, 1)
 
