@@ -3,10 +3,12 @@
 import difflib
 import hashlib
 import json
+import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cached_property
+from math import inf
 from types import NoneType, UnionType
 from typing import Annotated, Any, Self, Union, get_args, get_origin
 
@@ -17,7 +19,29 @@ from gridscan.schema import STRICT, UNITS
 
 
 class CardError(ValueError):
-    """A mistake in a user's input, told in one line: which card, which key, found, allowed."""
+    """A mistake in a user's input, told in one line: which card, which key, found, allowed.
+
+    One line whatever the input: what is not printable is shown escaped.
+    """
+
+    def __init__(self, message: object = ""):
+        told = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message))
+        super().__init__(told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…")
+
+
+LONGEST = 2000
+"""Letters of an error at most: names and keys may be of any length."""
+
+DEEPEST = 32
+"""Tables and lists within each other at most."""
+
+LARGEST = 1e60
+"""Numbers of cards are up to so large, and by themselves zero or from 1/LARGEST on: a product of
+some, or a square, is a number still."""
+
+_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
+DEEP_KEY = re.compile(rf"""(?<![\w"'.\\-]){_PART}(?:\.[ \t]*+{_PART}){{{DEEPEST},}}""")
+"""A key of more parts than any card has: tomllib takes time with their square."""
 
 
 def one_of(family: Mapping[str, type]) -> Any:
@@ -57,9 +81,13 @@ class Card(BaseModel):
     def from_mapping(cls, raw: Mapping[str, Any], where: str) -> Self:
         """Validate the content of one card; `where` names it in errors. Raises CardError."""
         try:
+            check_bounds(raw)
             return cls.model_validate_json(json.dumps(raw, default=_plain))
         except ValidationError as error:
             raise CardError(f"{where}: {explain(cls, error)}") from None
+        except (CardError, TypeError) as error:
+            # a key that is no text
+            raise CardError(f"{where}: {error}") from None
 
     def canonical(self) -> str:
         """One JSON text per content: keys in the order of the schema, every default written out.
@@ -75,10 +103,53 @@ class Card(BaseModel):
 
 
 def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """A card's text as tables and lists. Raises CardError."""
+    if deep := DEEP_KEY.search(text):
+        line = text.count("\n", 0, deep.start()) + 1
+        raise CardError(f"{where}: line {line}: found a key of more than {DEEPEST} parts")
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise CardError(f"{where}: {TOO_DEEP}") from None
+    except ValueError as error:
+        # of TOML, or of an integer with thousands of digits
         raise CardError(f"{where}: not valid TOML: {error}") from None
+
+
+TOO_DEEP = f"found tables or lists within each other; allowed: {DEEPEST} levels"
+
+
+def check_bounds(raw: Any) -> None:
+    """Raises CardError for numbers and nesting that no card has; whatever else is wrong passes."""
+    level = [("", raw)]
+    for _ in range(DEEPEST):
+        level = [inner for path, held in level for inner in _inside(path, held)]
+        if not level:
+            return
+    raise CardError(TOO_DEEP)
+
+
+def _inside(path: str, held: Any) -> Iterator[tuple[str, Any]]:
+    """Tables and lists within one, with their paths; numbers are looked at. Raises CardError."""
+    entries = held.items() if isinstance(held, Mapping) else enumerate(held)
+    listed = not isinstance(held, Mapping)
+    for key, value in entries:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            size = abs(value)
+            # NaN and infinity are told as what they are
+            if LARGEST < size < inf or (0 < size < 1 / LARGEST and not listed):
+                raise CardError(
+                    f"{path}{key}: found {_digits(value)}; allowed: zero, or from "
+                    f"{1 / LARGEST:.0e} to {LARGEST:.0e} up to a sign"
+                )
+        elif isinstance(value, Mapping | list | tuple):
+            yield f"{path}{key}.", value
+
+
+def _digits(value: float) -> str:
+    if isinstance(value, int):
+        return f"an integer of {value.bit_length()} bits"
+    return f"{value:.3g}"
 
 
 def suggest(name: str, allowed: Iterable[str], moved: Mapping[str, str] = {}) -> str:
