@@ -40,7 +40,9 @@ LARGEST = 1e60
 some, or a square, is a number still."""
 
 _PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
-DEEP_KEY = re.compile(rf"""(?<![\w"'.\\-]){_PART}(?:\.[ \t]*+{_PART}){{{DEEPEST},}}""")
+DEEP_KEY = re.compile(
+    rf"(?:^|[\[{{,])[ \t]*+{_PART}(?:\.[ \t]*+{_PART}){{{DEEPEST},}}", re.MULTILINE
+)
 """A key of more parts than any card has: tomllib takes time with their square."""
 
 

@@ -130,7 +130,9 @@ class Library:
             """No mixture contains itself, nor mixtures within each other without end."""
             files = self.files["materials"]
             others = {n: f for n, f in files.items() if f not in (*above, where)}
-            if name not in others or len(above) == MOST_BELOW:
+            if len(above) == MOST_BELOW:
+                raise CardError(f"{where}: found more than {MOST_BELOW} mixtures within each other")
+            if name not in others:
                 raise CardError(f"{where}: mixture: found {name!r}; {suggest(name, others)}")
             file = others[name]
             if file not in known:
@@ -138,7 +140,7 @@ class Library:
             return known[file]
 
         raw = composed(self._extended("materials", where), where, part)
-        return KINDS["materials"].from_mapping(raw, where)
+        return Material.from_mapping(raw, where)
 
     def scan(self, scan: str | Path | Scan) -> tuple[Scan, str]:
         """A scan by name, by path of a TOML file, or as it is; with where it came from."""
