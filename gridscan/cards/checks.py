@@ -1,10 +1,14 @@
 """What resolved cards have to agree on: every check raises ValueError, in one line."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from gridscan.cards.base import suggest
 from gridscan.cards.experiments import PART, Experiment
 from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.physics.detectors import fault
+from gridscan.physics.rates import kinematic_limits
+from gridscan.physics.targets import target
 
 
 def names_tell_apart(cards: Mapping[str, Mapping]) -> None:
@@ -47,6 +51,7 @@ def experiment_fits(
         known = f"source {card.source!r}, {source.flux.kind}"
         raise ValueError(f"{name}.exposure.{error} ({known})") from None
     _species_are_known(name, card, source)
+    recoils_are_seen(name, card, source, materials[card.material])
 
 
 def _species_are_known(name: str, card: Experiment, source: Source) -> None:
@@ -58,6 +63,26 @@ def _species_are_known(name: str, card: Experiment, source: Source) -> None:
                 f"{name}.nuisances.{key}.scales: unknown component {component!r}; "
                 f"{suggest(component, known)}"
             )
+
+
+def recoils_are_seen(name: str, card: Experiment, source: Source, material: Material) -> None:
+    """Of every recoil that the source gives, some of its energy is seen, and of more not less."""
+    quenching = card.response.quenching
+    if quenching is None:
+        return
+    highest = _highest_recoil(source, material)
+    if wrong := fault(quenching, highest):
+        raise ValueError(
+            f"{name}.response.quenching: {wrong}; allowed: from zero to the recoil, rising up to "
+            f"{1e3 * highest:.4g} keVnr, the largest recoil of source {card.source!r}"
+        )
+
+
+@lru_cache(maxsize=64)
+def _highest_recoil(source: Source, material: Material) -> float:
+    """The largest recoil of a nucleus, MeV."""
+    masses = target(material.nuclides, 1.0)["mass"].values
+    return max(kinematic_limits(source.flux.species(), masses))
 
 
 def shared_nuisances_agree(experiments: Mapping[str, Experiment]) -> None:
