@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from gridscan.cards.base import Card, explain, one_of, suggest
+from gridscan.cards.base import LARGEST, Card, explain, one_of, suggest
 from gridscan.physics.couplings import STRUCTURES
 from gridscan.physics.couplings.parameters import (
     ELECTRONS_AT_TREE_LEVEL,
@@ -48,6 +49,14 @@ class Source(Described):
             _record(self.flux.EXPOSURE).validate_json(json.dumps(exposure))
         except ValidationError as error:
             raise ValueError(explain(self.flux.EXPOSURE, error)) from None
+        stated = ", ".join(f"{key} = {value:g}" for key, value in exposure.items())
+        try:
+            with np.errstate(all="ignore"):
+                found = float(self.fluence(exposure))
+        except ArithmeticError:
+            found = np.inf
+        if not 1 / LARGEST <= found <= LARGEST:
+            raise ValueError(f"{stated}: found {found:g} neutrinos per cm²; allowed: a number")
 
     def fluence(self, exposure: Mapping[str, float]) -> float:
         """Neutrinos per cm² at a detector, by which the weights of each species are multiplied."""
