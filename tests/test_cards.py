@@ -368,7 +368,11 @@ def test_an_experiment_is_checked_with_its_source(tmp_path, monkeypatch, capsys)
     monkeypatch.setenv("GRIDSCAN_CATALOG", str(tmp_path))
     status, out, err = gridscan(monkeypatch, capsys, "check", "bad")
     assert (status, out) == (2, "")
-    assert "bad.exposure.baseline_m: unknown key 'baseline_m'; allowed: days, flux_per_cm2_s" in err
+    allowed = "baseline_m, days, flux_above_mev, flux_per_cm2_s, thermal_power_gw"
+    assert (
+        f"bad.exposure.protons_on_target: unknown key 'protons_on_target'; allowed: {allowed}"
+        in err
+    )
 
 
 def test_impossible_rates_are_an_error_and_not_zero(library):

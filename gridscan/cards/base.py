@@ -83,13 +83,21 @@ class Card(BaseModel):
     def from_mapping(cls, raw: Mapping[str, Any], where: str) -> Self:
         """Validate the content of one card; `where` names it in errors. Raises CardError."""
         try:
+            return cls.validated(raw)
+        except CardError as error:
+            raise CardError(f"{where}: {error}") from None
+
+    @classmethod
+    def validated(cls, raw: Mapping[str, Any]) -> Self:
+        """As `from_mapping`; errors start with the key that is wrong."""
+        try:
             check_bounds(raw)
             return cls.model_validate_json(json.dumps(raw, default=_plain))
         except ValidationError as error:
-            raise CardError(f"{where}: {explain(cls, error)}") from None
-        except (CardError, TypeError) as error:
+            raise CardError(explain(cls, error)) from None
+        except TypeError as error:
             # a key that is no text
-            raise CardError(f"{where}: {error}") from None
+            raise CardError(error) from None
 
     def canonical(self) -> str:
         """One JSON text per content: keys in the order of the schema, every default written out.

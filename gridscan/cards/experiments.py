@@ -23,6 +23,9 @@ Count = Annotated[float, Ge(0)]
 Counts = tuple[Count, ...] | tuple[tuple[Count, ...], ...]
 """Counts per bin: flat, or nested with rows along the first dimension of the bins."""
 
+Residuals = tuple[float, ...] | tuple[tuple[float, ...], ...]
+"""The same of data from which backgrounds were subtracted: of either sign."""
+
 Exposure = Annotated[
     dict[str, Annotated[float, Gt(0)]], AfterValidator(lambda found: dict(sorted(found.items())))
 ]
@@ -30,7 +33,7 @@ Exposure = Annotated[
 
 
 @lru_cache(maxsize=256)
-def _array(counts: Counts) -> np.ndarray:
+def _array(counts: Residuals) -> np.ndarray:
     """Numbers of a card as an array: many settings of a scan ask for the same."""
     array = np.array(counts, dtype=float)
     array.flags.writeable = False
@@ -97,7 +100,7 @@ class Experiment(Described):
     one for each: for what a paper states of its rates and the other entries do not give.
     `observed` are counts per bin, or "standard-model": the forecast in which the standard model
     plus backgrounds is observed. A "gaussian" statistic has a fixed variance in each bin: listed,
-    or `variance_per_count` × the observed counts.
+    or `variance_per_count` × the observed counts. With it, counts may be residual ones, negative.
     """
 
     source: str
@@ -108,7 +111,7 @@ class Experiment(Described):
     scatters_on: Annotated[tuple[Literal["nuclei", "electrons"], ...], MinLen(1)] = ("nuclei",)
     response: ResponseCard
     bins: dict[str, Annotated[tuple[float, ...], MinLen(2)]]
-    observed: Counts | Literal["standard-model"]
+    observed: Residuals | Literal["standard-model"]
     signal_scale: Annotated[float, Gt(0)] | Counts = 1.0
     statistic: Literal["poisson", "gaussian"] = "poisson"
     variance: Counts | None = None
@@ -121,7 +124,12 @@ class Experiment(Described):
     @model_validator(mode="after")
     def _consistent(self):
         self._check_bins()
-        self._flat("observed", self.observed)
+        least = min(self._flat("observed", self.observed), default=0.0)
+        if least < 0 and self.statistic == "poisson":
+            raise ValueError(
+                f"observed: found {least:g}; allowed: 0 or more with a poisson statistic, any "
+                "number with a gaussian one"
+            )
         if isinstance(self.signal_scale, tuple):
             self._flat("signal_scale", self.signal_scale)
         observable = self.response.observable

@@ -25,9 +25,22 @@ def suggest(name: str, allowed: Iterable[str], moved: Mapping[str, str] = {}) ->
     if stem and unit.lower() in UNITS and same_quantity:
         return f"wrong unit, write {same_quantity[0]!r}"
     near = difflib.get_close_matches(name, names, n=1)
+    near = [n for n in names if n.casefold() == name.casefold()] or near
     hint = f"did you mean {near[0]!r}? " if near else ""
     shown = names if len(names) <= 16 else [*names[:16], "…"]
     return f"{hint}allowed: {', '.join(shown) or 'none'}"
+
+
+def changed(paths: Iterable[str], card: str, mistake: str) -> str:
+    """A mistake in a card of which entries were changed, by path: each path is named once.
+
+    card: the name that its paths start with, empty for a scan's own. mistake: as `explain` has it.
+    """
+    key, told, _ = mistake.partition(": ")
+    is_key = bool(told) and " " not in key
+    full = f"{card}.{mistake}" if card and is_key else f"{card}: {mistake}" if card else mistake
+    known = list(paths)
+    return full if full.startswith(tuple(known)) else f"{', '.join(known)}: {full}"
 
 
 def explain(cls: type, error: ValidationError) -> str:

@@ -7,6 +7,7 @@ A root is a folder, local or at a URL that fsspec reads. Cards may sit in one fo
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -186,15 +187,28 @@ class Library:
             raise CardError(f"{self.files['experiments'][experiment]}: {error}") from None
 
     def study(self, scan: str | Path | Scan, changes: Mapping[str, Any] | None = None) -> Study:
-        """A scan with all its inputs, with `changes` to its card. Raises CardError."""
+        """A scan with all its inputs, with `changes` to its card. Raises CardError.
+
+        What only the changes got wrong is not told as the card's mistake.
+        """
         card, where = self.scan(scan)
-        card = card.changed(changes or {})
         try:
-            inputs = self.inputs(card.experiments, card.model, card.conventions)
+            return self._study(card.changed(changes or {}))
         except CardError as error:
-            raise error if ".toml:" in str(error) else CardError(f"{where}: {error}") from None
+            told = str(error)
+            if ".toml:" in told or (changes and self._is_good(card)):
+                raise CardError(told.removeprefix("fixed: ")) from None
+            raise CardError(f"{where}: {told}") from None
+
+    def _study(self, card: Scan) -> Study:
+        inputs = self.inputs(card.experiments, card.model, card.conventions)
         content = {"scan": card.model_dump(mode="json"), "inputs": inputs.model_dump(mode="json")}
-        return Study.from_mapping(content, where)
+        return Study.validated(content)
+
+    def _is_good(self, card: Scan) -> bool:
+        with suppress(CardError):
+            return bool(self._study(card))
+        return False
 
     def _extended(self, kind: str, where: str) -> dict[str, Any]:
         """A card that may `extend` another of its kind: that one's entries, overridden by key.

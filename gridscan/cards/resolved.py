@@ -3,16 +3,19 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import Any, Self
 
 from pydantic import ValidationError, model_validator
 
-from gridscan.cards import checks, entries
+from gridscan.cards import checks, entries, explained
 from gridscan.cards.base import Card, CardError, explain, suggest
 from gridscan.cards.experiments import Experiment, Nuisance
 from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.physics.couplings import STRUCTURES
 from gridscan.physics.couplings.parameters import Parameter
+from gridscan.physics.plugins import PluginError
 
 REFERENCES = frozenset({"source", "material", "conventions", "elements", "mixture"})
 """Entries that point to other cards, already followed here."""
@@ -97,8 +100,19 @@ class Inputs(Card):
         """The error for a name that is neither a parameter nor a path."""
         if name in self.model.fixed:
             return CardError(f"{name} is fixed by the model, at {self.model.fixed[name]:g}")
+        unknown = f"unknown parameter {name!r}"
+        places = self._cards.items()
+        meant = [p for card, at in places for p in entries.leading_to(self._card(at), card, name)]
+        if meant:
+            return CardError(f"{unknown}; did you mean {' or '.join(map(repr, meant))}?")
+        models = [one for one in _with_parameter(name) if one != self.model.structure]
+        if models and name.casefold() not in map(str.casefold, self.parameters):
+            return CardError(
+                f"{unknown} of model {self.model.structure!r}; "
+                f"allowed with a model of structure {' or '.join(map(repr, models))}"
+            )
         paths = [f"{card}.…" for card in self._cards]
-        return CardError(f"unknown parameter {name!r}; {suggest(name, [*self.parameters, *paths])}")
+        return CardError(f"{unknown}; {suggest(name, [*self.parameters, *paths])}")
 
     def _parted(self, path: str) -> list[str]:
         """The name of the card that a path starts with, and its keys. Raises CardError."""
@@ -232,4 +246,14 @@ def _replaced(inputs: Inputs, settings: str) -> Inputs:
     try:
         return Inputs(**inputs._with(cards))
     except ValidationError as error:
-        raise CardError(f"{', '.join(values)}: {explain(Inputs, error)}") from None
+        raise CardError(explained.changed(values, "", explain(Inputs, error))) from None
+
+
+def _with_parameter(name: str) -> list[str]:
+    """Structures of models that have a parameter of this name, or nearly so."""
+    found = []
+    for structure in STRUCTURES:
+        with suppress(PluginError):
+            known = [one.casefold() for one in STRUCTURES[structure].PARAMETERS]
+            found += [structure] if name.casefold() in known else []
+    return found

@@ -8,6 +8,7 @@ import numpy as np
 from annotated_types import MinLen
 from pydantic import Field, field_validator, model_validator
 
+from gridscan.cards import explained
 from gridscan.cards.base import Card, CardError
 from gridscan.cards.inputs import Described
 from gridscan.schema import BINS, DIMENSIONS, VARIABLES
@@ -142,7 +143,10 @@ class Scan(Described):
             entry[key] = value
         if not changes:
             return self
-        card = type(self).from_mapping(content, ", ".join(changes))
+        try:
+            card = type(self).validated(content)
+        except CardError as error:
+            raise CardError(explained.changed(changes, "", str(error))) from None
         if "experiments" in changes and "title" not in changes:
             names = ", ".join(card.experiments)
             return card.model_copy(update={"title": f"{card.title} [{names}]"})
