@@ -7,11 +7,16 @@ import numpy as np
 from gridscan.cards.base import CardError
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.study import Study
-from gridscan.channels.combination import Combination, combined
+from gridscan.channels.combination import Combination
 from gridscan.channels.expansion import Couplings, Points
+from gridscan.channels.profile import Profile
 from gridscan.channels.signals import Signal
 from gridscan.scans import memory
 from gridscan.scans.axes import Axes
+from gridscan.statistics import STATISTICS
+
+PLACES = (0.0, 0.5, 1.0)
+"""Where along all axes at once a study is tried."""
 
 
 def usable(study: Study) -> Combination:
@@ -30,12 +35,47 @@ def usable(study: Study) -> Combination:
     return joint
 
 
-def experiments(study: Study) -> None:
-    """Raises CardError for experiments that no scan can use, whatever its couplings."""
-    inputs = study.fixed_inputs()
-    for name in inputs.experiments:
-        _check_sees(inputs, name)
-    combined(inputs, inputs.conventions)
+def computable(study: Study, every: bool = False) -> None:
+    """The study's number is one at some of its points, as a run computes it.
+
+    every: all that are tried are computed, not just as many as find a number. Raises CardError
+    for a study that is not `usable`, and for one whose run would fail or find nothing.
+    """
+    usable(study)
+    resolved, number = Axes.of(study), STATISTICS[study.scan.statistic].number
+    first, good = None, False
+    for place in PLACES if study.scan.axes else PLACES[:1]:
+        found = _profiled(resolved, place)
+        first, good = first or found, good or bool(np.isfinite(found[number]).all())
+        if good and not every:
+            return
+    if good or first is None:
+        return
+    infinite = ~np.isfinite(first["chi2_by_experiment"][0])
+    names = [n for n, one in zip(study.inputs.experiments, infinite, strict=True) if one]
+    raise CardError(
+        f"{', '.join(names)}: χ² is infinite: observed has counts in bins where neither neutrinos "
+        "nor backgrounds leave any"
+    )
+
+
+def _profiled(axes: Axes, place: float) -> Profile:
+    """What a run finds at one point. Raises CardError where it would find no number."""
+    at = {n: values[round(place * (len(values) - 1))] for n, values in axes.points.items()}
+    setting = axes.setting({name: float(at[name]) for name in axes.of_settings})
+    points = Points.grid(
+        setting.couplings, {name: np.array([at[name]]) for name in axes.of_couplings}
+    )
+    try:
+        with np.errstate(over="raise", invalid="raise"):
+            return axes.joint(setting).profile(points, 1, axes.study.scan.statistic)
+    except (ArithmeticError, RuntimeError) as error:
+        where = ", ".join(f"{name} = {value:g}" for name, value in at.items())
+        raise CardError(
+            f"{', '.join(axes.base.experiments)}: χ² cannot be computed"
+            f"{f' at {where}' if where else ''}: numbers of counts, bins or couplings are too far "
+            f"apart ({error})"
+        ) from None
 
 
 def _check_sees(inputs: Inputs, experiment: str) -> None:

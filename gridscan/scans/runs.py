@@ -12,7 +12,7 @@ import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
-from gridscan.scans import workers
+from gridscan.scans import checks, workers
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.evaluation import evaluate
@@ -113,6 +113,7 @@ def prepare(study: Study, out: str | Path) -> Path:
     """
     layout, path = Layout.of(study), store_path(study, out)
     if not path.exists():
+        checks.computable(study)
         begin(layout, path)
         return path
     check_study(path, study)
