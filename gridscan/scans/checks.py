@@ -18,6 +18,9 @@ from gridscan.statistics import STATISTICS
 PLACES = (0.0, 0.5, 1.0)
 """Where along all axes at once a study is tried."""
 
+MOST_COUNTS = 1e15
+"""Beyond, a count more or less is hardly another number, and χ² has no digits of it."""
+
 
 def usable(study: Study) -> Combination:
     """The likelihood at the first value of every axis that sets anything but couplings.
@@ -41,22 +44,38 @@ def computable(study: Study, every: bool = False) -> None:
     every: all that are tried are computed, not just as many as find a number. Raises CardError
     for a study that is not `usable`, and for one whose run would fail or find nothing.
     """
-    usable(study)
+    joint = usable(study)
+    _check_digits(joint)
     resolved, number = Axes.of(study), STATISTICS[study.scan.statistic].number
     first, good = None, False
     for place in PLACES if study.scan.axes else PLACES[:1]:
         found = _profiled(resolved, place)
-        first, good = first or found, good or bool(np.isfinite(found[number]).all())
+        few = (found["counts"] < MOST_COUNTS).all()
+        first, good = first or found, good or bool(few and np.isfinite(found[number]).all())
         if good and not every:
             return
     if good or first is None:
         return
+    if (many := first["counts"].max()) >= MOST_COUNTS:
+        raise CardError(f"{', '.join(joint.experiments)}: found {many:.3g} events; {_FEWER}")
     infinite = ~np.isfinite(first["chi2_by_experiment"][0])
-    names = [n for n, one in zip(study.inputs.experiments, infinite, strict=True) if one]
+    names = [n for n, one in zip(joint.experiments, infinite, strict=True) if one]
     raise CardError(
         f"{', '.join(names)}: χ² is infinite: observed has counts in bins where neither neutrinos "
         "nor backgrounds leave any"
     )
+
+
+_FEWER = f"allowed: fewer than {MOST_COUNTS:.0e}"
+
+
+def _check_digits(joint: Combination) -> None:
+    """Raises CardError for data and backgrounds that have more counts than digits."""
+    for channel in (one for part in joint.parts for one in part.channels):
+        every = {"observed": channel.observed, **channel.card.components}
+        for name, counts in every.items():
+            if (most := np.abs(counts).max()) >= MOST_COUNTS:
+                raise CardError(f"{channel.name}: {name}: found {most:.3g} counts; {_FEWER}")
 
 
 def _profiled(axes: Axes, place: float) -> Profile:
