@@ -1,15 +1,18 @@
 """Cards of strangers: one line, in bounded time and memory, and nobody else is troubled."""
 
+import json
 import os
 import time
 
 import pytest
 
 from gridscan.cards.base import DEEP_KEY, DEEPEST, Card, CardError, parse_toml
+from gridscan.cards.inputs import Source
 from gridscan.cards.library import MOST_BELOW, Library
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
-from tests.conftest import CSI
+from gridscan.scans import checks
+from tests.conftest import CSI, study_of
 from tests.test_cards import EXPERIMENT, SCAN, gridscan
 
 HANGS_S = 10.0
@@ -186,3 +189,30 @@ def test_a_root_may_have_any_name(tmp_path):
     root.mkdir()
     (root / "mine.toml").write_text(EXPERIMENT)
     assert isinstance(Library([root]).load("experiments", "mine"), Card)
+
+
+FINE = {
+    "sns-2021.flux.pulse_fwhm_us": (1e-59, 1e-12, 1e-5),
+    f"{CSI}.bins.time_us": ([0.0, 1e12],),
+}
+
+
+@pytest.mark.parametrize(("path", "value"), [(p, v) for p, values in FINE.items() for v in values])
+def test_a_width_that_no_integral_resolves_is_a_cards_error(path, value, library):
+    """Not as many panels as it takes: they fill the memory."""
+    fixed = {path: value}
+    if path.endswith("time_us"):
+        rows = [[1.0]] * 8
+        fixed |= {f"{CSI}.observed": rows, f"{CSI}.backgrounds": {}, f"{CSI}.nuisances": {}}
+    study = study_of({"eps_ee_u": {"values": [0.0, 0.1]}}, fixed=fixed)
+    with pytest.raises(CardError, match=r"cannot be integrated: found steps of .* from 0 to"):
+        checks.computable(study)
+
+
+def test_a_reactor_without_an_end_is_a_cards_error(library):
+    source = json.loads(library.load("sources", "reactor-mueller").canonical())
+    source["flux"]["endpoint_mev"] = 1e50
+    with pytest.raises(ValueError, match=r"found steps of 1 from 0\.01 to 1e\+50"):
+        Source.from_mapping(source, "mine").check(
+            {"days": 1.0, "thermal_power_gw": 1.0, "baseline_m": 9.0}
+        )
