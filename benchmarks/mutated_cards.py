@@ -212,21 +212,21 @@ def _bytes(random_: random.Random, data: bytes) -> bytes:
     return data
 
 
-def _places(entry: Any) -> Iterator[tuple[Any, Any]]:
-    """Every table or list in an entry, with every key or number in it."""
-    for key in list(entry) if isinstance(entry, dict) else range(len(entry)):
-        yield entry, key
-        if isinstance(entry[key], dict | list) and len(entry[key]) < 1000:
-            yield from _places(entry[key])
+def _place(random_: random.Random, content: dict[str, Any]) -> tuple[Any, Any]:
+    """A table or list somewhere in a card, with a key or number in it: long lists are no likelier."""
+    held: Any = content
+    while True:
+        key = random_.choice(list(held) if isinstance(held, dict) else range(len(held)))
+        if not isinstance(held[key], dict | list) or not held[key] or random_.random() < 0.2:
+            return held, key
+        held = held[key]
 
 
 def _change(random_: random.Random, content: dict[str, Any]) -> None:
     """One entry lost, renamed, of another value, or exchanged with another."""
-    places = list(_places(content))
-    if not places:
+    if not content:
         return
-    held, key = random_.choice(places)
-    other, at = random_.choice(places)
+    (held, key), (other, at) = _place(random_, content), _place(random_, content)
     value = held[key]
     match random_.randrange(11):
         case 0:

@@ -216,3 +216,49 @@ def test_a_reactor_without_an_end_is_a_cards_error(library):
         Source.from_mapping(source, "mine").check(
             {"days": 1.0, "thermal_power_gw": 1.0, "baseline_m": 9.0}
         )
+
+
+def many(card, path: str, value) -> dict:
+    """A card's content with an entry of another value."""
+    content = json.loads(card.canonical())
+    *above, last = path.split(".")
+    held = content
+    for key in above:
+        held = held[key]
+    held[last] = value
+    return content
+
+
+XENON = {"symbol": "X", "Z": 1, "A": 3, "mass_u": 3.0, "atoms": 1.0, "scatters": True}
+AXIS = {"values": [0.0]}
+NORM = {"sigma": 0.1, "scales": ["signal"]}
+SIZES = {
+    "nuclides": ("materials", "csi", "nuclides", [XENON] * 20_000, "at most 1000 entries"),
+    "a heavy nuclide": ("materials", "csi", "nuclides", [XENON | {"A": 10**30}], "equal to 400"),
+    "axes": ("scans", "p0-fig1", "axes", {f"a{i}": AXIS for i in range(99)}, "at most 24 entries"),
+    "nuisances": (
+        *("experiments", CSI, "nuisances", {f"a{i}": NORM for i in range(9999)}),
+        "at most 1000 entries",
+    ),
+    "bins": ("experiments", CSI, "bins.time_us", list(range(10**6)), "allowed: up to 200,000"),
+    "photoelectrons": (
+        *("experiments", "coherent-csi-2017-total", "bins.pe", [6.0, 1e12]),
+        "bins.pe: found 1e+12; allowed: up to 200,000",
+    ),
+    "energies": (
+        *("sources", "reactor-huber", "flux.low_energy.energy_mev", [1.0] * 10**5),
+        "at most 2000 entries",
+    ),
+    "columns of pictures": ("figures", "p0-fig1-quark", "columns", 10**30, "equal to 100"),
+}
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_a_size_that_nobody_means_is_refused(kind, library):
+    folder, name, path, value, told = SIZES[kind]
+    card = library.load(folder, name)
+    began = time.monotonic()
+    with pytest.raises(CardError) as refused:
+        type(card).from_mapping(many(card, path, value), "mine")
+    assert told in str(refused.value)
+    assert time.monotonic() - began < HANGS_S

@@ -4,7 +4,7 @@ from functools import cached_property, lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from annotated_types import Ge, Gt, MinLen
+from annotated_types import Ge, Gt, MaxLen, MinLen
 from pydantic import AfterValidator, model_validator
 
 from gridscan.cards.base import Card, suggest
@@ -25,6 +25,8 @@ Counts = tuple[Count, ...] | tuple[tuple[Count, ...], ...]
 
 Residuals = tuple[float, ...] | tuple[tuple[float, ...], ...]
 """The same of data from which backgrounds were subtracted: of either sign."""
+
+MOST_BINS = 200_000
 
 Exposure = Annotated[
     dict[str, Annotated[float, Gt(0)]], AfterValidator(lambda found: dict(sorted(found.items())))
@@ -117,7 +119,7 @@ class Experiment(Described):
     variance: Counts | None = None
     variance_per_count: Annotated[float, Gt(0)] | None = None
     backgrounds: dict[str, Background] = {}
-    nuisances: dict[str, Nuisance] = {}
+    nuisances: Annotated[dict[str, Nuisance], MaxLen(1000)] = {}
 
     MOVED: ClassVar = TO_EXPOSURE
 
@@ -177,6 +179,13 @@ class Experiment(Described):
             whole = np.array(self.bins[observable])
             if (whole < 0).any() or (whole % 1).any():
                 raise ValueError("bins.pe: resolution 'poisson' needs edges that are whole numbers")
+            if whole[-1] > MOST_BINS:
+                raise ValueError(
+                    f"bins.pe: found {whole[-1]:g}; allowed: up to {MOST_BINS:,}, each of which "
+                    "resolution 'poisson' counts by itself"
+                )
+        if np.prod(self.shape, dtype=float) > MOST_BINS:
+            raise ValueError(f"bins: found {self.shape} of them; allowed: up to {MOST_BINS:,}")
         if "time_us" not in self.bins and self.response.time_efficiency != ConstantEfficiency():
             raise ValueError(
                 "response.time_efficiency: needs bins.time_us; without, no times count"

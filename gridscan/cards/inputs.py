@@ -77,14 +77,14 @@ class Material(Described):
     mass of other materials, by name.
     """
 
-    nuclides: Annotated[tuple[Nuclide, ...], Field(min_length=1)]
+    nuclides: Annotated[tuple[Nuclide, ...], Field(min_length=1, max_length=1000)]
 
     @field_validator("nuclides")
     @classmethod
     def _possible(cls, nuclides: tuple[Nuclide, ...]) -> tuple[Nuclide, ...]:
         names = [nuclide.name for nuclide in nuclides]
         for nuclide in nuclides:
-            if nuclide.A < nuclide.Z or abs(nuclide.mass_u - nuclide.A) > 1:
+            if nuclide.A < nuclide.Z or abs(nuclide.mass_u - nuclide.A) > 0.5:
                 raise ValueError(f"{nuclide} is no nuclide; allowed: A ≥ Z, mass_u near A")
             if names.count(nuclide.name) > 1:
                 raise ValueError(f"{nuclide.name} is given twice")

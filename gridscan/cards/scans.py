@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from annotated_types import MinLen
+from annotated_types import MaxLen, MinLen
 from pydantic import Field, field_validator, model_validator
 
 from gridscan.cards import explained
@@ -16,6 +16,10 @@ from gridscan.statistics import STATISTICS
 
 Setting = bool | float | str | list[Any] | dict[str, Any]
 """A value for a coupling (a number) or for an entry of a card: whatever stands there."""
+
+
+MOST_AXES = 24
+"""Arrays have so many dimensions, with some of their own besides."""
 
 
 class Axis(Card):
@@ -108,7 +112,7 @@ class Scan(Described):
     model: str
     experiments: Annotated[tuple[str, ...], MinLen(1)]
     conventions: str
-    axes: dict[str, Axis] = {}
+    axes: Annotated[dict[str, Axis], MaxLen(MOST_AXES)] = {}
     fixed: dict[str, Setting] = {}
     statistic: str = "chi2"
     save: tuple[Literal["pulls", "counts"], ...] = ()

@@ -86,9 +86,9 @@ def _profiled(axes: Axes, place: float) -> Profile:
         setting.couplings, {name: np.array([at[name]]) for name in axes.of_couplings}
     )
     try:
-        with np.errstate(over="raise", invalid="raise"):
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
             return axes.joint(setting).profile(points, 1, axes.study.scan.statistic)
-    except (ArithmeticError, RuntimeError) as error:
+    except (ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:
         where = ", ".join(f"{name} = {value:g}" for name, value in at.items())
         raise CardError(
             f"{', '.join(axes.base.experiments)}: χ² cannot be computed"

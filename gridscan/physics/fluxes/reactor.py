@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import xarray as xr
-from annotated_types import Ge, Gt, MinLen
+from annotated_types import Ge, Gt, MaxLen, MinLen
 from numpy.polynomial.polynomial import polyval
 
 from gridscan.constants import MEV_PER_GIGAJOULE, SECONDS_PER_DAY
@@ -44,6 +44,9 @@ BEGINS_MEV = 0.1
 
 ORDER = 32
 
+LONGEST = 2000
+"""Energies of a table: each is the end of an integral."""
+
 
 def per_fission(coefficients: tuple[float, ...], energy):
     """Antineutrinos per MeV and fission of one isotope: exp(Σ_k c_k E^k)."""
@@ -70,7 +73,7 @@ class Table:
     """A spectrum between tabulated energies (MeV): linear in E, and nothing below the first."""
 
     __pydantic_config__: ClassVar = STRICT
-    energy_mev: Annotated[tuple[Annotated[float, Gt(0)], ...], MinLen(2)]
+    energy_mev: Annotated[tuple[Annotated[float, Gt(0)], ...], MinLen(2), MaxLen(LONGEST)]
     per_fission: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(2)]
 
     def __post_init__(self):
