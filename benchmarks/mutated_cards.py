@@ -213,7 +213,7 @@ def _bytes(random_: random.Random, data: bytes) -> bytes:
 
 
 def _place(random_: random.Random, content: dict[str, Any]) -> tuple[Any, Any]:
-    """A table or list somewhere in a card, with a key or number in it: long lists are no likelier."""
+    """A table or list in a card, with a key or number in it: long lists are no likelier."""
     held: Any = content
     while True:
         key = random_.choice(list(held) if isinstance(held, dict) else range(len(held)))
