@@ -369,7 +369,11 @@ def test_an_experiment_is_checked_with_its_source(tmp_path, monkeypatch, capsys)
     monkeypatch.setenv("GRIDSCAN_CATALOG", str(tmp_path))
     status, out, err = gridscan(monkeypatch, capsys, "check", "bad")
     assert (status, out) == (2, "")
-    assert "bad.exposure.baseline_m: unknown key 'baseline_m'; allowed: days, flux_per_cm2_s" in err
+    allowed = "baseline_m, days, flux_above_mev, flux_per_cm2_s, thermal_power_gw"
+    assert (
+        f"bad.exposure.protons_on_target: unknown key 'protons_on_target'; allowed: {allowed}"
+        in err
+    )
 
 
 def test_impossible_rates_are_an_error_and_not_zero(library):
@@ -434,28 +438,6 @@ def test_the_error_names_the_file(tmp_path, monkeypatch, capsys):
 )
 def test_a_card_that_is_not_there_is_refused(name, message, tmp_path, monkeypatch, capsys):
     refused(monkeypatch, capsys, tmp_path, Path(name), message)
-
-
-def test_tables_beside_a_card_are_read_by_column(tmp_path, monkeypatch):
-    text = (
-        EXPERIMENT[: EXPERIMENT.index("observed = [")]
-        + 'observed = { table = "t/n.csv", column = "n" }\n\n'
-    )
-    text += EXPERIMENT[EXPERIMENT.index("[response]") :]
-    (tmp_path / "mine.toml").write_text(text)
-    library = Library([tmp_path])
-    with pytest.raises(CardError, match=r"table 't/n.csv' is missing"):
-        library.load("experiments", "mine")
-    (tmp_path / "t").mkdir()
-    table = tmp_path / "t" / "n.csv"
-    table.write_text("# source\npe,n\n" + "".join(f"8,{i}\n" for i in range(88)))
-    assert library.load("experiments", "mine").counts.tolist() == list(range(88))
-    table.write_text("pe,m\n8,1\n")
-    with pytest.raises(CardError, match=r"unknown column 'n'; allowed: m, pe"):
-        library.load("experiments", "mine")
-    table.write_text("pe,n\n8,many\n")
-    with pytest.raises(CardError, match="an entry that is no number"):
-        library.load("experiments", "mine")
 
 
 def test_two_cards_of_one_name_are_refused(tmp_path):

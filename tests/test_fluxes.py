@@ -1,6 +1,7 @@
 """Reactors and ⁵¹Cr: normalised, with the yields of their papers, integrated without loss."""
 
-from dataclasses import fields
+import re
+from dataclasses import MISSING, fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -35,8 +36,10 @@ def test_shipped_sources_keep_their_contract(name):
     source = flux(name)
     assert type(source) is FLUXES[source.kind]
     testing.check_flux(source.species())
-    stated = [field.name for field in fields(source.EXPOSURE)]
-    assert source.fluence(source.EXPOSURE(**dict.fromkeys(stated, 10.0))) > 0
+    ways = [("flux_per_cm2_s",), ("thermal_power_gw", "baseline_m")]
+    for more in ways if source.kind == "reactor" else [()]:
+        needed = [field.name for field in fields(source.EXPOSURE) if field.default is MISSING]
+        assert source.fluence(source.EXPOSURE(**dict.fromkeys((*needed, *more), 10.0))) > 0
 
 
 @pytest.mark.parametrize("name", REACTORS)
@@ -44,7 +47,7 @@ def test_reactors_have_their_mean_energy(name):
     source = flux(name)
     (one,) = source.species()
     assert (one.flavour, one.antineutrino) == ("e", True)
-    assert source.fluence(source.EXPOSURE(1e13, 2.0)) == pytest.approx(1e13 * 2 * 86400)
+    assert source.fluence(source.EXPOSURE(2.0, 1e13)) == pytest.approx(1e13 * 2 * 86400)
     spectrum = one.continuum
     ends = spectrum.low, *spectrum.kinks, spectrum.high
     total, mean = (
@@ -59,6 +62,87 @@ def test_a_power_reactor_gives_six_to_seven_antineutrinos_per_fission():
     # 0.01–9 MeV in the table of Kopeikin et al. 1997, all of it
     for name in ("reactor-mueller", "reactor-huber"):
         assert flux(name).antineutrinos_per_fission() == pytest.approx(6.67, abs=0.01)
+
+
+def starting_at(source, first_mev: float):
+    """A reactor whose table begins there."""
+    energy, density = map(np.array, (source.low_energy.energy_mev, source.low_energy.per_fission))
+    kept = np.append(first_mev, energy[energy > first_mev])
+    table = reactor.Table(tuple(kept.tolist()), tuple(np.interp(kept, energy, density).tolist()))
+    return replace(source, low_energy=table)
+
+
+@pytest.mark.parametrize("name", REACTORS)
+@pytest.mark.parametrize("threshold_mev", [1.0, 1.8])
+def test_however_an_exposure_is_stated_as_many_antineutrinos_come(name, threshold_mev):
+    """Power and distance, the flux of all energies, or that above one; the table may begin later.
+
+    What is above the first energy is never counted twice, nor spread over other energies.
+    """
+    whole, days = flux(name), 3.0
+    at, each = reactor.Exposure, {"days": days}
+    of_power = whole.fluence(at(**each, thermal_power_gw=3.6, baseline_m=20.7))
+    per_second = of_power / days / 86400
+    above = per_second * whole.antineutrinos_per_fission(threshold_mev)
+    above /= whole.antineutrinos_per_fission()
+    stated = (
+        at(**each, thermal_power_gw=3.6, baseline_m=20.7),
+        at(**each, flux_per_cm2_s=above, flux_above_mev=threshold_mev),
+    )
+    assert whole.fluence(at(**each, flux_per_cm2_s=per_second)) == pytest.approx(of_power)
+    energy = np.linspace(threshold_mev, 8.4, 50)
+    expected = whole.density_per_fission(energy) * of_power / whole.antineutrinos_per_fission()
+    for source in (whole, starting_at(whole, threshold_mev)):
+        (one,) = source.species()
+        for exposure in stated:
+            found = source.fluence(exposure) * one.continuum.density(energy)
+            np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_a_power_reactor_has_its_flux():
+    """arXiv:2501.05206: 3.6 GW at 20.7 m, 1.5e13 per cm² and s, of 7.2 per fission."""
+    source = flux("reactor-mueller")
+    found = source.fluence(reactor.Exposure(1 / 86400, thermal_power_gw=3.6, baseline_m=20.7))
+    assert found / source.antineutrinos_per_fission() * 7.2 == pytest.approx(1.5e13, rel=0.03)
+    assert source.mev_per_fission == pytest.approx(206.1, abs=0.1)
+
+
+@pytest.mark.parametrize("first_mev", [0.2, 1.0, 1.9])
+def test_a_flux_of_all_energies_needs_a_spectrum_of_all_energies(first_mev):
+    source = Source(title="mine", flux=starting_at(flux("reactor-mueller"), first_mev))
+    with pytest.raises(
+        ValueError, match=f"of all energies, and low_energy begins at {first_mev:g}"
+    ):
+        source.check({"flux_per_cm2_s": 1e13, "days": 1.0})
+    source.check({"flux_per_cm2_s": 1e13, "days": 1.0, "flux_above_mev": 1.9})
+    with pytest.raises(ValueError, match=r"flux_above_mev: found 0\.1; allowed: from"):
+        source.check({"flux_per_cm2_s": 1e13, "days": 1.0, "flux_above_mev": 0.1})
+
+
+EXPOSURES = {
+    "no flux": ({"days": 1.0}, "flux_per_cm2_s: missing; allowed: that, or thermal_power_gw and"),
+    "half of power": ({"days": 1.0, "baseline_m": 9.0}, "flux_per_cm2_s: missing; allowed"),
+    "both": (
+        {"days": 1.0, "flux_per_cm2_s": 1e13, "baseline_m": 9.0, "thermal_power_gw": 1.0},
+        "thermal_power_gw: found beside flux_per_cm2_s; allowed: one of them",
+    ),
+    "an energy alone": ({"days": 1.0, "flux_above_mev": 1.8}, "flux_per_cm2_s: missing"),
+    "far away": (
+        {"days": 1.0, "thermal_power_gw": 1.0, "baseline_m": 1e160},
+        "baseline_m = 1e+160: found inf neutrinos per cm²; allowed: a number",
+    ),
+    "no distance": (
+        {"days": 1.0, "thermal_power_gw": 1.0, "baseline_m": 1e-300},
+        "found inf neutrinos per cm²",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", EXPOSURES)
+def test_an_exposure_is_stated_in_one_way_and_gives_a_number(mistake):
+    exposure, told = EXPOSURES[mistake]
+    with pytest.raises(ValueError, match=re.escape(told)):
+        Library().load("sources", "reactor-mueller").check(exposure)
 
 
 @pytest.mark.parametrize("name", REACTORS)

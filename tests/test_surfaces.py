@@ -353,6 +353,6 @@ def test_an_uncertainty_per_bin_that_cannot_be_is_refused_in_one_line(nuisance, 
 
 
 def test_so_many_poisson_bins_with_pulls_that_points_take_too_long_are_refused(monkeypatch):
-    monkeypatch.setattr(experiments, "MOST_BINS", 87)
+    monkeypatch.setattr(experiments, "MOST_PULLS", 87)
     with pytest.raises(CardError, match=r"mc\.per_bin: found 88 bins .*; allowed: up to 87 with a"):
         chi2_of(loose([0.1] * 88, "brn"))

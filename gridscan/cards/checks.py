@@ -1,9 +1,17 @@
 """What resolved cards have to agree on: every check raises ValueError, in one line."""
 
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from gridscan.cards.inputs import Conventions, Model
+from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.measured import Measured
+from gridscan.physics.detectors import fault
+from gridscan.physics.rates import kinematic_limits
+from gridscan.physics.targets import target
+
+if TYPE_CHECKING:
+    from gridscan.cards.experiments import Experiment
 
 
 def names_tell_apart(cards: Mapping[str, Mapping]) -> None:
@@ -34,6 +42,26 @@ def are_at_hand(name: str, card: Measured, cards: Mapping[str, Mapping]) -> None
     for entry, kind in card.REFERS.items():
         if kind in cards and getattr(card, entry) not in cards[kind]:
             raise ValueError(f"{name}.{entry}: {getattr(card, entry)!r} is not at hand")
+
+
+def recoils_are_seen(name: str, card: "Experiment", source: Source, material: Material) -> None:
+    """Of every recoil that the source gives, some of its energy is seen, and of more not less."""
+    quenching = card.response.quenching
+    if quenching is None:
+        return
+    highest = _highest_recoil(source, material)
+    if wrong := fault(quenching, highest):
+        raise ValueError(
+            f"{name}.response.quenching: {wrong}; allowed: from zero to the recoil, rising up to "
+            f"{1e3 * highest:.4g} keVnr, the largest recoil of source {card.source!r}"
+        )
+
+
+@lru_cache(maxsize=64)
+def _highest_recoil(source: Source, material: Material) -> float:
+    """The largest recoil of a nucleus, MeV."""
+    masses = target(material.nuclides, 1.0)["mass"].values
+    return max(kinematic_limits(source.flux.species(), masses))
 
 
 def shared_nuisances_agree(experiments: Mapping[str, Measured]) -> None:

@@ -13,9 +13,12 @@ Count = Annotated[float, Ge(0)]
 Counts = tuple[Count, ...] | tuple[tuple[Count, ...], ...]
 """Counts per bin: flat, or nested with rows along the first dimension of the bins."""
 
+Residuals = tuple[float, ...] | tuple[tuple[float, ...], ...]
+"""The same of data from which backgrounds were subtracted: of either sign."""
+
 
 @lru_cache(maxsize=256)
-def array(counts: Counts) -> np.ndarray:
+def array(counts: Residuals) -> np.ndarray:
     """Numbers of a card as an array: many settings of a scan ask for the same."""
     found = np.array(counts, dtype=float)
     found.flags.writeable = False

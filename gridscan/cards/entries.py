@@ -1,11 +1,12 @@
 """Entries of a card by the keys of a path: found, changed, put in unchecked."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from gridscan.cards import explained
 from gridscan.cards.base import Card, CardError, suggest
 
 
@@ -32,12 +33,31 @@ def _content(card: Card) -> dict[str, Any]:
 
 @lru_cache(maxsize=512)
 def changed(card: Card, name: str, entries: str) -> Card:
-    """A card with entries changed, validated: (path, keys, value) of each, as JSON."""
+    """A card with entries changed, validated: (path, keys, value) of each, as JSON.
+
+    Raises CardError.
+    """
     content, changes = json.loads(card.canonical()), json.loads(entries)
     for path, keys, value in changes:
         holder, key = _holder(card, content, name, path, keys)
         holder[key] = value
-    return type(card).from_mapping(content, ", ".join(path for path, _, _ in changes))
+    try:
+        return type(card).validated(content)
+    except CardError as error:
+        paths = [path for path, _, _ in changes]
+        raise CardError(explained.changed(paths, name, str(error))) from None
+
+
+def leading_to(card: Card, name: str, key: str) -> list[str]:
+    """Paths to the entries of a card that go by a key, wherever they are."""
+
+    def below(path: str, entry: Any) -> Iterator[str]:
+        for one, inner in entry.items() if isinstance(entry, dict) else ():
+            if one == key:
+                yield f"{path}.{one}"
+            yield from below(f"{path}.{one}", inner)
+
+    return list(below(name, _content(card)))
 
 
 def found(card: Card, name: str, path: str, keys: Sequence[str]) -> Any:

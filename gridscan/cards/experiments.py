@@ -7,8 +7,9 @@ import numpy as np
 from annotated_types import Gt, MinLen
 from pydantic import AfterValidator, model_validator
 
+from gridscan.cards import checks
 from gridscan.cards.base import suggest
-from gridscan.cards.counts import Background, Counts, array
+from gridscan.cards.counts import Background, Counts, Residuals, array
 from gridscan.cards.inputs import Source
 from gridscan.cards.measured import Measured
 from gridscan.cards.migration import TO_EXPOSURE
@@ -20,8 +21,10 @@ from gridscan.schema import BINS, OBSERVABLES
 if TYPE_CHECKING:
     from gridscan.cards.resolved import Inputs
 
-MOST_BINS = 200
-"""Pulls of single Poisson bins: each point costs bins × pulls². Gaussian ones cost nothing."""
+MOST_PULLS = 200
+"""Of single Poisson bins: each point costs bins × pulls². Gaussian ones cost nothing."""
+
+MOST_BINS = 200_000
 
 Exposure = Annotated[
     dict[str, Annotated[float, Gt(0)]], AfterValidator(lambda found: dict(sorted(found.items())))
@@ -37,7 +40,7 @@ class Experiment(Uncertain, Measured):
     one for each: for what a paper states of its rates and the other entries do not give.
     `observed` are counts per bin, or "standard-model": the forecast in which the standard model
     plus backgrounds is observed. A "gaussian" statistic has a fixed variance in each bin: listed,
-    or `variance_per_count` × the observed counts.
+    or `variance_per_count` × the observed counts. With it, counts may be residual ones, negative.
     """
 
     source: str
@@ -48,7 +51,7 @@ class Experiment(Uncertain, Measured):
     scatters_on: Annotated[tuple[Literal["nuclei", "electrons"], ...], MinLen(1)] = ("nuclei",)
     response: ResponseCard
     bins: dict[str, Annotated[tuple[float, ...], MinLen(2)]]
-    observed: Counts | Literal["standard-model"]
+    observed: Residuals | Literal["standard-model"]
     signal_scale: Annotated[float, Gt(0)] | Counts = 1.0
     statistic: Literal["poisson", "gaussian"] = "poisson"
     variance: Counts | None = None
@@ -65,7 +68,12 @@ class Experiment(Uncertain, Measured):
     @model_validator(mode="after")
     def _consistent(self):
         self._check_bins()
-        self._flat("observed", self.observed)
+        least = min(self._flat("observed", self.observed), default=0.0)
+        if least < 0 and self.statistic == "poisson":
+            raise ValueError(
+                f"observed: found {least:g}; allowed: 0 or more with a poisson statistic, any "
+                "number with a gaussian one"
+            )
         if isinstance(self.signal_scale, tuple):
             self._flat("signal_scale", self.signal_scale)
         observable = self.response.observable
@@ -100,10 +108,10 @@ class Experiment(Uncertain, Measured):
             if nuisance.per_bin is not None:
                 where = f"nuisances.{key}.per_bin"
                 pulls += int(np.count_nonzero(self._flat(where, nuisance.per_bin)))
-        if self.statistic == "poisson" and pulls > MOST_BINS:
+        if self.statistic == "poisson" and pulls > MOST_PULLS:
             raise ValueError(
                 f"{where}: found {pulls} bins with a pull of their own; "
-                f"allowed: up to {MOST_BINS} with a poisson statistic"
+                f"allowed: up to {MOST_PULLS} with a poisson statistic"
             )
 
     def check(self, name: str, inputs: "Inputs") -> None:
@@ -115,6 +123,7 @@ class Experiment(Uncertain, Measured):
             known = f"source {self.source!r}, {source.flux.kind}"
             raise ValueError(f"{name}.exposure.{error} ({known})") from None
         self._check_species(name, source)
+        checks.recoils_are_seen(name, self, source, inputs.materials[self.material])
 
     def _check_species(self, name: str, source: Source) -> None:
         asked = [(key, PART + one) for key, n in self.nuisances.items() for one in n.of_source]
@@ -141,6 +150,13 @@ class Experiment(Uncertain, Measured):
             whole = np.array(self.bins[observable])
             if (whole < 0).any() or (whole % 1).any():
                 raise ValueError("bins.pe: resolution 'poisson' needs edges that are whole numbers")
+            if whole[-1] > MOST_BINS:
+                raise ValueError(
+                    f"bins.pe: found {whole[-1]:g}; allowed: up to {MOST_BINS:,}, each of which "
+                    "resolution 'poisson' counts by itself"
+                )
+        if np.prod(self.shape, dtype=float) > MOST_BINS:
+            raise ValueError(f"bins: found {self.shape} of them; allowed: up to {MOST_BINS:,}")
         if "time_us" not in self.bins and self.response.time_efficiency != ConstantEfficiency():
             raise ValueError(
                 "response.time_efficiency: needs bins.time_us; without, no times count"

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import AfterValidator, Field, model_validator
 
 from gridscan.cards.base import Card
@@ -222,7 +222,7 @@ class Figure(Described):
     """A figure or a table of a publication, made from scans."""
 
     caption: str = ""
-    columns: Annotated[int, Ge(1)] | None = None
+    columns: Annotated[int, Ge(1), Le(100)] | None = None
     panels: Annotated[tuple[Panel, ...], MinLen(1)]
 
     @model_validator(mode="after")

@@ -1,69 +1,110 @@
-"""Files of cards and the tables beside them, local or at a URL."""
+"""Files of cards and the tables beside them, local or at a URL: regular files of bounded size.
 
-import csv
+What is opened is never a pipe or a device, and no more is read than a card or a table may have:
+a stranger's folder of cards can neither hang nor fill the memory of who lists it.
+"""
+
 import os
-from typing import Any
+import stat
+from typing import IO
 
 import fsspec
 from fsspec.core import url_to_fs
 
-from gridscan.cards.base import CardError, suggest
+from gridscan.cards.base import CardError
+
+CARD_BYTES = 1_000_000
+"""Size of a card at most: longer lists of numbers belong in a table beside it."""
+
+TABLE_BYTES = 16_000_000
+
+WIDE = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+"""First bytes of texts whose letters take two bytes, and what they are called."""
+
+
+def is_url(where: str) -> bool:
+    return "://" in where
 
 
 def toml_files(root: str) -> list[str]:
     """Files of cards below a root, but for those in hidden folders (an editor's copies)."""
     try:
-        fs, path = url_to_fs(os.path.expanduser(root))
-        if not fs.isdir(path):
-            raise CardError(f"catalog root {root!r} is not a folder")
-        return [
-            fs.unstrip_protocol(f).removeprefix("file://")
-            for f in sorted(fs.find(path))
-            if f.endswith(".toml") and "/." not in f.removeprefix(path)
-        ]
-    except (OSError, ImportError, ValueError) as error:
-        # not there, a protocol that needs another package, or no protocol at all
-        raise CardError(f"catalog root {root!r} cannot be read: {error}") from None
+        return _remote_files(root) if is_url(root) else _local_files(os.path.expanduser(root))
+    except CardError:
+        raise
+    except Exception as error:
+        # not there, no text for a path, or at a URL: anything that its protocol's package raises
+        raise CardError(f"catalog root {root!r} cannot be read: {_reason(error)}") from None
 
 
-def text_of(where: str) -> str:
+def _local_files(root: str) -> list[str]:
+    if not os.path.isdir(root):
+        raise CardError(f"catalog root {root!r} is not a folder")
+    found = []
+    for folder, below, files in os.walk(root):
+        below[:] = [name for name in below if not name.startswith(".")]
+        found += [os.path.join(folder, file) for file in files if _is_card(file)]
+    return sorted(found)
+
+
+def _remote_files(root: str) -> list[str]:
+    fs, path = url_to_fs(root)
+    if not fs.isdir(path):
+        raise CardError(f"catalog root {root!r} is not a folder")
+    return [
+        fs.unstrip_protocol(file).removeprefix("file://")
+        for file in sorted(fs.find(path))
+        if _is_card(file.rpartition("/")[2]) and "/." not in file.removeprefix(path)
+    ]
+
+
+def _is_card(file: str) -> bool:
+    return file.endswith(".toml") and not file.startswith(".")
+
+
+def text_of(where: str, most: int = CARD_BYTES) -> str:
+    """The text of a file of at most so many bytes. Raises CardError, in one line."""
     try:
-        with fsspec.open(where, "rt", encoding="utf-8-sig") as file:
-            return file.read()
+        with _opened(where) as file:
+            content = file.read(most + 1)
+    except CardError:
+        raise
     except FileNotFoundError:
         raise CardError(f"{where}: no such file") from None
-    except UnicodeDecodeError:
-        raise CardError(f"{where}: not a text file in UTF-8") from None
-    except OSError as error:
-        raise CardError(f"{where}: cannot be read ({error.strerror or error})") from None
+    except Exception as error:
+        # at a URL, anything that its protocol's package raises
+        raise CardError(f"{where}: cannot be read ({_reason(error)})") from None
+    if len(content) > most:
+        raise CardError(f"{where}: found more than {most / 1e6:g} MB; allowed: up to that")
+    return _decoded(content, where)
 
 
-def with_tables(entry: Any, where: str) -> Any:
-    """Replace {table = "file.csv", column = "name"} by that column of a file beside the card."""
-    if isinstance(entry, list):
-        return [with_tables(item, where) for item in entry]
-    if not isinstance(entry, dict):
-        return entry
-    if set(entry) != {"table", "column"}:
-        return {key: with_tables(item, where) for key, item in entry.items()}
-    if not isinstance(entry["table"], str):
-        raise CardError(f"{where}: table: found {entry['table']!r}; allowed: the name of a file")
-    table = f"{where.rpartition('/')[0] or '.'}/{entry['table']}"
+def _opened(where: str) -> IO[bytes]:
+    if is_url(where):
+        return fsspec.open(where, "rb").open()
+    # without waiting for whoever writes to a pipe
+    descriptor = os.open(where, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise CardError(f"{where}: found a folder, pipe or device; allowed: a file")
+    return os.fdopen(descriptor, "rb")
+
+
+def _decoded(content: bytes, where: str) -> str:
+    if content[:2] in WIDE:
+        raise CardError(f"{where}: found {WIDE[content[:2]]}; allowed: a text in UTF-8")
+    if b"\0" in content:
+        raise CardError(f"{where}: found a binary file; allowed: a text in UTF-8")
     try:
-        lines = [line for line in text_of(table).splitlines() if line and not line.startswith("#")]
-    except CardError:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
         raise CardError(
-            f"{where}: table {entry['table']!r} is missing (looked at {table})"
+            f"{where}: line {line}: not a text file in UTF-8 "
+            f"(found the byte {content[error.start]:#04x}; save it as UTF-8)"
         ) from None
-    rows = list(csv.DictReader(lines, skipinitialspace=True))
-    columns = list(rows[0]) if rows else []
-    if entry["column"] not in columns:
-        raise CardError(
-            f"{table}: unknown column {entry['column']!r}; {suggest(str(entry['column']), columns)}"
-        )
-    try:
-        return [float(row[entry["column"]]) for row in rows]
-    except (TypeError, ValueError):
-        raise CardError(
-            f"{table}: column {entry['column']!r} has an entry that is no number"
-        ) from None
+
+
+def _reason(error: Exception) -> str:
+    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(told).split())

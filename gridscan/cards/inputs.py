@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from gridscan.cards.base import Card, explain, one_of, suggest
+from gridscan.cards.base import LARGEST, Card, explain, one_of, suggest
 from gridscan.physics.couplings import STRUCTURES
 from gridscan.physics.couplings.parameters import (
     ELECTRONS_AT_TREE_LEVEL,
@@ -52,6 +54,14 @@ class Source(Described):
             _record(self.flux.EXPOSURE).validate_json(json.dumps(exposure))
         except ValidationError as error:
             raise ValueError(explain(self.flux.EXPOSURE, error)) from None
+        stated = ", ".join(f"{key} = {value:g}" for key, value in exposure.items())
+        try:
+            with np.errstate(all="ignore"):
+                found = float(self.fluence(exposure))
+        except ArithmeticError:
+            found = np.inf
+        if not 1 / LARGEST <= found <= LARGEST:
+            raise ValueError(f"{stated}: found {found:g} neutrinos per cm²; allowed: a number")
 
     def fluence(self, exposure: Mapping[str, float]) -> float:
         """Neutrinos per cm² at a detector, by which the weights of each species are multiplied."""
@@ -72,14 +82,14 @@ class Material(Described):
     mass of other materials, by name.
     """
 
-    nuclides: Annotated[tuple[Nuclide, ...], Field(min_length=1)]
+    nuclides: Annotated[tuple[Nuclide, ...], Field(min_length=1, max_length=1000)]
 
     @field_validator("nuclides")
     @classmethod
     def _possible(cls, nuclides: tuple[Nuclide, ...]) -> tuple[Nuclide, ...]:
         names = [nuclide.name for nuclide in nuclides]
         for nuclide in nuclides:
-            if nuclide.A < nuclide.Z or abs(nuclide.mass_u - nuclide.A) > 1:
+            if nuclide.A < nuclide.Z or abs(nuclide.mass_u - nuclide.A) > 0.5:
                 raise ValueError(f"{nuclide} is no nuclide; allowed: A ≥ Z, mass_u near A")
             if names.count(nuclide.name) > 1:
                 raise ValueError(f"{nuclide.name} is given twice")
@@ -123,6 +133,18 @@ class Model(Described):
         every = STRUCTURES[self.structure].PARAMETERS
         return {name: p for name, p in every.items() if name not in self.fixed}
 
+    def lacks(self, name: str) -> str:
+        """Why a name is no parameter: it is fixed, or of other structures; empty if neither."""
+        if name in self.fixed:
+            return f"{name} is fixed by the model, at {self.fixed[name]:g}"
+        others = [one for one in _with_parameter(name) if one != self.structure]
+        if not others or name.casefold() in map(str.casefold, self.parameters):
+            return ""
+        return (
+            f"unknown parameter {name!r} of model {self.structure!r}; "
+            f"allowed with a model of structure {' or '.join(map(repr, others))}"
+        )
+
     @property
     def needs(self) -> tuple[str, ...]:
         """Optional entries of conventions that the structure cannot do without."""
@@ -135,6 +157,16 @@ class Model(Described):
             if parameter.in_template:
                 return self.fixed.get(name, parameter.default)
         return None
+
+
+def _with_parameter(name: str) -> list[str]:
+    """Structures of models that have a parameter of this name, or nearly so."""
+    found = []
+    for structure in STRUCTURES:
+        with suppress(PluginError):
+            known = [one.casefold() for one in STRUCTURES[structure].PARAMETERS]
+            found += [structure] if name.casefold() in known else []
+    return found
 
 
 STANDARD_MODEL = Model(title="Standard model", structure="sm")

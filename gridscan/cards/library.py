@@ -7,6 +7,7 @@ A root is a folder, local or at a URL that fsspec reads. Cards may sit in one fo
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -14,9 +15,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gridscan.cards.base import Card, CardError, explain, parse_toml, suggest
+from gridscan.cards.base import Card, CardError, check_bounds, explain, parse_toml, suggest
 from gridscan.cards.figures import Figure
-from gridscan.cards.files import text_of, toml_files, with_tables
+from gridscan.cards.files import text_of, toml_files
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.kinds import experiment
 from gridscan.cards.materials import composed
@@ -24,6 +25,7 @@ from gridscan.cards.published import Limit
 from gridscan.cards.resolved import Inputs, referred
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
+from gridscan.cards.tables import Tables
 
 KINDS: dict[str, Callable[[Mapping[str, Any], str], Card]] = {
     "experiments": experiment,
@@ -72,6 +74,10 @@ Roots = str | Path | Sequence[str | Path]
 """One root of a catalog, or several."""
 
 
+MOST_BELOW = 16
+"""Cards that one may extend, one after another, and mixtures within each other."""
+
+
 class Library:
     """Cards by kind and name over several roots. Nothing is read before it is asked for."""
 
@@ -79,10 +85,11 @@ class Library:
         roots = [roots] if isinstance(roots, str | Path) else roots
         self.roots = [*default_roots(), *(str(root) for root in roots)]
         self.ignored: list[str] = []
+        self._twice: dict[str, str] = {}
 
     @cached_property
     def files(self) -> dict[str, dict[str, str]]:
-        """Location of every card, by kind and name. Raises CardError for a name given twice."""
+        """Location of every card, by kind and name; of a name given twice, the first."""
         found: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
         for where in dict.fromkeys(file for root in self.roots for file in toml_files(root)):
             kind, name = _kind(where), Path(where).stem
@@ -90,8 +97,8 @@ class Library:
                 self.ignored.append(where)
                 continue
             if name in found[kind]:
-                raise CardError(f"{where}: {kind} {name!r} is also {found[kind][name]}; rename one")
-            found[kind][name] = where
+                self._twice.setdefault(found[kind][name], where)
+            found[kind].setdefault(name, where)
         return found
 
     def adopt(self, where: str) -> tuple[str, str]:
@@ -113,23 +120,30 @@ class Library:
             f"unknown {kind.removesuffix('s')} {name!r}; {suggest(name, self.files[kind])}"
         )
 
-    def read(self, kind: str, where: str, parts_of: tuple[str, ...] = ()) -> Any:
-        """One validated card from its file. Raises CardError.
-
-        parts_of: the files of the mixtures that a material is read for.
-        """
-        raw = with_tables(parse_toml(text_of(where), where), where)
-        raw = self._extended(kind, raw, where)
+    def read(self, kind: str, where: str) -> Any:
+        """One validated card from its file. Raises CardError."""
         if kind == "materials":
-            raw = composed(raw, where, lambda name: self._part(name, where, parts_of))
-        return KINDS[kind](raw, where)
+            return self._material(where, (), {})
+        return KINDS[kind](self._extended(kind, where), where)
 
-    def _part(self, name: str, where: str, parts_of: tuple[str, ...]) -> Material:
-        """A material that a mixture contains; no mixture contains itself."""
-        others = {n: f for n, f in self.files["materials"].items() if f not in (*parts_of, where)}
-        if name not in others:
-            raise CardError(f"{where}: mixture: found {name!r}; {suggest(name, others)}")
-        return self.read("materials", others[name], (*parts_of, where))
+    def _material(self, where: str, above: tuple[str, ...], known: dict[str, Any]) -> Material:
+        """A material, part of mixtures in the files `above`; known: parts read for them so far."""
+
+        def part(name: str) -> Material:
+            """No mixture contains itself, nor mixtures within each other without end."""
+            files = self.files["materials"]
+            others = {n: f for n, f in files.items() if f not in (*above, where)}
+            if len(above) == MOST_BELOW:
+                raise CardError(f"{where}: found more than {MOST_BELOW} mixtures within each other")
+            if name not in others:
+                raise CardError(f"{where}: mixture: found {name!r}; {suggest(name, others)}")
+            file = others[name]
+            if file not in known:
+                known[file] = self._material(file, (*above, where), known)
+            return known[file]
+
+        raw = composed(self._extended("materials", where), where, part)
+        return Material.from_mapping(raw, where)
 
     def scan(self, scan: str | Path | Scan) -> tuple[Scan, str]:
         """A scan by name, by path of a TOML file, or as it is; with where it came from."""
@@ -170,34 +184,61 @@ class Library:
             raise CardError(f"{self.files['experiments'][experiment]}: {error}") from None
 
     def study(self, scan: str | Path | Scan, changes: Mapping[str, Any] | None = None) -> Study:
-        """A scan with all its inputs, with `changes` to its card. Raises CardError."""
+        """A scan with all its inputs, with `changes` to its card. Raises CardError.
+
+        What only the changes got wrong is not told as the card's mistake.
+        """
         card, where = self.scan(scan)
-        card = card.changed(changes or {})
         try:
-            inputs = self.inputs(card.experiments, card.model, card.conventions)
+            return self._study(card.changed(changes or {}))
         except CardError as error:
-            raise error if ".toml:" in str(error) else CardError(f"{where}: {error}") from None
+            told = str(error)
+            if ".toml:" in told or (changes and self._is_good(card)):
+                raise CardError(told.removeprefix("fixed: ")) from None
+            raise CardError(f"{where}: {told}") from None
+
+    def _study(self, card: Scan) -> Study:
+        inputs = self.inputs(card.experiments, card.model, card.conventions)
         try:
             return Study(scan=card, inputs=inputs)
         except ValidationError as error:
-            raise CardError(f"{where}: {explain(Study, error)}") from None
+            raise CardError(explain(Study, error)) from None
 
-    def _extended(
-        self, kind: str, raw: dict[str, Any], where: str, seen: tuple[str, ...] = ()
-    ) -> dict[str, Any]:
-        """A card that `extends` another of its kind: that one's entries, overridden key by key.
+    def _is_good(self, card: Scan) -> bool:
+        with suppress(CardError):
+            return bool(self._study(card))
+        return False
 
-        A table that the extending card gives replaces the other's as a whole.
+    def _extended(self, kind: str, where: str) -> dict[str, Any]:
+        """A card that may `extend` another of its kind: that one's entries, overridden by key.
+
+        A table that the extending card gives replaces the other's as a whole. Raises CardError.
         """
-        base = raw.pop("extends", None)
-        if base is None:
-            return raw
-        others = {n: f for n, f in self.files[kind].items() if f not in (*seen, where)}
-        if not isinstance(base, str) or base not in others:
-            raise CardError(f"{where}: extends: found {base!r}; {suggest(str(base), others)}")
-        origin = others[base]
-        below = with_tables(parse_toml(text_of(origin), origin), origin)
-        return self._extended(kind, below, origin, (*seen, where)) | raw
+        found = self._content(where)
+        seen, last = [where], found.pop("extends", None)
+        while last is not None:
+            others = {n: f for n, f in self.files[kind].items() if f not in seen}
+            if not isinstance(last, str) or last not in others:
+                hint = suggest(str(last), others)
+                raise CardError(f"{seen[-1]}: extends: found {last!r}; {hint}")
+            if len(seen) > MOST_BELOW:
+                raise CardError(f"{where}: extends more than {MOST_BELOW} cards, one after another")
+            seen.append(others[last])
+            below = self._content(others[last])
+            last = below.pop("extends", None)
+            found = below | found
+        return found
+
+    def _content(self, where: str) -> dict[str, Any]:
+        """What is written in a card's file, with its tables. Raises CardError."""
+        if other := self._twice.get(where):
+            raise CardError(f"{other}: {Path(where).stem!r} is also {where}; rename one")
+        raw = parse_toml(text_of(where), where)
+        try:
+            check_bounds(raw)
+        except CardError as error:
+            raise CardError(f"{where}: {error}") from None
+        return Tables(where).filled(raw)
 
 
 _KINDS_OF_CARDS = f"allowed: a folder named {', '.join(KINDS)}, or a key that tells the kind"

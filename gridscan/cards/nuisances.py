@@ -151,7 +151,7 @@ class Nuisance(Card):
 class Uncertain(Card):
     """What the card of an experiment says of its uncertainties."""
 
-    nuisances: dict[str, Nuisance] = {}
+    nuisances: Annotated[dict[str, Nuisance], MaxLen(1000)] = {}
     surfaces: dict[str, Surface] = {}
 
     @cached_property

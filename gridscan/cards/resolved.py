@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError, model_validator
 
-from gridscan.cards import checks, entries
+from gridscan.cards import checks, entries, explained
 from gridscan.cards.base import Card, CardError, explain, suggest
 from gridscan.cards.experiments import Experiment
 from gridscan.cards.inputs import Conventions, Material, Model, Source
@@ -111,10 +111,15 @@ class Inputs(Card):
 
     def unknown(self, name: str) -> CardError:
         """The error for a name that is neither a parameter nor a path."""
-        if name in self.model.fixed:
-            return CardError(f"{name} is fixed by the model, at {self.model.fixed[name]:g}")
+        if told := self.model.lacks(name):
+            return CardError(told)
+        unknown = f"unknown parameter {name!r}"
+        places = self._cards.items()
+        meant = [p for card, at in places for p in entries.leading_to(self._card(at), card, name)]
+        if meant:
+            return CardError(f"{unknown}; did you mean {' or '.join(map(repr, meant))}?")
         paths = [f"{card}.…" for card in self._cards]
-        return CardError(f"unknown parameter {name!r}; {suggest(name, [*self.parameters, *paths])}")
+        return CardError(f"{unknown}; {suggest(name, [*self.parameters, *paths])}")
 
     def _parted(self, path: str) -> list[str]:
         """The name of the card that a path starts with, and its keys. Raises CardError."""
@@ -249,4 +254,4 @@ def _replaced(inputs: Inputs, settings: str) -> Inputs:
     try:
         return Inputs(**inputs._with(cards))
     except ValidationError as error:
-        raise CardError(f"{', '.join(values)}: {explain(Inputs, error)}") from None
+        raise CardError(explained.changed(values, "", explain(Inputs, error))) from None

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from annotated_types import MinLen
+from annotated_types import MaxLen, MinLen
 from pydantic import Field, field_validator, model_validator
 
+from gridscan.cards import explained
 from gridscan.cards.base import Card, CardError
 from gridscan.cards.inputs import Described
 from gridscan.schema import BINS, DIMENSIONS, VARIABLES
@@ -15,6 +16,10 @@ from gridscan.statistics import STATISTICS
 
 Setting = bool | float | str | list[Any] | dict[str, Any]
 """A value for a coupling (a number) or for an entry of a card: whatever stands there."""
+
+
+MOST_AXES = 24
+"""Arrays have so many dimensions, with some of their own besides."""
 
 
 class Axis(Card):
@@ -107,7 +112,7 @@ class Scan(Described):
     model: str
     experiments: Annotated[tuple[str, ...], MinLen(1)]
     conventions: str
-    axes: dict[str, Axis] = {}
+    axes: Annotated[dict[str, Axis], MaxLen(MOST_AXES)] = {}
     fixed: dict[str, Setting] = {}
     statistic: str = "chi2"
     save: tuple[Literal["pulls", "counts"], ...] = ()
@@ -142,7 +147,10 @@ class Scan(Described):
             entry[key] = value
         if not changes:
             return self
-        card = type(self).from_mapping(content, ", ".join(changes))
+        try:
+            card = type(self).validated(content)
+        except CardError as error:
+            raise CardError(explained.changed(changes, "", str(error))) from None
         if "experiments" in changes and "title" not in changes:
             names = ", ".join(card.experiments)
             return card.model_copy(update={"title": f"{card.title} [{names}]"})

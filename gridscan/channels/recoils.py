@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridscan.cards.base import CardError
 from gridscan.physics.detectors import Response, bin_coordinates
 from gridscan.physics.flavour import DIAGONAL
 from gridscan.physics.fluxes import FLUXES, Flux
@@ -186,7 +187,10 @@ def _known_averages(*source_and_target: Any) -> dict[Any, Averages]:
 
 @lru_cache(maxsize=8)
 def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
-    """Templates of some variants: dims (variant, pair[, nucleons], nuclide, kernel, *bins)."""
+    """Templates of some variants: dims (variant, pair[, nucleons], nuclide, kernel, *bins).
+
+    Raises CardError where numbers of cards are too far apart to be integrated.
+    """
     edges = {name: np.array(values) for name, values in common.bins}
     unit = unit_target(common.nuclides, common.nuclear_masses)
     source: Any = common.flux, common.only, common.edges_mev
@@ -201,7 +205,13 @@ def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
 
     plugin = FLUXES.identity(common.flux.kind)
     follows = (common, variants, *([plugin] if plugin else []))
-    found = cache.kept(FOLLOWS_FROM, follows, integrated)
+    try:
+        found = cache.kept(FOLLOWS_FROM, follows, integrated)
+    except (ArithmeticError, MemoryError, ValueError) as error:
+        names = ", ".join(one.name for one in common.nuclides)
+        raise CardError(
+            f"rates of source {common.flux.kind!r} on {names} cannot be integrated: {error}"
+        ) from error
     return found.assign_attrs(good=_physical(found))
 
 

@@ -9,8 +9,12 @@ if TYPE_CHECKING:
 
 
 def check(card: CardName, experiments: Experiments = None, changes: Settings = None) -> None:
-    """Validate a card of any kind, by name or as a file, and what it refers to. Writes nothing."""
+    """Validate a card of any kind, by name or as a file, and what it refers to. Writes nothing.
+
+    Of a scan, and of what else is computed from the card, some points are.
+    """
     from gridscan.cards.library import Library
+    from gridscan.scans.checks import computable
 
     library = Library()
     if experiments or changes:
@@ -28,6 +32,7 @@ def check(card: CardName, experiments: Experiments = None, changes: Settings = N
             print(f"{card}: good experiment")
         elif kind == "scans":
             study = study_of(card, experiments, changes)
+            computable(study, every=True)
             points = " × ".join(map(str, study.shape))
             print(f"{card}: good ({points} points, sha256 {study.key[:16]}…)")
         else:
@@ -38,15 +43,18 @@ def check(card: CardName, experiments: Experiments = None, changes: Settings = N
 def _figure(name: str, library: "Library") -> str:
     """What a good figure has. Raises CardError."""
     from gridscan import figures
+    from gridscan.scans.checks import computable
 
     ready = figures.prepare(name, library)
+    for study in ready.studies.values():
+        computable(study, every=True)
     return f"({len(ready.views)} panels, {len(ready.studies)} cubes)"
 
 
 def _experiment(name: str, library: "Library") -> None:
     """Raises CardError for an experiment that no scan can use."""
     from gridscan.cards.study import Study
-    from gridscan.scans import checks
+    from gridscan.scans.checks import computable
 
     inputs = library.inputs([name], "sm")
     scan = {
@@ -56,4 +64,5 @@ def _experiment(name: str, library: "Library") -> None:
         "conventions": inputs.experiments[name].conventions,
     }
     content = {"scan": scan, "inputs": inputs.model_dump(mode="json")}
-    checks.experiments(Study.from_mapping(content, library.files["experiments"][name]))
+    where = library.files["experiments"][name]
+    computable(Study.from_mapping(content, where), every=True)

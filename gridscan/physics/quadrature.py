@@ -48,9 +48,17 @@ def panels(breakpoints, order: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def refine(edges, inner=(), max_width: float = np.inf) -> np.ndarray:
-    """Sorted breakpoints: `edges`, the `inner` points between them, no panel above max_width."""
+    """Sorted breakpoints: `edges`, the `inner` points between them, no panel above max_width.
+
+    Raises ValueError for more panels than MOST_PANELS.
+    """
     low, high = edges[0], edges[-1]
     points = np.unique([*edges, *(p for p in inner if low < p < high)])
+    if not (high - low) / max_width + len(points) < MOST_PANELS:
+        raise ValueError(
+            f"found steps of {max_width:.3g} from {low:.3g} to {high:.3g}; "
+            f"allowed: up to {MOST_PANELS:,} of them"
+        )
     pieces = [
         np.linspace(a, b, int(np.ceil((b - a) / max_width)), endpoint=False)
         if b - a > max_width
@@ -58,3 +66,7 @@ def refine(edges, inner=(), max_width: float = np.inf) -> np.ndarray:
         for a, b in pairwise(points)
     ]
     return np.append(np.concatenate(pieces), high)
+
+
+MOST_PANELS = 200_000
+"""Panels of one integral: more are a width that was mistaken, and fill the memory."""

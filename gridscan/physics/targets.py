@@ -6,10 +6,13 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import xarray as xr
-from annotated_types import Gt
+from annotated_types import Gt, Le
 
 from gridscan.constants import ATOMIC_MASS_UNIT_MEV, AVOGADRO_PER_MOL, ELECTRON_MASS_MEV
 from gridscan.schema import STRICT
+
+HEAVIEST = 400
+"""Mass number that no nuclide reaches."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Nuclide:
     __pydantic_config__: ClassVar = STRICT
     symbol: str
     Z: Annotated[int, Gt(0)]
-    A: Annotated[int, Gt(0)]
+    A: Annotated[int, Gt(0), Le(HEAVIEST)]
     mass_u: Annotated[float, Gt(0)]
     atoms: Annotated[float, Gt(0)]
     scatters: bool = True

@@ -6,11 +6,19 @@ import numpy as np
 
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
-from gridscan.channels.combination import Combination, combined
+from gridscan.channels.combination import Combination
 from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.kinds import channel_of
+from gridscan.channels.profile import Profile
 from gridscan.scans import memory
 from gridscan.scans.axes import Axes
+from gridscan.statistics import STATISTICS
+
+PLACES = (0.0, 0.5, 1.0)
+"""Where along all axes at once a study is tried."""
+
+MOST_COUNTS = 1e15
+"""Beyond, a count more or less is hardly another number, and χ² has no digits of it."""
 
 
 def usable(study: Study) -> Combination:
@@ -30,12 +38,67 @@ def usable(study: Study) -> Combination:
     return joint
 
 
-def experiments(study: Study) -> None:
-    """Raises CardError for experiments that no scan can use, whatever its couplings."""
-    inputs = study.fixed_inputs()
-    for name in inputs.experiments:
-        channel_of(inputs, name).check_sees()
-    combined(inputs, inputs.conventions)
+def computable(study: Study, every: bool = False) -> None:
+    """The study's number is one at some of its points, as a run computes it.
+
+    every: all that are tried are computed, not just as many as find a number. Raises CardError
+    for a study that is not `usable`, and for one whose run would fail or find nothing.
+    """
+    joint = usable(study)
+    _check_digits(joint)
+    resolved, number = Axes.of(study), STATISTICS[study.scan.statistic].number
+    first, good = None, False
+    for place in PLACES if study.scan.axes else PLACES[:1]:
+        found = _profiled(resolved, place)
+        few = (found["counts"] < MOST_COUNTS).all()
+        first, good = first or found, good or bool(few and np.isfinite(found[number]).all())
+        if good and not every:
+            return
+    if good or first is None:
+        return
+    if (many := first["counts"].max()) >= MOST_COUNTS:
+        raise CardError(f"{', '.join(joint.experiments)}: found {many:.3g} events; {_FEWER}")
+    infinite = ~np.isfinite(first["chi2_by_experiment"][0])
+    names = [n for n, one in zip(joint.experiments, infinite, strict=True) if one]
+    raise CardError(
+        f"{', '.join(names)}: χ² is infinite: observed has counts in bins where neither neutrinos "
+        "nor backgrounds leave any"
+    )
+
+
+_FEWER = f"allowed: fewer than {MOST_COUNTS:.0e}"
+
+
+def _check_digits(joint: Combination) -> None:
+    """Raises CardError for data and backgrounds that have more counts than digits."""
+    for channel in (one for part in joint.parts for one in part.channels):
+        every = {"observed": channel.observed}
+        every |= {one.name: np.asarray(one.counts) for one in channel.backgrounds}
+        for name, counts in every.items():
+            if (most := np.abs(counts).max()) >= MOST_COUNTS:
+                raise CardError(f"{channel.name}: {name}: found {most:.3g} counts; {_FEWER}")
+
+
+def _profiled(axes: Axes, place: float) -> Profile:
+    """What a run finds at one point. Raises CardError where it would find no number."""
+    at = {n: values[round(place * (len(values) - 1))] for n, values in axes.points.items()}
+    setting = axes.setting({name: float(at[name]) for name in axes.of_settings})
+    points = Points.grid(
+        setting.couplings, {name: np.array([at[name]]) for name in axes.of_couplings}
+    )
+    try:
+        joint = axes.joint(setting)
+        # with those of the whole scan, which the first block would ask for
+        axes.integrate([joint])
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            return joint.profile(points, 1, axes.study.scan.statistic)
+    except (ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:
+        where = ", ".join(f"{name} = {value:g}" for name, value in at.items())
+        raise CardError(
+            f"{', '.join(axes.base.experiments)}: χ² cannot be computed"
+            f"{f' at {where}' if where else ''}: numbers of counts, bins or couplings are too far "
+            f"apart ({error})"
+        ) from None
 
 
 def _check_nuisances(axes: Axes, joint: Combination) -> None:

@@ -13,7 +13,7 @@ import xarray as xr
 from gridscan.cards.base import CardError
 from gridscan.cards.kinds import EXPERIMENTS
 from gridscan.cards.study import Study
-from gridscan.scans import workers
+from gridscan.scans import checks, workers
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.evaluation import evaluate
@@ -116,6 +116,7 @@ def prepare(study: Study, out: str | Path) -> Path:
     """
     layout, path = Layout.of(study), store_path(study, out)
     if not path.exists():
+        checks.computable(study)
         begin(layout, path)
         return path
     check_study(path, study)

@@ -17,6 +17,7 @@ from gridscan.physics.detectors.quenching import (
     QUENCHINGS,
     ConstantQuenching,
     PolynomialQuenching,
+    fault,
 )
 from gridscan.physics.detectors.resolution import (
     RESOLUTIONS,
@@ -43,4 +44,5 @@ __all__ = [
     "Steps",
     "TableEfficiency",
     "bin_coordinates",
+    "fault",
 ]

@@ -10,10 +10,10 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import xarray as xr
-from annotated_types import Ge, Gt, MinLen
+from annotated_types import Ge, Gt, MaxLen, MinLen
 from numpy.polynomial.polynomial import polyval
 
-from gridscan.constants import SECONDS_PER_DAY
+from gridscan.constants import MEV_PER_GIGAJOULE, SECONDS_PER_DAY
 from gridscan.physics.fluxes.species import Continuum, Species
 from gridscan.physics.quadrature import panels, refine
 from gridscan.schema import STRICT
@@ -36,7 +36,16 @@ PARAMETRISATIONS = {"mueller": MUELLER, "huber": HUBER}
 
 FITTED_FROM_MEV = 2.0
 
+THERMAL_MEV = {"U235": 202.36, "U238": 205.99, "Pu239": 211.12, "Pu241": 214.26}
+"""Thermal energy of a fission (X. Ma et al., PRC 88, 014605), ± 0.26, 0.52, 0.34 and 0.33."""
+
+BEGINS_MEV = 0.1
+"""Where antineutrinos begin, or next to it: 1 % of them are below."""
+
 ORDER = 32
+
+LONGEST = 2000
+"""Energies of a table: each is the end of an integral."""
 
 
 def per_fission(coefficients: tuple[float, ...], energy):
@@ -64,7 +73,7 @@ class Table:
     """A spectrum between tabulated energies (MeV): linear in E, and nothing below the first."""
 
     __pydantic_config__: ClassVar = STRICT
-    energy_mev: Annotated[tuple[Annotated[float, Gt(0)], ...], MinLen(2)]
+    energy_mev: Annotated[tuple[Annotated[float, Gt(0)], ...], MinLen(2), MaxLen(LONGEST)]
     per_fission: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(2)]
 
     def __post_init__(self):
@@ -80,11 +89,29 @@ class Table:
 
 @dataclass(frozen=True)
 class Exposure:
-    """Flux of antineutrinos at the detector, and the days for which data are taken."""
+    """The days for which data are taken, and how many antineutrinos come to the detector: a flux,
+    or the reactor's thermal power and the distance to it.
+
+    The flux is of all energies, or of those above `flux_above_mev`.
+    """
 
     __pydantic_config__: ClassVar = STRICT
-    flux_per_cm2_s: Annotated[float, Gt(0)]
     days: Annotated[float, Gt(0)]
+    flux_per_cm2_s: Annotated[float, Gt(0)] | None = None
+    flux_above_mev: Annotated[float, Ge(0)] | None = None
+    thermal_power_gw: Annotated[float, Gt(0)] | None = None
+    baseline_m: Annotated[float, Gt(0)] | None = None
+
+    def __post_init__(self):
+        given = [key for key, value in vars(self).items() if value is not None]
+        of_flux = [key for key in given if key.startswith("flux")]
+        of_power = [key for key in given if key in ("thermal_power_gw", "baseline_m")]
+        if of_flux and of_power:
+            raise ValueError(f"{of_power[0]}: found beside {of_flux[0]}; allowed: one of them")
+        if len(of_power) == 1 or (not of_power and self.flux_per_cm2_s is None):
+            raise ValueError(
+                "flux_per_cm2_s: missing; allowed: that, or thermal_power_gw and baseline_m"
+            )
 
 
 @dataclass(frozen=True)
@@ -115,8 +142,44 @@ class Reactor:
         return self.low_energy.energy_mev[-1]
 
     def fluence(self, exposure: Exposure) -> float:
-        """Antineutrinos of all energies per cm² at the detector: φ × time."""
-        return exposure.flux_per_cm2_s * exposure.days * SECONDS_PER_DAY
+        """Antineutrinos of all energies per cm² at the detector: φ × time, or per fission
+
+        P/(Σ_i f_i E_i) × time × antineutrinos per fission / (4πL²).
+
+        Raises ValueError for a flux of energies that the spectrum does not have.
+        """
+        seconds = exposure.days * SECONDS_PER_DAY
+        if exposure.thermal_power_gw is not None and exposure.baseline_m is not None:
+            per_second = exposure.thermal_power_gw * MEV_PER_GIGAJOULE / self.mev_per_fission
+            area_cm2 = 4 * np.pi * (100 * exposure.baseline_m) ** 2
+            return per_second * seconds * self.antineutrinos_per_fission() / area_cm2
+        assert exposure.flux_per_cm2_s is not None
+        self._check_counted(exposure.flux_above_mev)
+        if exposure.flux_above_mev is None:
+            return exposure.flux_per_cm2_s * seconds
+        counted = self.antineutrinos_per_fission(exposure.flux_above_mev)
+        return exposure.flux_per_cm2_s * seconds * self.antineutrinos_per_fission() / counted
+
+    def _check_counted(self, above_mev: float | None) -> None:
+        """Raises ValueError for a flux that counts energies which the spectrum does not have."""
+        first = self.low_energy.energy_mev[0]
+        if above_mev is None and first > BEGINS_MEV:
+            raise ValueError(
+                f"flux_per_cm2_s: is of all energies, and low_energy begins at {first:g} MeV; "
+                f"allowed: a table from {BEGINS_MEV:g} MeV or below, flux_above_mev beside it, or "
+                "thermal_power_gw and baseline_m"
+            )
+        if above_mev is not None and not first <= above_mev < self.endpoint_mev:
+            raise ValueError(
+                f"flux_above_mev: found {above_mev:g}; allowed: from {first:g}, where low_energy "
+                f"begins, to below {self.endpoint_mev:g}"
+            )
+
+    @property
+    def mev_per_fission(self) -> float:
+        """Mean thermal energy of a fission."""
+        fractions = vars(self.fission_fractions)
+        return sum(fractions[isotope] * energy for isotope, energy in THERMAL_MEV.items())
 
     def of_fissions(self, energy):
         """The parametrisation alone, antineutrinos per MeV and fission."""
@@ -133,9 +196,9 @@ class Reactor:
 
         return xr.apply_ufunc(both, energy)
 
-    def antineutrinos_per_fission(self) -> float:
-        """Integral of the spectrum over all energies."""
-        ends = self.low_energy.energy_mev[0], self.endpoint_mev
+    def antineutrinos_per_fission(self, above_mev: float = 0.0) -> float:
+        """Integral of the spectrum over all energies, or those above one."""
+        ends = max(above_mev, self.low_energy.energy_mev[0]), self.endpoint_mev
         energy, weights = panels(refine(ends, self.low_energy.energy_mev, 1.0), ORDER)
         return float(weights @ self.density_per_fission(energy))
 

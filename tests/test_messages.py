@@ -1,0 +1,109 @@
+"""What a mistake in a card, or in a change to one, is told as: once, where it was made."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gridscan import api
+from gridscan.cards.base import CardError
+from gridscan.cards.experiments import Experiment
+from gridscan.cards.library import Library
+from tests.conftest import CSI, study_of
+from tests.test_cards import SCAN, gridscan
+
+AXIS = {"eps_ee_u": {"values": [0.0, 0.1]}}
+
+CHANGES = {
+    "conventions.sin2_theta_w": (2.0, "found 2.0; allowed: less than 1"),
+    f"{CSI}.mass_kg": (-2.0, "found -2.0; allowed: greater than 0"),
+    f"{CSI}.response.efficiency.b": (0.0, "found 0.0; allowed: greater than 0"),
+    f"{CSI}.observed": ([1.0, 2.0], "found (2,) counts; allowed: 8 (pe) × 11 (time)"),
+    f"{CSI}.exposure.baseline_m": (0.0, "found 0.0; allowed: greater than 0"),
+    "sns-2021.flux.pulse_fwhm_us": (-1.0, "found -1.0; allowed: greater than 0"),
+    "axes.eps_ee_u.num": (1, "found 1; allowed: greater than or equal to 2"),
+    "axes.eps_ee_u.stop": ("foo", 'found "foo"; allowed: a valid number'),
+    "fixed.eps_mumu_u": (1e70, "found 1e+70; allowed: zero, or from 1e-60"),
+    "eps_mumu_u": ("much", "fixed.eps_mumu_u: found 'much'; allowed: a number"),
+}
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_a_wrong_change_is_told_by_its_path_once(path, library):
+    """The card is good, and not blamed."""
+    value, told = CHANGES[path]
+    with pytest.raises(CardError) as refused:
+        library.study("csi-2021-ee-ud", {path: value})
+    assert str(refused.value) == str(refused.value).removeprefix("fixed: ")
+    assert told in str(refused.value)
+    assert str(refused.value).startswith((path, f"fixed.{path}"))
+    assert str(refused.value).count(path) == 1
+    assert ".toml" not in str(refused.value)
+
+
+def test_what_a_change_breaks_elsewhere_is_told_with_both(library):
+    with pytest.raises(CardError, match=rf"^{CSI}.bins.pe: {CSI}.observed: found \(8, 11\) counts"):
+        library.study("csi-2021-ee-ud", {f"{CSI}.bins.pe": [1.0, 2.0]})
+
+
+def test_a_card_that_is_wrong_by_itself_is_blamed_whatever_is_changed(tmp_path):
+    card = tmp_path / "mine.toml"
+    card.write_text(SCAN.replace("[axes]", "[fixed]\n'conventions.sin2_theta_w' = 3.0\n[axes]"))
+    for changes in ({}, {f"{CSI}.mass_kg": 20.0}):
+        with pytest.raises(CardError) as refused:
+            Library().study(str(card), changes)
+        told = "fixed: conventions.sin2_theta_w: found 3.0; allowed: less than 1"
+        assert str(refused.value) == f"{card}: {told}"
+
+
+NAMES = {
+    ("--model", "NSI"): "unknown model 'NSI'; did you mean 'nsi'?",
+    ("--set", "mass_kg=20"): f"unknown parameter 'mass_kg'; did you mean '{CSI}.mass_kg'?",
+    ("--set", "baseline_m=20"): f"did you mean '{CSI}.exposure.baseline_m'?",
+    ("--set", "sin2_theta_w=0.2"): "did you mean 'conventions.sin2_theta_w'?",
+    ("--set", "eps_ee_u=0.1"): "'eps_ee_u' of model 'sm'; allowed with a model of structure 'nsi'",
+    ("--set", "m_zprime_mev=1"): "allowed with a model of structure 'light-vector'",
+    ("--model", "nsi", "--set", "EPS_EE_U=1"): "did you mean 'eps_ee_u'?",
+}
+
+
+@pytest.mark.parametrize("words", NAMES, ids=" ".join)
+def test_a_name_that_is_nearly_right_is_suggested(words, monkeypatch, capsys):
+    status, out, err = gridscan(monkeypatch, capsys, "counts", CSI, *words)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert NAMES[words] in err
+
+
+@pytest.fixture(scope="module")
+def gaussian(library):
+    """CsI 2021 with a variance in each bin, without nuisances of backgrounds."""
+    card = library.load("experiments", CSI)
+    variance = tuple(np.maximum(card.counts, 1.0).tolist())
+    more = {"statistic": "gaussian", "variance": variance}
+    return card.model_copy(update={**more, "nuisances": {"signal": card.nuisances["signal"]}})
+
+
+def test_residual_counts_give_the_chi2_of_what_was_subtracted_from(gaussian):
+    """Counts less backgrounds are of either sign; without the backgrounds, χ² is the same."""
+    residual = gaussian.counts - sum(gaussian.components.values())
+    assert residual.min() < 0
+    content = json.loads(gaussian.canonical())
+    less = content | {"observed": residual.tolist(), "backgrounds": {}}
+    axis = {"eps_ee_u": np.linspace(-0.5, 0.7, 5)}
+    found = []
+    for one in (content, less):
+        study = study_of(AXIS)
+        inputs = study.inputs.model_copy(
+            update={"experiments": {CSI: Experiment.from_mapping(one, "mine")}}
+        )
+        function = api.ChiSquare(study.model_copy(update={"inputs": inputs}))
+        found.append(function(**axis))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-10)
+
+
+def test_poisson_counts_are_no_residuals(gaussian):
+    content = json.loads(gaussian.canonical()) | {"statistic": "poisson", "variance": None}
+    observed = content["observed"]
+    observed[0][0] = -3.0
+    with pytest.raises(CardError, match="observed: found -3; allowed: 0 or more with a poisson"):
+        Experiment.from_mapping(content, "mine")
