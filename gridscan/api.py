@@ -12,8 +12,10 @@ from gridscan.cards.library import Library, Roots
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import RESERVED, Scan
 from gridscan.catalog import cubes_folder
+from gridscan.channels.kinds import channel_of
 from gridscan.channels.recoils import integrate
-from gridscan.channels.signals import Signal, complete, mediator_of
+from gridscan.channels.samples import events
+from gridscan.channels.signals import complete, mediator_of
 from gridscan.physics.couplings.parameters import Parameter
 from gridscan.physics.detectors import bin_coordinates
 from gridscan.scans import lazy, plans, runs
@@ -53,12 +55,18 @@ def backgrounds(experiment: str, *, catalog: Roots = (), **settings: Any) -> xr.
     settings: entries of cards by path, as in `counts`.
     """
     inputs, _ = resolve(experiment, "sm", None, catalog, settings)
-    card = inputs.experiments[experiment]
-    found = [counts.reshape(card.shape) for counts in card.components.values()]
-    values = np.reshape(found, (len(found), *card.shape))
+    return backgrounds_of(inputs, experiment)
+
+
+def backgrounds_of(inputs: Inputs, experiment: str) -> xr.DataArray:
+    """Expected backgrounds: dims (background, *bins)."""
+    channel = channel_of(inputs, experiment)
+    shape = [len(edges) - 1 for edges in channel.edges.values()]
+    values = np.reshape([one.counts for one in channel.backgrounds], (-1, *shape))
     attrs = VARIABLES["counts"].attrs | {"experiment": experiment}
-    coords = {"background": list(card.backgrounds), **bin_coordinates(card.edges)}
-    return xr.DataArray(values, coords, ("background", *card.edges), "counts", attrs)
+    names = [one.name for one in channel.backgrounds]
+    coords = {"background": names, **bin_coordinates(channel.edges)}
+    return xr.DataArray(values, coords, ("background", *channel.edges), "counts", attrs)
 
 
 def toys(
@@ -82,7 +90,7 @@ def toys(
         if np.ndim(value):
             raise CardError(f"{name}: found {np.size(value)} values; allowed: one, for toys")
     signal = counts_of(inputs, experiment, theta)
-    expected = signal.values.ravel() + sum(inputs.experiments[experiment].components.values())
+    expected = (signal + backgrounds_of(inputs, experiment).sum("background")).values.ravel()
     drawn = draw(expected, seed, first, number).reshape(number, *signal.shape)
     coords = {"toy": np.arange(first, first + number), **signal.coords}
     return xr.DataArray(drawn, coords, ("toy", *signal.dims), "counts", signal.attrs)
@@ -106,26 +114,33 @@ def resolve(
 def counts_of(
     inputs: Inputs, experiment: str, theta: Mapping[str, Any], keep: Sequence[str] = ()
 ) -> xr.DataArray:
-    """Expected signal: dims (*keep, *theta dims, *bins), keep of `Charges.columns`."""
+    """Expected signal: dims (*keep, *theta dims, *bins), keep of `columns_of` but nucleons."""
     keep = [keep] if isinstance(keep, str) else list(keep)
     masses = mediator_of(theta, inputs)
     each = np.ravel(masses).tolist() if masses is not None else [None]
-    signals = [Signal.of(inputs, experiment, mass) for mass in each]
-    allowed = signals[0].charges.columns
+    channels = [channel_of(inputs, experiment, mediator_mev=mass) for mass in each]
+    signals = [channel.signal.signals[0] for channel in channels]
+    # of parts by nucleons the sum alone has a meaning
+    allowed = [name for name in signals[0].charges.columns if name != "nucleons"]
     if unknown := set(keep) - set(allowed):
         raise CardError(f"keep: found {', '.join(sorted(unknown))}; allowed: {', '.join(allowed)}")
-    integrate(signal.request for signal in signals)
-    parts = [signal.counts(complete(theta, inputs), keep) for signal in signals]
+    integrate(signal.request for signal in signals if signal.request)
+    parts = [events(signal, complete(theta, inputs), keep) for signal in signals]
     total = parts[0]
     if isinstance(masses, xr.DataArray) and masses.ndim:
         total = xr.concat(parts, dim=masses[masses.dims[0]] if masses.coords else masses.dims[0])
-    bins = signals[0].bins
+    bins = channels[0].edges
     attrs = VARIABLES["counts"].attrs | {"experiment": experiment, "model": inputs.model.title}
     total = total.transpose(*keep, ..., *bins).rename("counts").assign_attrs(attrs)
-    for name in bins:
+    for name in BIN_NAMES.keys() & bins.keys():
         for edge in (name, f"{name}_low", f"{name}_high"):
             total[edge].attrs |= BIN_NAMES[name].attrs
     return total
+
+
+def columns_of(inputs: Inputs, experiment: str) -> tuple[str, ...]:
+    """What the signal of an experiment is a sum over."""
+    return channel_of(inputs, experiment).signal.signals[0].charges.columns
 
 
 def _labelled(name: str, value: Any, known: Parameter) -> Any:

@@ -60,6 +60,7 @@ DIMENSIONS = {
     "flavour_out": Name("flavour of the outgoing neutrino"),
     "quark": Name("quark that the new interaction couples to"),
     "nuclide": Name("target nuclide"),
+    "nucleons": Name("nucleons whose amplitudes scatter: protons alone, neutrons alone, or both"),
     "kernel": Name("recoil-shape structure of the cross section"),
     "mediator_mev": Name("mass of the mediator", "MeV", "m"),
     "experiment": Name("experiment of the scan"),

@@ -17,6 +17,7 @@ from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.flavour import DIAGONAL, hermitian, on
 from gridscan.physics.fluxes.species import Species, emitted
 from gridscan.physics.kinematics import max_recoil
+from gridscan.physics.nucleons import is_quadratic
 from gridscan.physics.quadrature import panels, refine
 from gridscan.physics.targets import Nuclide, target
 from gridscan.physics.targets import electrons as electrons_of
@@ -44,17 +45,17 @@ def check_form_factor(form_factor) -> None:
     """F(0) = 1, quadratic and falling at small q, bounded by one, smooth where series take over."""
     mass_number = np.array([12.0, 40.0, 133.0])[:, None]
     small = np.array([0.0, 1e-6, 1e-3, 1e-2, 0.1, 1.0, 5.0])
-    near = form_factor(small, mass_number)
+    near, _ = np.broadcast_arrays(form_factor(small, mass_number), mass_number)
     assert np.all(near[:, 0] == 1)
     assert np.all(np.diff(near[:, 2:], axis=1) < 0), "the form factor must fall with q"
     curvature = (1 - near[:, 4:]) / small[4:] ** 2
     np.testing.assert_allclose(curvature[:, 0], curvature[:, 1], rtol=1e-2)
     momentum = np.geomspace(1e-6, 300, 20001)
-    values = form_factor(momentum, mass_number)
+    values, _ = np.broadcast_arrays(form_factor(momentum, mass_number), mass_number)
     assert np.all(np.abs(values) <= 1)
     assert np.abs(np.diff(values)).max() < 2e-3, "the form factor jumps"
     labelled = form_factor(xr.DataArray(momentum, dims="q"), xr.DataArray([40.0], dims="nuclide"))
-    np.testing.assert_array_equal(labelled.sel(nuclide=0), values[1])
+    np.testing.assert_array_equal(labelled.squeeze(), values[1])
 
 
 def check_flux(species: Sequence[Species]) -> None:
@@ -158,8 +159,9 @@ def cross_section(
 
 def check_model(structure: ModuleType) -> None:
     """Standard model at the defaults, of kernels that it has at least; labelled and broadcasting,
-    alike for all nuclides on electrons; coefficients positive matrices in flavour but for
-    interferences, cross sections finite, never negative for any mixture of flavours.
+    alike for all nuclides on electrons, on nuclei quadratic in the numbers of protons and neutrons;
+    coefficients positive matrices in flavour but for interferences, cross sections finite, never
+    negative for any mixture of flavours.
     """
     nuclides = example_target()
     known = structure.PARAMETERS
@@ -199,6 +201,8 @@ def _check_parameter(structure: ModuleType, default: Mapping[str, float], name: 
     for kernel in names:
         if not KERNELS[kernel].interference:
             check_positive(together.sel(kernel=kernel))
+    quadratic = is_quadratic(structure, theta | {name: values}, nuclides, COUPLINGS)
+    assert quadratic, "on nuclei, no quadratic form in the numbers of protons and neutrons"
     on_electrons = together.sel(kernel=[k for k in names if KERNELS[k].target == "electron"])
     assert (on_electrons == on_electrons.isel(nuclide=0)).all()
     recoils = xr.DataArray(np.geomspace(1e-3, 0.98, 50), dims="recoil")

@@ -12,6 +12,7 @@ from gridscan.statistics import compiled, poisson
 from gridscan.statistics import shapes as slow_shapes
 from gridscan.statistics.compiled import linear, shapes
 from gridscan.statistics.compiled.logarithm import logarithm
+from gridscan.statistics.monomials import parabolas
 from gridscan.statistics.prediction import LinearNuisances, ShapeNuisances
 from tests.test_statistics import problem, shaped
 
@@ -110,9 +111,9 @@ def test_points_that_are_lost_are_left_to_the_slow_twin_and_do_no_harm_to_others
     template, observed = np.array([[3.0, 0.0], [0.0, 4.0]]), np.array([2.0, 5.0])
     scale = LinearNuisances(("n",), np.ones((1, 2)), np.zeros((1, 2)), np.zeros(2), np.ones(1))
     if fast is shapes.scan:
-        none = {"signal": np.zeros((2, 1, 2, 2)), "background": np.zeros((2, 1, 0, 2))}
+        none = parabolas([1]), np.zeros((2, 2, 2)), np.zeros((2, 0, 2))
         nuisances = ShapeNuisances(
-            ("x",), scale, np.zeros((0, 2)), np.zeros((1, 0)), np.ones(1), **none
+            ("x",), scale, np.zeros((0, 2)), np.zeros((1, 0)), np.ones(1), *none
         )
     else:
         nuisances = scale

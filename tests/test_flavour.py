@@ -444,7 +444,11 @@ def test_a_scan_is_of_neutrinos_that_changed_on_their_way():
 
 def test_counts_that_follow_couplings_on_the_way_are_no_polynomial():
     study = study_through(Oscillated())
-    assert not Couplings.of(study.inputs, {"eps_emu_u": ("eps_emu_u", 1.0)}, {}).polynomial
+    couplings = Couplings.of(study.inputs, {"eps_emu_u": ("eps_emu_u", 1.0)}, {})
+    assert couplings.gives_polynomials(
+        Likelihood.of(Library().study("csi-2021-ee-ud").inputs).models
+    )
+    assert not couplings.gives_polynomials(Likelihood.of(study.inputs).models)
 
 
 def test_components_beside_the_diagonal_may_have_either_sign():

@@ -17,6 +17,7 @@ from gridscan.statistics.compiled import gram as compiled_gram
 from gridscan.statistics.contraction import basis, contracted
 from gridscan.statistics.gaussian import QuadraticForm
 from gridscan.statistics.gram import Gram
+from gridscan.statistics.monomials import parabolas
 from gridscan.statistics.prediction import LinearNuisances, ShapeNuisances
 from gridscan.testing import check_statistic
 
@@ -279,10 +280,11 @@ def bent_problem(rng, bend=0.3, partial=False, size=2, bins=60, terms=3):
     on_signal = np.zeros((size + 1, bins))
     on_signal[0] = 1
     on_signal[1, : bins // 3] = partial
-    power = np.array([1, 0.3])[:, None, None, None]
-    signal = bend * power * rng.normal(size=(2, size, terms, bins)) * template
-    background = bend * power * rng.normal(size=(2, size, size, bins)) * components
-    signal[:, 0] = background[:, 1:, 0] = 0
+    power = np.repeat([1, 0.3], size)[:, None, None]
+    signal = bend * power * rng.normal(size=(2 * size, terms, bins)) * template
+    background = bend * power * rng.normal(size=(2 * size, size, bins)) * components
+    signal[::size] = 0
+    background[np.arange(2 * size) % size > 0, 0] = 0
     linear = LinearNuisances(
         tuple(f"n{k}" for k in range(size + 1)),
         on_signal,
@@ -292,8 +294,9 @@ def bent_problem(rng, bend=0.3, partial=False, size=2, bins=60, terms=3):
     )
     tightness = rng.uniform(0.5, 2, size) ** -2
     names = tuple(f"s{k}" for k in range(size))
+    monomials = parabolas(range(size + 1, 2 * size + 1))
     nuisances = ShapeNuisances(
-        names, linear, components, on_components, tightness, signal, background
+        names, linear, components, on_components, tightness, monomials, signal, background
     )
     observed = rng.poisson(template.sum(axis=0) + linear.background).astype(float)
     return template, observed, nuisances, np.array([0, bins // 2]), observed + 5.0

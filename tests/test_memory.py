@@ -19,6 +19,17 @@ MANY_POINTS = {
     "axes.cos_beta.num": 1601,
 }
 RADII = {"sets": ["conventions.form_factor.r0_fm"], "start": 1.1, "stop": 1.3, "num": 9}
+OF_NEUTRONS = RADII | {"sets": ["conventions.form_factor.neutron.r0_fm"]}
+APART = {"kind": "proton-neutron", "proton": {"kind": "helm"}, "neutron": {"kind": "helm"}}
+CSI = "coherent-csi-2021"
+FEW = {f"axes.eps_ee_{quark}.num": 40 for quark in "ud"}
+YIELDS = {
+    "nodes": {"x": [-2.0, -1.0, 0.0, 1.0, 2.0], "y": [-1.0, 0.0, 1.0]},
+    "sets": {"signal_scale": [[1 + 0.1 * x * (y + 2) for y in (-1, 0, 1)] for x in range(-2, 3)]},
+}
+PULLS = {"x": {"sigma": 1.0}, "y": {"sigma": 1.0}}
+SURFACE = FEW | {f"{CSI}.nuisances": PULLS, f"{CSI}.surfaces": {"yields": YIELDS}}
+PER_BIN = FEW | {f"{CSI}.nuisances": {"mc": {"per_bin": [0.1] * 88, "scales": ["ssb"]}}}
 AXIS = {"start": -0.5, "stop": 0.5, "num": 41}
 
 
@@ -41,11 +52,17 @@ def _no_templates_yet(monkeypatch, tmp_path):
         ("csi-2021-ee-ud", {"experiments": ["coherent-csi-2021-shapes"]}),
         ("csi-2021-ee-ud", {"experiments": ["coherent-lar-2020"]}),
         ("csi-2021-ee-ud", {"axes": {"eps_ee_u": AXIS, "radius": RADII}}),
+        (
+            "csi-2021-ee-ud",
+            {"axes": {"eps_ee_u": AXIS, "r": OF_NEUTRONS}, "conventions.form_factor": APART},
+        ),
         ("p1-fig5", {}),
         ("p1-fig5", MANY_POINTS),
         ("csi-2021-light-vector", {"axes.m_zprime_mev.num": 15}),
         ("csi-2021-ee-ud", {"experiments": ["nucleus-10g-p1", "conus-p1"]}),
         ("csi-2021-ee-ud", BINS),
+        ("csi-2021-ee-ud", SURFACE),
+        ("csi-2021-ee-ud", PER_BIN),
     ],
     ids=[
         "linear",
@@ -53,11 +70,14 @@ def _no_templates_yet(monkeypatch, tmp_path):
         "shapes",
         "gaussian",
         "radii",
+        "radii-of-neutrons",
         "no-polynomial",
         "points-of-no-polynomial",
         "masses",
         "experiments",
         "bins",
+        "surface",
+        "per-bin",
     ],
 )
 def test_a_block_takes_the_memory_that_its_plan_says(name, changes):

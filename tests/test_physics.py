@@ -36,9 +36,29 @@ CHARGES = tree_level(0.23857)
 ZERO = {name: 0.0 for name in nsi.PARAMETERS}
 
 
-@pytest.mark.parametrize("shape", FORM_FACTORS.values())
+SHAPES = {
+    kind: shape(rms_fm=4.8) if kind.endswith("-rms") else shape()
+    for kind, shape in FORM_FACTORS.items()
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_form_factors_keep_their_contract(shape):
-    testing.check_form_factor(shape())
+    testing.check_form_factor(shape)
+
+
+@pytest.mark.parametrize("kind", ["klein-nystrand", "helm", "symmetrised-fermi"])
+def test_a_root_mean_square_radius_is_the_slope_of_the_form_factor(kind):
+    """F = 1 − q²⟨r²⟩/6, and the shape is that of the kind whose radius goes as A^⅓."""
+    q = 1.0
+    slope = 6 * (1 - SHAPES[f"{kind}-rms"](q, 133)) * (constants.HBAR_C_MEV_FM / q) ** 2
+    assert slope == pytest.approx(4.8**2, rel=1e-3)
+    momentum = np.linspace(0.0, 120.0, 25)
+    by_number = SHAPES[kind](momentum, 133)
+    rms = np.sqrt(6 * (1 - SHAPES[kind](1e-2, 133))) * constants.HBAR_C_MEV_FM / 1e-2
+    np.testing.assert_allclose(
+        FORM_FACTORS[f"{kind}-rms"](rms_fm=rms)(momentum, 133), by_number, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_chi2_is_the_same_without_the_polynomial():
     couplings, joint = following(inputs, axes), Likelihood.of(inputs)
     exact = joint.chi2(couplings, axes)
     direct = dataclasses.replace(couplings, polynomial=False)
-    models = [signal.charges for signal in joint.every_signal]
+    models = joint.models
     # two targets, one of them with two more couplings at the nodes
     assert len(Points.grid(direct, axes).expansion(models).first_terms) == 4
     found = joint.chi2(direct, axes)
@@ -580,7 +580,7 @@ def test_the_prediction_passes_through_the_nodes_of_shapes():
     joint = Likelihood.of(study.inputs)
     axes = {"eps_ee_u": np.array([0.3])}
     points = Points.grid(following(study.inputs, axes), axes)
-    expansion = points.expansion(signal.charges for signal in joint.every_signal)
+    expansion = points.expansion(joint.models)
     (signal,) = joint.signals
     template = expansion.template(signal.charges, signal.matrix)
     shapes = joint._shapes(expansion)

@@ -49,8 +49,9 @@ def test_shapes_of_liquid_argon_keep_their_normalisation(library):
     inputs = library.inputs(["coherent-lar-2020"], "sm")
     card = inputs.experiments["coherent-lar-2020"]
     for key in ("brn_energy", "brn_mean", "brn_width"):
-        for node in range(3):
-            bent = inputs.at_node("coherent-lar-2020", card.nuisances[key], node)
+        shape = card.bends[f"nuisances.{key}"]
+        for node in shape.grid:
+            bent = inputs.at_node("coherent-lar-2020", shape.at(node))
             total = bent.experiments["coherent-lar-2020"].components["brn"].sum()
             assert total == pytest.approx(497, abs=0.01)
     fractions = np.reshape(card.response.f90, (12, 8))

@@ -15,6 +15,7 @@ from gridscan.statistics.compiled import linear as compiled
 from gridscan.statistics.compiled import shapes as compiled_shapes
 from gridscan.statistics.compiled.steps import bin_data
 from gridscan.statistics.deviance import poisson as deviance
+from gridscan.statistics.monomials import parabolas
 from gridscan.statistics.newton import newton_step
 from gridscan.statistics.poisson import profile
 from gridscan.statistics.prediction import LinearNuisances, Problem, ShapeNuisances, together
@@ -174,11 +175,9 @@ def shaped(rng, bins=12, level=30.0):
         components,
         on_components,
         np.ones(2),
-        0.08
-        * template
-        * rng.normal(size=(2, 2, 1, bins))
-        * np.array([1, 0.2])[:, None, None, None],
-        0.03 * components * rng.normal(size=(2, 2, 2, bins)),
+        parabolas([2, 3]),
+        0.08 * template * rng.normal(size=(4, 1, bins)) * np.array([1, 1, 0.2, 0.2])[:, None, None],
+        0.03 * components * rng.normal(size=(4, 2, bins)),
     )
     rows = np.column_stack([np.ones(8), rng.uniform(-0.5, 3, (8, 2)) ** 2])
     observed = rng.poisson(rows[3] @ template + components.sum(axis=0)).astype(float)
@@ -223,10 +222,11 @@ def test_shapes_are_profiled_to_the_minimum_that_iminuit_finds(seed, gaussian):
 def test_a_shape_may_fill_an_occupied_bin_that_has_no_nominal_prediction(scan):
     # μ = β + β² and 5: the χ² to the right of β = 0, where alone it is least
     linear = LinearNuisances((), *np.zeros((2, 0, 2)), np.zeros(2), np.zeros(0))
-    bend = np.array([[[[1.0, 0.0]]], [[[1.0, 0.0]]]])
+    bend = np.array([[[1.0, 0.0]], [[1.0, 0.0]]])
     filling = ShapeNuisances(
-        ("x",), linear, np.zeros((0, 2)), np.zeros((0, 0)), np.ones(1), bend, np.zeros((2, 1, 0, 2))
-    )
+        ("x",), linear, np.zeros((0, 2)), np.zeros((0, 0)), np.ones(1),
+        parabolas([0]), bend, np.zeros((2, 0, 2)),
+    )  # fmt: skip
     rows, observed = np.array([[1.0], [0.0]]), np.array([2.0, 5.0])
     found, pulls = scan(rows, np.array([[0.0, 5.0]]), observed, filling, np.array([0, 1]))
     beta = np.linspace(0.01, 3, 30001)
@@ -242,7 +242,7 @@ def as_shapes(linear):
     rest = linear.background - linear.on_background.sum(axis=0)
     return ShapeNuisances(
         ("x",), linear, np.vstack([linear.on_background, rest]), np.eye(count, count + 1),
-        np.ones(1), np.zeros((2, 1, 1, bins)), np.zeros((2, 1, count + 1, bins)),
+        np.ones(1), parabolas([count]), np.zeros((2, 1, bins)), np.zeros((2, count + 1, bins)),
     )  # fmt: skip
 
 
@@ -443,10 +443,11 @@ def test_no_poisson_step_raises_chi2_and_the_compiled_one_is_as_long(seed):
 def test_steps_do_not_go_to_and_fro_across_the_minimum_for_ever(scan):
     # χ² = (x² + 1.05)² + 2x² + ½ with x = β − ½: Gauss–Newton steps from x = 0.129 end at −0.129
     linear = LinearNuisances((), *np.zeros((2, 0, 2)), np.zeros(2), np.zeros(0))
-    bend = np.array([[[[-1.0, 1.0]]], [[[1.0, 0.0]]]])
+    bend = np.array([[[-1.0, 1.0]], [[1.0, 0.0]]])
     bent = ShapeNuisances(
-        ("x",), linear, np.zeros((0, 2)), np.zeros((0, 0)), np.ones(1), bend, np.zeros((2, 1, 0, 2))
-    )
+        ("x",), linear, np.zeros((0, 2)), np.zeros((0, 0)), np.ones(1),
+        parabolas([0]), bend, np.zeros((2, 0, 2)),
+    )  # fmt: skip
     data = np.array([[1.3, 1.0]]), np.array([0.0, 2.0]), bent, np.array([0]), np.ones(2)
     found, pulls = scan(np.ones((1, 1)), *data)
     assert found.sum() + pulls[0, 0] ** 2 == pytest.approx(1.05**2 + 0.5, rel=1e-9)

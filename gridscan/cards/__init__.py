@@ -1,6 +1,8 @@
 """Cards: TOML files to validated, frozen records with a canonical form and a hash.
 
-base → what every card is               inputs, experiments, responses, materials → numbers
-resolved → them together, by paths      scans → axes     study → a scan with all that it refers to
-figures, published → pictures and tables   files, library → folders of files to cards
+base → what every card is      inputs, counts, responses, materials → numbers
+measured, kinds → experiments of any kind      nuisances → how sure they are
+resolved → cards together, by paths      scans → axes      study → a scan with all it refers to
+migration → studies of older cubes      library → folders of files to cards      files → tables
+figures, published → pictures and tables
 """

@@ -1,32 +1,31 @@
 """The card of an experiment: exposure, response, bins, counts, backgrounds, nuisances."""
 
-from functools import cached_property, lru_cache
-from typing import Annotated, Any, ClassVar, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
-from annotated_types import Ge, Gt, MaxLen, MinLen
+from annotated_types import Gt, MinLen
 from pydantic import AfterValidator, model_validator
 
-from gridscan.cards.base import Card, suggest
-from gridscan.cards.entries import frozen
-from gridscan.cards.inputs import Described
+from gridscan.cards.base import suggest
+from gridscan.cards.checks import recoils_are_seen
+from gridscan.cards.counts import Background, Counts, Residuals, array
+from gridscan.cards.inputs import Source
+from gridscan.cards.measured import Measured
 from gridscan.cards.migration import TO_EXPOSURE
+from gridscan.cards.nuisances import PART, SIGNAL, Uncertain
 from gridscan.cards.responses import ResponseCard
 from gridscan.physics.detectors import ConstantEfficiency, PoissonResolution
 from gridscan.schema import BINS, OBSERVABLES
 
-SIGNAL = "signal"
-PART = f"{SIGNAL}."
-"""Starts the name of a component that is one species of the source."""
+if TYPE_CHECKING:
+    from gridscan.cards.resolved import Inputs
 
-Count = Annotated[float, Ge(0)]
-Counts = tuple[Count, ...] | tuple[tuple[Count, ...], ...]
-"""Counts per bin: flat, or nested with rows along the first dimension of the bins."""
+MOST_BINS = 200
+"""Pulls of single Poisson bins: each point costs bins × pulls². Gaussian ones cost nothing."""
 
-Residuals = tuple[float, ...] | tuple[tuple[float, ...], ...]
-"""The same of data from which backgrounds were subtracted: of either sign."""
-
-MOST_BINS = 200_000
+MOST_CELLS = 200_000
+"""Bins of an experiment, and photoelectrons that are counted one by one."""
 
 Exposure = Annotated[
     dict[str, Annotated[float, Gt(0)]], AfterValidator(lambda found: dict(sorted(found.items())))
@@ -34,67 +33,7 @@ Exposure = Annotated[
 """Entries in one order: which was written first is no content."""
 
 
-@lru_cache(maxsize=256)
-def _array(counts: Residuals) -> np.ndarray:
-    """Numbers of a card as an array: many settings of a scan ask for the same."""
-    array = np.array(counts, dtype=float)
-    array.flags.writeable = False
-    return array
-
-
-class Background(Card):
-    """Expected background: `counts` per bin, or `expected` events × a shape along each dimension.
-
-    A shape lists relative weights per bin, or is "flat" (proportional to the bin's width).
-    """
-
-    counts: Counts | None = None
-    expected: Count | None = None
-    shape: dict[str, Literal["flat"] | Annotated[tuple[Count, ...], MinLen(1)]] = {}
-
-
-class Nuisance(Card):
-    """A normalisation uncertainty of the components it `scales`, or a shape uncertainty.
-
-    Components are the "signal", one species of the source in it ("signal.nu_e"), and backgrounds.
-    A shape `sets` entries of cards (the experiment's own, or by path) to one value at each of
-    three `nodes` of the pull, the middle one zero; between them it is interpolated by a parabola.
-    sigma is in the unit of the pull; "free" has no penalty. Experiments that name the same
-    `shared` nuisance have it in common; others are their own.
-    """
-
-    sigma: Annotated[float, Gt(0)] | Literal["free"]
-    scales: tuple[str, ...] = ()
-    nodes: tuple[float, float, float] | None = None
-    sets: dict[str, Annotated[tuple[Any, Any, Any], AfterValidator(frozen)]] = {}
-    shared: bool = False
-
-    @model_validator(mode="after")
-    def _scales_or_sets(self):
-        if bool(self.scales) == bool(self.sets):
-            raise ValueError("give either scales (a normalisation), or nodes and sets (a shape)")
-        if bool(self.sets) != (self.nodes is not None):
-            raise ValueError("nodes and sets go together")
-        if self.nodes and not (self.nodes[0] < 0 == self.nodes[1] < self.nodes[2]):
-            raise ValueError(f"nodes: found {list(self.nodes)}; allowed: below zero, zero, above")
-        return self
-
-    @property
-    def of_source(self) -> tuple[str, ...]:
-        """Species of the source that it scales."""
-        return tuple(one.removeprefix(PART) for one in self.scales if one.startswith(PART))
-
-    @property
-    def is_norm(self) -> bool:
-        """Whether it scales whole components."""
-        return self.nodes is None and not self.of_source
-
-    @property
-    def inverse_variance(self) -> float:
-        return 0.0 if isinstance(self.sigma, str) else self.sigma**-2
-
-
-class Experiment(Described):
+class Experiment(Uncertain, Measured):
     """Everything that turns a flux into χ² for one data set.
 
     What the `exposure` states is for its source to say: a baseline_m and protons_on_target, or a
@@ -119,9 +58,13 @@ class Experiment(Described):
     variance: Counts | None = None
     variance_per_count: Annotated[float, Gt(0)] | None = None
     backgrounds: dict[str, Background] = {}
-    nuisances: Annotated[dict[str, Nuisance], MaxLen(1000)] = {}
 
+    kind: ClassVar[str] = "scattering"
     MOVED: ClassVar = TO_EXPOSURE
+    REFERS: ClassVar[dict[str, str]] = Measured.REFERS | {
+        "source": "sources",
+        "material": "materials",
+    }
 
     @model_validator(mode="after")
     def _consistent(self):
@@ -156,13 +99,43 @@ class Experiment(Described):
             if f"{name}.".startswith(PART):
                 raise ValueError(f"backgrounds: {name!r} is of neutrinos; allowed: other names")
             self.background(name)
-        components = [SIGNAL, *self.backgrounds]
-        for name, nuisance in self.nuisances.items():
-            for one in nuisance.scales:
-                if one not in components and not one.startswith(PART):
-                    where = f"nuisances.{name}.scales: unknown component {one!r}"
-                    raise ValueError(f"{where}; {suggest(one, components)}")
+        self._check_nuisances([SIGNAL, *self.backgrounds])
+        self._check_per_bin()
         return self
+
+    def _check_per_bin(self) -> None:
+        pulls, where = 0, ""
+        for key, nuisance in self.nuisances.items():
+            if nuisance.per_bin is not None:
+                where = f"nuisances.{key}.per_bin"
+                pulls += int(np.count_nonzero(self._flat(where, nuisance.per_bin)))
+        if self.statistic == "poisson" and pulls > MOST_BINS:
+            raise ValueError(
+                f"{where}: found {pulls} bins with a pull of their own; "
+                f"allowed: up to {MOST_BINS} with a poisson statistic"
+            )
+
+    def check(self, name: str, inputs: "Inputs") -> None:
+        """Its source understands the exposure, and has the species that nuisances scale."""
+        source = inputs.sources[self.source]
+        try:
+            source.check(self.exposure)
+        except ValueError as error:
+            known = f"source {self.source!r}, {source.flux.kind}"
+            raise ValueError(f"{name}.exposure.{error} ({known})") from None
+        self._check_species(name, source)
+        material = inputs.materials[self.material]
+        recoils_are_seen(name, self.response.quenching, source, material)
+
+    def _check_species(self, name: str, source: Source) -> None:
+        asked = [(key, PART + one) for key, n in self.nuisances.items() for one in n.of_source]
+        known = [PART + one.name for one in source.flux.species()] if asked else []
+        for key, component in asked:
+            if component not in known:
+                raise ValueError(
+                    f"{name}.nuisances.{key}.scales: unknown component {component!r}; "
+                    f"{suggest(component, known)}"
+                )
 
     def _check_bins(self) -> None:
         observable = self.response.observable
@@ -179,13 +152,13 @@ class Experiment(Described):
             whole = np.array(self.bins[observable])
             if (whole < 0).any() or (whole % 1).any():
                 raise ValueError("bins.pe: resolution 'poisson' needs edges that are whole numbers")
-            if whole[-1] > MOST_BINS:
+            if whole[-1] > MOST_CELLS:
                 raise ValueError(
-                    f"bins.pe: found {whole[-1]:g}; allowed: up to {MOST_BINS:,}, each of which "
+                    f"bins.pe: found {whole[-1]:g}; allowed: up to {MOST_CELLS:,}, each of which "
                     "resolution 'poisson' counts by itself"
                 )
-        if np.prod(self.shape, dtype=float) > MOST_BINS:
-            raise ValueError(f"bins: found {self.shape} of them; allowed: up to {MOST_BINS:,}")
+        if np.prod(self.shape, dtype=float) > MOST_CELLS:
+            raise ValueError(f"bins: found {self.shape} of them; allowed: up to {MOST_CELLS:,}")
         if "time_us" not in self.bins and self.response.time_efficiency != ConstantEfficiency():
             raise ValueError(
                 "response.time_efficiency: needs bins.time_us; without, no times count"
@@ -222,13 +195,20 @@ class Experiment(Described):
         if isinstance(counts, str):
             return np.empty(0)
         try:
-            array = _array(counts)
+            found = array(counts)
         except ValueError:
             raise ValueError(f"{key}: rows of different lengths") from None
-        if array.shape not in (self.shape, (np.prod(self.shape),)):
+        if found.shape not in (self.shape, (np.prod(self.shape),)):
             sizes = " × ".join(f"{n} ({d})" for n, d in zip(self.shape, self.edges, strict=True))
-            raise ValueError(f"{key}: found {array.shape} counts; allowed: {sizes}")
-        return array.ravel()
+            raise ValueError(f"{key}: found {found.shape} counts; allowed: {sizes}")
+        return found.ravel()
+
+    @property
+    def data(self) -> str:
+        """Its observed counts, of which equal ones in a single bin may be chance."""
+        if self.counts is None or self.counts.size == 1:
+            return ""
+        return f"{self.material} {sorted(self.bins.items())} {self.counts.tolist()}"
 
     @cached_property
     def counts(self) -> np.ndarray | None:
@@ -258,19 +238,4 @@ class Experiment(Described):
             raise ValueError(f"{key}: give either counts, or expected and shape")
         if card.counts is not None:
             return self._flat(f"{key}.counts", card.counts)
-        if set(card.shape) != set(self.bins):
-            raise ValueError(
-                f"{key}.shape: found {sorted(card.shape)}; allowed: {sorted(self.bins)}"
-            )
-        total = np.array(float(card.expected or 0.0))
-        by_dimension = {BINS[k]: (k, s) for k, s in card.shape.items()}
-        for dimension, edges in self.edges.items():
-            label, shape = by_dimension[dimension]
-            weights = np.diff(edges) if shape == "flat" else np.array(shape, dtype=float)
-            if weights.shape != (len(edges) - 1,) or not weights.sum() > 0:
-                raise ValueError(
-                    f"{key}.shape.{label}: found {len(weights)} weights of sum {weights.sum():g}; "
-                    f"allowed: {len(edges) - 1} of positive sum"
-                )
-            total = np.multiply.outer(total, weights / weights.sum())
-        return total.ravel()
+        return card.shaped(key, {name: self.bins[name] for name in BINS if name in self.bins})

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
@@ -23,7 +25,7 @@ from gridscan.physics.couplings.parameters import (
     weak_couplings,
 )
 from gridscan.physics.fluxes import FLUXES
-from gridscan.physics.form_factors import FORM_FACTORS
+from gridscan.physics.form_factors import FORM_FACTORS, ProtonNeutron
 from gridscan.physics.plugins import PluginError
 from gridscan.physics.propagation import PROPAGATION
 from gridscan.physics.propagation.none import UNCHANGED
@@ -35,6 +37,9 @@ class Described(Card):
 
     title: Annotated[str, Field(min_length=1)]
     references: tuple[str, ...] = ()
+
+    REFERS: ClassVar[dict[str, str]] = {}
+    """Entries that name another card, with the kind of card that it is."""
 
 
 class Source(Described):
@@ -142,12 +147,31 @@ class Model(Described):
         return None
 
 
+def with_parameter(name: str) -> list[str]:
+    """Structures of models that have a parameter of this name, or nearly so."""
+    found = []
+    for structure in STRUCTURES:
+        with suppress(PluginError):
+            known = [one.casefold() for one in STRUCTURES[structure].PARAMETERS]
+            found += [structure] if name.casefold() in known else []
+    return found
+
+
 STANDARD_MODEL = Model(title="Standard model", structure="sm")
+
+
+@dataclass(frozen=True)
+class Apart(ProtonNeutron):
+    """Form factors of protons and neutrons as a card has them."""
+
+    proton: one_of(FORM_FACTORS)  # type: ignore[valid-type]
+    neutron: one_of(FORM_FACTORS)  # type: ignore[valid-type]
 
 
 class Conventions(Described):
     """Choices that differ between papers: one card per paper.
 
+    form_factor: one shape for all nucleons, or `proton` and `neutron` with a shape each.
     radiative, radiative_electron: corrections of the neutral current, default: tree level.
     eps_norm: n in ε = g_ν g_q/(n G_F m²) of a light vector. gni_norm: n of scalar and tensor
     couplings. lr_rotates_charged_current: whether left–right symmetry mixes the charged current
@@ -155,7 +179,7 @@ class Conventions(Described):
     """
 
     sin2_theta_w: Annotated[float, Field(gt=0, lt=1)]
-    form_factor: one_of(FORM_FACTORS)  # type: ignore[valid-type]
+    form_factor: one_of(FORM_FACTORS | {"proton-neutron": Apart})  # type: ignore[valid-type]
     kinematics: Literal["leading", "full"] = "leading"
     nuclear_masses: Literal["measured", "mass-number"] = "measured"
     radiative: QuarkCorrections = QUARKS_AT_TREE_LEVEL

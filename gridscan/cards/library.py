@@ -6,7 +6,7 @@ A root is a folder, local or at a URL that fsspec reads. Cards may sit in one fo
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from importlib import resources
@@ -16,29 +16,31 @@ from typing import Any
 from pydantic import ValidationError
 
 from gridscan.cards.base import Card, CardError, check_bounds, explain, parse_toml, suggest
-from gridscan.cards.experiments import Experiment
 from gridscan.cards.figures import Figure
 from gridscan.cards.files import text_of, toml_files
 from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.cards.kinds import experiment
 from gridscan.cards.materials import composed
 from gridscan.cards.published import Limit
-from gridscan.cards.resolved import Inputs
+from gridscan.cards.resolved import Inputs, referred
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
 from gridscan.cards.tables import Tables
 
-KINDS: dict[str, type[Card]] = {
-    "experiments": Experiment,
-    "sources": Source,
-    "materials": Material,
-    "models": Model,
-    "conventions": Conventions,
-    "scans": Scan,
-    "figures": Figure,
-    "limits": Limit,
+KINDS: dict[str, Callable[[Mapping[str, Any], str], Card]] = {
+    "experiments": experiment,
+    "sources": Source.from_mapping,
+    "materials": Material.from_mapping,
+    "models": Model.from_mapping,
+    "conventions": Conventions.from_mapping,
+    "scans": Scan.from_mapping,
+    "figures": Figure.from_mapping,
+    "limits": Limit.from_mapping,
 }
+"""Kinds of cards, by the name of their folder, and what validates one of each."""
 
 SIGNATURES = {
+    "kind": "experiments",
     "panels": "figures",
     "shapes": "limits",
     "axes": "scans",
@@ -122,7 +124,7 @@ class Library:
         """One validated card from its file. Raises CardError."""
         if kind == "materials":
             return self._material(where, (), {})
-        return KINDS[kind].from_mapping(self._extended(kind, where), where)
+        return KINDS[kind](self._extended(kind, where), where)
 
     def _material(self, where: str, above: tuple[str, ...], known: dict[str, Any]) -> Material:
         """A material, part of mixtures in the files `above`; known: parts read for them so far."""
@@ -160,14 +162,9 @@ class Library:
         own = {card.conventions: name for name, card in cards.items()}
         if conventions is None and len(own) > 1:
             raise CardError(f"experiments differ in conventions ({', '.join(own)}): name one")
-        found = {
-            "model": self.load("models", model),
-            "experiments": cards,
-            "sources": {c.source: self._named("sources", c.source, n) for n, c in cards.items()},
-            "materials": {
-                c.material: self._named("materials", c.material, n) for n, c in cards.items()
-            },
-        }
+        found = {"model": self.load("models", model), "experiments": cards}
+        for kind, names in referred(cards).items():
+            found[kind] = {one: self._named(kind, one, name) for one, name in names.items()}
         if conventions is None:
             found["conventions"] = self._named("conventions", *next(iter(own.items())))
         else:
@@ -202,8 +199,10 @@ class Library:
 
     def _study(self, card: Scan) -> Study:
         inputs = self.inputs(card.experiments, card.model, card.conventions)
-        content = {"scan": card.model_dump(mode="json"), "inputs": inputs.model_dump(mode="json")}
-        return Study.validated(content)
+        try:
+            return Study(scan=card, inputs=inputs)
+        except ValidationError as error:
+            raise CardError(explain(Study, error)) from None
 
     def _is_good(self, card: Scan) -> bool:
         with suppress(CardError):

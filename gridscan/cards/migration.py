@@ -48,6 +48,9 @@ def _exposures(study: dict[str, Any]) -> dict[str, Any]:
         return card | {"sets": sets}
 
     def experiment(card: dict[str, Any]) -> dict[str, Any]:
+        if "kind" in card:
+            # there was none when exposures moved
+            return card
         stated = {key: card[key] for key in TO_EXPOSURE if card.get(key) is not None}
         rest = {key: value for key, value in card.items() if key not in TO_EXPOSURE}
         nuisances = {name: nuisance(n) for name, n in card.get("nuisances", {}).items()}

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import Any, Self
 
@@ -11,23 +10,28 @@ from pydantic import ValidationError, model_validator
 
 from gridscan.cards import checks, entries, explained
 from gridscan.cards.base import Card, CardError, explain, suggest
-from gridscan.cards.experiments import Experiment, Nuisance
-from gridscan.cards.inputs import Conventions, Material, Model, Source
-from gridscan.physics.couplings import STRUCTURES
+from gridscan.cards.experiments import Experiment
+from gridscan.cards.inputs import Conventions, Material, Model, Source, with_parameter
+from gridscan.cards.kinds import AnyExperiment
+from gridscan.cards.measured import Measured
 from gridscan.physics.couplings.parameters import Parameter
-from gridscan.physics.plugins import PluginError
-
-REFERENCES = frozenset({"source", "material", "conventions", "elements", "mixture"})
-"""Entries that point to other cards, already followed here."""
 
 NO_PREDICTION = frozenset(
-    {"observed", "bins", "nuisances", "statistic", "variance", "variance_per_count"}
+    {"observed", "bins", "nuisances", "surfaces", "statistic", "variance", "variance_per_count"}
 )
 """Entries of an experiment that no shape nuisance may set: they are not the prediction."""
 
 
 NAMED = ("materials", "sources", "experiments")
-"""Cards of which there may be several, each by its name."""
+"""Cards of which there may be several, each by its name; what refers to others comes after them."""
+
+
+def referred(experiments: Mapping[str, Measured]) -> dict[str, dict[str, str]]:
+    """Cards that experiments refer to, by kind and name; each with an experiment that does."""
+    return {
+        kind: {one: name for name, card in experiments.items() for one in card.referred(kind)}
+        for kind in NAMED[:-1]
+    }
 
 
 class Inputs(Card):
@@ -40,7 +44,7 @@ class Inputs(Card):
 
     model: Model
     conventions: Conventions
-    experiments: dict[str, Experiment]
+    experiments: dict[str, AnyExperiment]
     sources: dict[str, Source]
     materials: dict[str, Material]
 
@@ -55,12 +59,21 @@ class Inputs(Card):
 
     @model_validator(mode="after")
     def _together(self):
-        checks.names_tell_apart({kind: getattr(self, kind) for kind in NAMED})
+        cards = {kind: getattr(self, kind) for kind in NAMED}
+        checks.names_tell_apart(cards)
         checks.model_has_conventions(self.model, self.conventions)
         for name, card in self.experiments.items():
-            checks.experiment_fits(name, card, self.sources, self.materials)
+            checks.are_at_hand(name, card, cards)
+            card.check(name, self)
         checks.shared_nuisances_agree(self.experiments)
         return self
+
+    def scattering(self, experiment: str) -> Experiment:
+        """The card of neutrinos that scatter. Raises CardError for one of another kind."""
+        card = self.experiments[experiment]
+        if not isinstance(card, Experiment):
+            raise CardError(f"{experiment}: found kind {card.kind!r}; allowed: {Experiment.kind!r}")
+        return card
 
     def shared(self, experiment: str) -> list[str]:
         """Nuisances that an experiment may have in common with others."""
@@ -105,7 +118,7 @@ class Inputs(Card):
         meant = [p for card, at in places for p in entries.leading_to(self._card(at), card, name)]
         if meant:
             return CardError(f"{unknown}; did you mean {' or '.join(map(repr, meant))}?")
-        models = [one for one in _with_parameter(name) if one != self.model.structure]
+        models = [one for one in with_parameter(name) if one != self.model.structure]
         if models and name.casefold() not in map(str.casefold, self.parameters):
             return CardError(
                 f"{unknown} of model {self.model.structure!r}; "
@@ -125,9 +138,10 @@ class Inputs(Card):
     def _placed(self, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Where the card of a path sits, and the path's keys in it. Raises CardError."""
         name, *keys = self._parted(path)
-        if keys[0] in REFERENCES:
+        place = self._cards[name]
+        if keys[0] in self._card(place).REFERS:
             raise CardError(f"{path}: names another card; it cannot be changed from outside")
-        return self._cards[name], tuple(keys)
+        return place, tuple(keys)
 
     def _card(self, place: tuple[str, ...]) -> Any:
         kind, *name = place
@@ -161,28 +175,28 @@ class Inputs(Card):
                 raise CardError(f"{path}: {error}") from None
         return self.model_copy(update=self._with(cards)) if cards else self
 
-    def at_node(self, experiment: str, nuisance: Nuisance, node: int) -> "Inputs":
-        """The inputs at a node of a shape nuisance that `check_node` has found to be good."""
-        values = {self.full_path(experiment, p): v[node] for p, v in nuisance.sets.items()}
+    def at_node(self, experiment: str, sets: Mapping[str, Any]) -> "Inputs":
+        """The inputs with what a shape or surface sets at a node, which `check_node` has seen."""
+        values = {self.full_path(experiment, path): value for path, value in sets.items()}
         if any(isinstance(value, dict) for value in values.values()):
             return self.replaced(values)
         return self.placed(values)
 
-    def check_node(self, experiment: str, nuisance: Nuisance, node: int) -> "Inputs":
-        """The inputs at a node of a shape nuisance. Raises CardError for what it cannot set.
+    def check_node(self, experiment: str, sets: Mapping[str, Any]) -> "Inputs":
+        """The same, its entries checked. Raises CardError for what no shape can set.
 
         Its paths start with a key of the experiment's own card, or with another card's name.
         """
-        for path in nuisance.sets:
+        for path in sets:
             card, key, *_ = self._parted(self.full_path(experiment, path))
             if card in self.experiments and (card != experiment or key in NO_PREDICTION):
                 raise CardError(f"{path}: no shape of the prediction; it cannot be set here")
-        values = {self.full_path(experiment, p): v[node] for p, v in nuisance.sets.items()}
-        return self.replaced(values)
+        return self.replaced({self.full_path(experiment, p): v for p, v in sets.items()})
 
     def full_path(self, experiment: str, path: str) -> str:
         """A path of an experiment's nuisance, which may start with a key of its own card."""
-        own = set(Experiment.model_fields) - REFERENCES
+        card = self.experiments[experiment]
+        own = type(card).model_fields.keys() - card.REFERS.keys()
         return f"{experiment}.{path}" if path.split(".")[0] in own else path
 
     def entry(self, path: str) -> Any:
@@ -211,23 +225,23 @@ class Inputs(Card):
             return self
         return self.model_copy(
             update={
-                "experiments": cards,
-                "sources": {c.source: self.sources[c.source] for c in cards.values()},
-                "materials": {c.material: self.materials[c.material] for c in cards.values()},
+                kind: {name: getattr(self, kind)[name] for name in names}
+                for kind, names in referred(cards).items()
             }
+            | {"experiments": cards}
         )
 
     def hashes(self) -> dict[str, str]:
         """sha256 of every card, by "kind/name"."""
         named = {"model": self.model, "conventions": self.conventions}
-        for kind in ("experiments", "sources", "materials"):
+        for kind in reversed(NAMED):
             named |= {f"{kind}/{name}": card for name, card in getattr(self, kind).items()}
         return {name: card.sha256 for name, card in named.items()}
 
     def references(self) -> tuple[str, ...]:
         cards = [self.model, self.conventions]
-        for kind in (self.experiments, self.sources, self.materials):
-            cards.extend(kind.values())
+        for kind in reversed(NAMED):
+            cards.extend(getattr(self, kind).values())
         return tuple(dict.fromkeys(r for card in cards for r in card.references))
 
 
@@ -247,13 +261,3 @@ def _replaced(inputs: Inputs, settings: str) -> Inputs:
         return Inputs(**inputs._with(cards))
     except ValidationError as error:
         raise CardError(explained.changed(values, "", explain(Inputs, error))) from None
-
-
-def _with_parameter(name: str) -> list[str]:
-    """Structures of models that have a parameter of this name, or nearly so."""
-    found = []
-    for structure in STRUCTURES:
-        with suppress(PluginError):
-            known = [one.casefold() for one in STRUCTURES[structure].PARAMETERS]
-            found += [structure] if name.casefold() in known else []
-    return found

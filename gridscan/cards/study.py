@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import model_validator
 
 from gridscan.cards.base import Card, CardError
-from gridscan.cards.experiments import Experiment
+from gridscan.cards.kinds import EXPERIMENTS
+from gridscan.cards.measured import Measured
 from gridscan.cards.migration import migrated
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import Scan
@@ -25,15 +26,12 @@ MAX_POINTS = 1e12
 """Points of a grid beyond which a card is taken for a mistake."""
 
 
-def _check_data(experiments: Mapping[str, Experiment]) -> None:
-    """The same events count once. In a single bin, equal counts may be chance."""
+def _check_data(experiments: Mapping[str, Measured]) -> None:
+    """The same events count once."""
     seen: dict[str, str] = {}
     for name, card in experiments.items():
-        if card.counts is None or card.counts.size == 1:
-            continue
-        data = f"{card.material} {sorted(card.bins.items())} {card.counts.tolist()}"
-        other = seen.setdefault(data, name)
-        if other != name:
+        other = seen.setdefault(card.data, name)
+        if card.data and other != name:
             raise ValueError(
                 f"experiments: {name!r} observes the same counts as {other!r}; "
                 "allowed: each data set once (or one of the two as a forecast)"
@@ -84,8 +82,7 @@ class Study(Card):
                 if target in seen:
                     raise ValueError(f"{where}: {target!r} is already set by {seen[target]}")
                 if target in by_shapes:
-                    nuisance = by_shapes[target]
-                    raise ValueError(f"{where}: {target!r} is set by the nuisance {nuisance}")
+                    raise ValueError(f"{where}: {target!r} is set by {by_shapes[target]}")
                 seen[target] = where
             self._check_axis(where, name, targets)
         try:
@@ -95,23 +92,21 @@ class Study(Card):
         return self
 
     def _check_shapes(self, inputs: Inputs) -> dict[str, str]:
-        """What the shape nuisances set, by path; their middle nodes must be the cards' values."""
+        """What shapes and surfaces set, by path; their values at zero must be the cards'."""
         paths: dict[str, str] = {}
         for name, card in inputs.experiments.items():
-            for key, nuisance in card.nuisances.items():
-                if nuisance.nodes is None:
-                    continue
-                where = f"{name}.nuisances.{key}"
+            for key, bend in card.bends.items():
+                where = f"{name}.{key}"
                 try:
-                    nodes = [inputs.check_node(name, nuisance, node) for node in range(3)]
+                    nodes = {at: inputs.check_node(name, bend.at(at)) for at in bend.grid}
                 except CardError as error:
                     raise ValueError(f"{where}.sets: {error}") from None
-                if nodes[1] != inputs:
+                if nodes[bend.zero] != inputs:
                     raise ValueError(
-                        f"{where}.sets: the middle values must be those of the cards "
-                        f"({', '.join(nuisance.sets)})"
+                        f"{where}.sets: the values at zero must be those of the cards "
+                        f"({', '.join(bend.sets)})"
                     )
-                paths |= {inputs.full_path(name, path): where for path in nuisance.sets}
+                paths |= {inputs.full_path(name, path): where for path in bend.sets}
         return paths
 
     def _check_coupling(self, where: str, target: str, value: Any) -> None:
@@ -195,9 +190,13 @@ class Study(Card):
     @property
     def plugins(self) -> tuple[str, ...]:
         """What identifies the code of other packages that numbers follow from, if there is any."""
-        kinds = dict.fromkeys(source.flux.kind for source in self.inputs.sources.values())
-        structure = STRUCTURES.identity(self.inputs.model.structure)
-        return tuple(one for one in (structure, *map(FLUXES.identity, kinds)) if one)
+        cards = self.inputs
+        every = [
+            STRUCTURES.identity(cards.model.structure),
+            *(FLUXES.identity(source.flux.kind) for source in cards.sources.values()),
+            *(EXPERIMENTS.identity(card.kind) for card in cards.experiments.values()),
+        ]
+        return tuple(dict.fromkeys(one for one in every if one))
 
     @property
     def key(self) -> str:

@@ -1,159 +1,90 @@
 """A channel: the samples of one experiment, its data, and how far these may be apart."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from gridscan.cards.base import CardError
-from gridscan.cards.experiments import SIGNAL, Experiment, Nuisance
-from gridscan.cards.inputs import STANDARD_MODEL, Conventions
-from gridscan.cards.resolved import Inputs
+from gridscan.cards.nuisances import Nuisance
+from gridscan.channels.contracts import Signal
 from gridscan.channels.expansion import Couplings, polynomial
 from gridscan.channels.recoils import Request
-from gridscan.channels.samples import Modifier, Sample, Shape, Share
-from gridscan.channels.signals import Signal
+from gridscan.channels.samples import PerBin, Sample
 
 
 @dataclass(frozen=True)
 class Channel:
-    """The bins of one experiment: expected counts, observed ones, and their variance."""
+    """The bins of one experiment, of whatever kind: what likelihoods are made of."""
 
     name: str
-    card: Experiment
+    edges: Mapping[str, np.ndarray]
+    """Bin edges by dimension; none of a single bin."""
     signal: Sample
     backgrounds: tuple[Sample, ...]
-    forecast: Signal | None
-    """What is observed besides backgrounds where the card forecasts."""
+    nuisances: Mapping[str, Nuisance]
+    """By their name in a joint likelihood: see `samples.labelled`."""
+    data: np.ndarray | Signal
+    """Observed counts, (bins,); or what is observed besides backgrounds in a forecast."""
+    variances: Callable[[np.ndarray], np.ndarray] | None = None
+    """Of observed counts, where the statistic is Gaussian. Raises ValueError."""
+    per_bin: tuple[PerBin, ...] = ()
+    """Backgrounds whose bins are uncertain each by itself."""
+    blind: str = "its signal leaves no event in any bin"
+    """What is said of a channel that sees nothing, whatever the couplings."""
 
-    @classmethod
-    def of(
-        cls,
-        inputs: Inputs,
-        name: str,
-        truth: Conventions | None = None,
-        mediator_mev: float | None = None,
-    ) -> "Channel":
-        """The channel of an experiment: see `Likelihood.of`. Nothing is integrated yet."""
-        card = inputs.experiments[name]
-        shapes = {
-            label(name, key, nuisance): (nuisance.nodes, _at_nodes(inputs, name, nuisance))
-            for key, nuisance in card.nuisances.items()
-            if nuisance.nodes
-        }
-        signal = Sample(
-            SIGNAL,
-            Signal.of(inputs, name, mediator_mev),
-            _norms(name, card, SIGNAL),
-            (*_shapes(name, shapes, mediator_mev), *_shares(inputs, name, mediator_mev)),
-        )
-        backgrounds = [
-            Sample(key, counts, _norms(name, card, key), tuple(_bent(name, card, key, shapes)))
-            for key, counts in card.components.items()
-        ]
-        return cls(name, card, signal, tuple(backgrounds), _forecast(inputs, truth, name))
-
-    @property
-    def nuisances(self) -> dict[str, Nuisance]:
-        """Nuisances by their name in a joint likelihood."""
-        return {label(self.name, key, one): one for key, one in self.card.nuisances.items()}
-
-    @property
+    @cached_property
     def bins(self) -> int:
-        return math.prod(self.card.shape)
+        return math.prod(len(edges) - 1 for edges in self.edges.values())
 
     @property
-    def signals(self) -> tuple[Signal, ...]:
-        """The signal, then those that modifiers bend it by."""
-        return self.signal.signals
+    def bin_pulls(self) -> tuple[PerBin, ...]:
+        """Nuisances of single bins that have to be minimised over; Gaussian ones are variance."""
+        return () if self.is_gaussian else self.per_bin
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """1/σ² of every pull that has to be minimised over."""
+        found = {name: one.inverse_variance for name, one in self.nuisances.items()}
+        return found | {n: w for one in self.bin_pulls for n, w in one.weights.items()}
 
     @property
     def requests(self) -> Iterator[Request]:
-        """Templates that χ² needs."""
-        forecast = (self.forecast,) if self.forecast else ()
-        return (signal.request for signal in (*self.signals, *forecast))
+        """Templates of recoils that χ² needs."""
+        forecast = () if isinstance(self.data, np.ndarray) else (self.data,)
+        found = (signal.request for signal in (*self.signal.signals, *forecast))
+        return (request for request in found if request)
 
     @cached_property
     def observed(self) -> np.ndarray:
         """Counts per bin, (bins,)."""
-        if self.forecast is None:
-            return np.asarray(self.card.counts)
-        return _without_couplings(self.forecast) + sum(self.card.components.values())
+        if isinstance(self.data, np.ndarray):
+            return self.data
+        each = [one.counts for one in self.backgrounds if isinstance(one.counts, np.ndarray)]
+        return _without_couplings(self.data) + sum(each)
+
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether the statistic is Gaussian, else it is Poisson."""
+        return self.variances is not None
 
     @cached_property
     def variance(self) -> np.ndarray:
         """Per bin: finite where the statistic is Gaussian, infinite where it is Poisson."""
+        if self.variances is None:
+            return np.full(self.bins, np.inf)
         try:
-            return self.card.variances(self.observed)
+            found = self.variances(self.observed)
         except ValueError as error:
             raise CardError(f"{self.name}: {error}") from None
+        return found + sum(one.variance for one in self.per_bin)
 
-
-def label(experiment: str, key: str, nuisance: Nuisance) -> str:
-    """Name of a nuisance in a joint likelihood: its key if shared, else with its experiment."""
-    return key if nuisance.shared else f"{experiment}.{key}"
-
-
-Nodes = tuple[float, float, float]
-Shapes = dict[str, tuple[Nodes, tuple[Inputs, ...]]]
-"""Shape nuisances by name: their nodes, and the inputs at each."""
-
-
-def _at_nodes(inputs: Inputs, experiment: str, nuisance: Nuisance) -> tuple[Inputs, ...]:
-    return tuple(inputs.at_node(experiment, nuisance, node) for node in range(3))
-
-
-def _norms(experiment: str, card: Experiment, component: str) -> tuple[str, ...]:
-    """Nuisances that scale a component as a whole."""
-    return tuple(
-        label(experiment, key, nuisance)
-        for key, nuisance in card.nuisances.items()
-        if nuisance.is_norm and component in nuisance.scales
-    )
-
-
-def _shapes(experiment: str, shapes: Shapes, mediator_mev: float | None) -> Iterator[Modifier]:
-    """How shapes bend the signal."""
-    for name, (nodes, moved) in shapes.items():
-        signals = tuple(Signal.of(one, experiment, mediator_mev) for one in moved)
-        yield Shape(name, nodes, signals)
-
-
-def _shares(inputs: Inputs, experiment: str, mediator_mev: float | None) -> Iterator[Modifier]:
-    """Nuisances that scale the signal, but not as a whole: some species of its source."""
-    for name, nuisance in _in_parts(experiment, inputs.experiments[experiment]):
-        if SIGNAL in nuisance.scales:
-            yield Share(name, (Signal.of(inputs, experiment, mediator_mev),))
-        for species in nuisance.of_source:
-            yield Share(name, (Signal.of(inputs, experiment, mediator_mev, species),))
-
-
-def _in_parts(experiment: str, card: Experiment) -> Iterator[tuple[str, Nuisance]]:
-    """Nuisances that scale species of the source, with whatever else they scale."""
-    for key, nuisance in card.nuisances.items():
-        if nuisance.of_source:
-            yield label(experiment, key, nuisance), nuisance
-
-
-def _bent(experiment: str, card: Experiment, component: str, shapes: Shapes) -> Iterator[Modifier]:
-    """How nuisances that are no norms move a background, where they do."""
-    for name, (nodes, moved) in shapes.items():
-        counts = tuple(one.experiments[experiment].background(component) for one in moved)
-        if any((one != counts[1]).any() for one in counts):
-            yield Shape(name, nodes, counts)
-    for name, nuisance in _in_parts(experiment, card):
-        if component in nuisance.scales:
-            yield Share(name, (card.background(component),))
-
-
-def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> Signal | None:
-    """The standard model's signal, whatever the model, under the true conventions."""
-    if inputs.experiments[experiment].counts is not None:
-        return None
-    true = {"model": STANDARD_MODEL, "conventions": truth or inputs.conventions}
-    return Signal.of(inputs.model_copy(update=true), experiment)
+    def check_sees(self) -> None:
+        """Raises CardError where no model leaves a single event."""
+        if not self.signal.signals[0].matrix.any():
+            raise CardError(f"{self.name}: {self.blind}")
 
 
 def _without_couplings(forecast: Signal) -> np.ndarray:

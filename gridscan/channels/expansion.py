@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from gridscan.cards.resolved import Inputs
-from gridscan.channels.signals import Charges
+from gridscan.channels.contracts import Charges
 
 KEPT_POINTS = 4096
 """At most so many points are kept in memory once a model has spoken about them."""
@@ -31,7 +31,7 @@ class Couplings:
     units: tuple[tuple[str, float], ...] = ()
     """Axes that couplings follow, with the scale in which their polynomial is well conditioned."""
     polynomial: bool = True
-    """Whether counts are polynomials of degree two in the values of these axes."""
+    """Whether the model has coefficients that are polynomials of degree two in these axes."""
 
     @classmethod
     def of(
@@ -42,8 +42,11 @@ class Couplings:
         values = tuple((name, theta.get(name, p.default)) for name, p in known.items())
         units = tuple((name, _scale(column)) for name, column in axes.items())
         moved = [name for name, value in values if isinstance(value, tuple)]
-        alike = all(one.propagation.edges_mev is None for one in inputs.sources.values())
-        return cls(values, units, alike and all(known[name].polynomial for name in moved))
+        return cls(values, units, all(known[name].polynomial for name in moved))
+
+    def gives_polynomials(self, models: Iterable[Charges]) -> bool:
+        """Whether counts of these models are polynomials of degree two in its axes."""
+        return self.polynomial and all(charges.polynomial for charges in models)
 
     def at(self, samples: Mapping[str, np.ndarray]) -> dict[str, xr.DataArray | float]:
         """The couplings at samples (n,) of the axes, as labelled arrays over `sample`."""
@@ -76,14 +79,13 @@ class Points:
         size = int(np.prod([len(values) for values in axes.values()]))
         return cls(couplings, dict(zip(axes, flat, strict=True)), size)
 
-    def expansion(self, models: Iterable[Charges]) -> "Expansion":
-        """The expansion of counts at the points, for the models on all targets."""
-        if self.couplings.polynomial:
+    def expansion(self, models: Sequence[Charges]) -> "Expansion":
+        """The expansion of counts at the points, for different models."""
+        if self.couplings.gives_polynomials(models):
             return Expansion(self._monomials, self.couplings, {})
-        every = list(dict.fromkeys(models))
-        blocks = [self.coefficients(charges) for charges in every]
+        blocks = [self.coefficients(charges) for charges in models]
         starts = np.cumsum([0, *(block.shape[1] for block in blocks[:-1])]).tolist()
-        return Expansion(np.hstack(blocks), self.couplings, dict(zip(every, starts, strict=True)))
+        return Expansion(np.hstack(blocks), self.couplings, dict(zip(models, starts, strict=True)))
 
     @cached_property
     def _monomials(self) -> np.ndarray:

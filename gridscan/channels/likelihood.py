@@ -10,12 +10,13 @@ import xarray as xr
 from gridscan.cards.inputs import Conventions
 from gridscan.cards.resolved import Inputs
 from gridscan.channels.channel import Channel
+from gridscan.channels.contracts import Charges, Signal
 from gridscan.channels.expansion import Couplings, Expansion, Points
+from gridscan.channels.kinds import channel_of
 from gridscan.channels.modifiers import Nuisances
 from gridscan.channels.profile import Profile
 from gridscan.channels.recoils import Request
-from gridscan.channels.samples import Counts
-from gridscan.channels.signals import Signal
+from gridscan.channels.samples import Counts, Sample, Vectors
 from gridscan.statistics import STATISTICS
 from gridscan.statistics.methods import fewest
 from gridscan.statistics.prediction import Problem, ShapeNuisances, together
@@ -40,7 +41,7 @@ class Likelihood:
         A forecast observes the standard model under the conventions `truth` (default: those of
         the inputs): a scan over conventions does not move its data.
         """
-        channels = [Channel.of(inputs, name, truth, mediator_mev) for name in inputs.experiments]
+        channels = [channel_of(inputs, name, truth, mediator_mev) for name in inputs.experiments]
         return cls(tuple(channels), Nuisances.of(channels))
 
     @property
@@ -70,12 +71,12 @@ class Likelihood:
     @property
     def is_gaussian(self) -> bool:
         """Whether all bins are."""
-        return all(channel.card.statistic == "gaussian" for channel in self.channels)
+        return all(channel.is_gaussian for channel in self.channels)
 
     @property
     def is_bent(self) -> bool:
         """Whether any sample is not just scaled."""
-        return bool(self.nuisances.shapes)
+        return bool(self.nuisances.monomials)
 
     @property
     def work(self) -> int:
@@ -87,12 +88,13 @@ class Likelihood:
     @property
     def signals(self) -> tuple[Signal, ...]:
         """The signal of each channel."""
-        return tuple(channel.signals[0] for channel in self.channels)
+        return tuple(channel.signal.signals[0] for channel in self.channels)
 
     @cached_property
-    def every_signal(self) -> tuple[Signal, ...]:
-        """Signals of the channels, each followed by those that its modifiers bend it by."""
-        return tuple(signal for channel in self.channels for signal in channel.signals)
+    def models(self) -> tuple[Charges, ...]:
+        """Each model that a signal follows, or what its modifiers bend it by."""
+        every = (one for channel in self.channels for one in channel.signal.signals)
+        return tuple(dict.fromkeys(signal.charges for signal in every))
 
     @property
     def requests(self) -> Iterator[Request]:
@@ -146,37 +148,42 @@ class Likelihood:
 
         Returns (terms, bins) of a signal, (bins,) of fixed ones.
         """
-        found = counts
-        if isinstance(counts, Signal):
+        if isinstance(counts, np.ndarray):
+            found = counts
+        else:
             found = expansion.template(counts.charges, counts.matrix)
         every = np.zeros((*found.shape[:-1], self.bins))
         every[..., self._edges[channel] : self._edges[channel + 1]] = found
         return every
 
     def _shapes(self, expansion: Expansion) -> ShapeNuisances:
-        """The shapes: how template and backgrounds bend with each pull."""
-        nuisances, place = self.nuisances, self.nuisances.shapes.index
-        terms, bins = expansion.rows.shape[1], self.bins
-        signal = np.zeros((2, len(nuisances.shapes), terms, bins))
-        background = np.zeros((2, len(nuisances.shapes), *nuisances.components.shape))
+        """The shapes: how template and backgrounds bend with each monomial in the pulls."""
+        nuisances, every = self.nuisances, self.nuisances.monomials
+        signal = np.zeros((len(every), expansion.rows.shape[1], self.bins))
+        background = np.zeros((len(every), *nuisances.components.shape))
         backgrounds = ((c, one) for c, channel in self._numbered for one in channel.backgrounds)
         for c, channel in self._numbered:
-            for modifier in channel.signal.modifiers:
-                bent = modifier.bend(partial(self._vectors, expansion, c))
-                signal[:, place(modifier.nuisance)] += bent
+            self._bend(signal, channel.signal, partial(self._vectors, expansion, c))
         for j, (c, sample) in enumerate(backgrounds):
-            for modifier in sample.modifiers:
-                bent = modifier.bend(partial(self._vectors, expansion, c))
-                background[:, place(modifier.nuisance), j] += bent
+            self._bend(background[:, j], sample, partial(self._vectors, expansion, c))
+        if nuisances.single:
+            background[nuisances.at_bins, -1] += nuisances.of_bins
         return ShapeNuisances(
             nuisances.shapes,
             nuisances.linear,
             nuisances.components,
             nuisances.on_components,
             nuisances.inverse_variance[len(nuisances.linear.names) :],
+            every,
             signal,
             background,
         )
+
+    def _bend(self, found: np.ndarray, sample: Sample, vectors: Vectors) -> None:
+        """Add what the modifiers of a sample do: (monomials, …), as `vectors` of the counts."""
+        for modifier in sample.modifiers:
+            named = [self.nuisances.monomial(one) for one in modifier.monomials]
+            found[[self.nuisances.monomials.index(one) for one in named]] += modifier.bend(vectors)
 
 
 def profile(
@@ -187,10 +194,10 @@ def profile(
     They are of the same channels at other settings. Those that differ in nothing but templates
     are minimised together.
     """
-    if len(parts) > 1 and not points.couplings.polynomial:
+    if len(parts) > 1 and not all(points.couplings.gives_polynomials(one.models) for one in parts):
         # terms are of each model apart
         return Profile.joined([profile([one], points, compiled, statistic) for one in parts])
-    expansion = points.expansion(signal.charges for part in parts for signal in part.every_signal)
+    expansion = points.expansion(parts[0].models)
     events, problems = zip(*(part.prediction(expansion) for part in parts), strict=True)
     owner, rows = parts[0].nuisances.owner, expansion.rows
     of_statistic = STATISTICS[statistic].profile

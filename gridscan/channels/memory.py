@@ -14,6 +14,7 @@ from gridscan.channels.recoils import Common, Request, unit_target
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.detectors import PoissonResolution
 from gridscan.physics.detectors.response import NUMBERS_TOGETHER, ORDER
+from gridscan.physics.nucleons import NUCLEONS
 from gridscan.physics.rates import (
     AVERAGE_ORDER,
     ENERGY_ORDER,
@@ -32,8 +33,8 @@ TOO_MANY_EDGES = 1_000_000
 
 
 def of_template(request: Request) -> int:
-    """One template: species × nuclides × kernels × bins."""
-    return NUMBER * _columns(request.common) * _bins(request.common)
+    """One template: species × nucleons × nuclides × kernels × bins."""
+    return NUMBER * _columns(request.common) * _parts(request) * _bins(request.common)
 
 
 def of_integration(request: Request, variants: int, edges: int = 1) -> int:
@@ -51,42 +52,54 @@ def of_integration(request: Request, variants: int, edges: int = 1) -> int:
         7 * cells * averaged * ENERGY_ORDER, _columns(common) * interpolated * AVERAGE_ORDER
     )
     # rates are copied when parts are put together, and when they are weighted
-    rates = recoils * (4 * _columns(common) + (kernels + 2) * variants * cells)
+    weights = (kernels + 2) * _parts(request) * variants * cells
+    rates = recoils * (4 * _columns(common) + weights)
     matrix, making = _matrices(common, recoils)
     return NUMBER * (matrix + max(averages + rates, making))
 
 
 def of_problem(part: Likelihood, experiment: int, terms: int) -> int:
     """What a scan asks for besides points: everything over the bins of one experiment."""
-    linear, shaped = len(part.nuisances.linear.names), len(part.nuisances.shapes)
+    linear, monomials = len(part.nuisances.linear.names), len(part.nuisances.monomials)
     components = len(part.nuisances.components)
-    # nodes of shapes, then their two coefficients, are there at once
+    # nodes of shapes, then coefficients of monomials, are there at once
     vectors = (
         3 * terms
         + 2 * linear
         + components
         + 4
-        + (2 * shaped + 6) * (terms + components) * bool(shaped)
+        + (monomials + 2 * _nodes(part)) * (terms + components) * bool(monomials)
     )
     return NUMBER * vectors * part.channels[experiment].bins
+
+
+def _nodes(part: Likelihood) -> int:
+    """Most nodes that one modifier has."""
+    samples = [one for c in part.channels for one in (c.signal, *c.backgrounds)]
+    return max((len(one.counts) for sample in samples for one in sample.modifiers), default=0)
 
 
 def of_batch(part: Likelihood, experiment: int, points: int, whole: int, terms: int) -> int:
     """Points that are minimised at once: next to none where the statistic is compiled."""
     if is_compiled(part, whole):
         return 0
-    linear, shaped = len(part.nuisances.linear.names), len(part.nuisances.shapes)
+    pulls, monomials = len(part.nuisances.names), len(part.nuisances.monomials)
     components = len(part.nuisances.components)
     bins = part.channels[experiment].bins
     if part.is_gaussian:
-        bins = min(bins, (1 + 2 * shaped) * (terms + components) + linear + 2)
-    most = shapes.POINTS_PER_BATCH if shaped else poisson.POINTS_PER_BATCH
-    arrays = 6 + 2 * components + 3 * linear + 5 * shaped if shaped else 10 + 3 * linear
+        bins = min(bins, (1 + monomials) * (terms + components) + pulls + 2)
+    most = shapes.POINTS_PER_BATCH if monomials else poisson.POINTS_PER_BATCH
+    bent = 6 + 2 * components + 3 * pulls + 2 * monomials
+    arrays = bent if monomials else 10 + 3 * pulls
     return NUMBER * min(points, poisson.together(most, part.bins)) * bins * arrays
 
 
 def _columns(common: Common) -> int:
     return len(common.species) * len(common.nuclides) * len(common.kernels)
+
+
+def _parts(request: Request) -> int:
+    return len(NUCLEONS) if request.apart else 1
 
 
 def _bins(common: Common) -> int:

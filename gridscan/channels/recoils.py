@@ -20,6 +20,8 @@ from gridscan.physics.detectors import Response, bin_coordinates
 from gridscan.physics.flavour import DIAGONAL
 from gridscan.physics.fluxes import FLUXES, Flux
 from gridscan.physics.fluxes.species import Species, resolved
+from gridscan.physics.form_factors import ProtonNeutron
+from gridscan.physics.nucleons import squares
 from gridscan.physics.propagation import Propagation
 from gridscan.physics.propagation.none import UNCHANGED
 from gridscan.physics.rates import Averages
@@ -87,6 +89,11 @@ class Request:
     common: Common
     variant: Variant
 
+    @property
+    def apart(self) -> bool:
+        """Whether protons and neutrons have form factors of their own."""
+        return isinstance(self.variant[0], ProtonNeutron)
+
 
 @lru_cache(maxsize=64)
 def unit_target(nuclides: tuple[Nuclide, ...], masses: str) -> xr.Dataset:
@@ -109,10 +116,11 @@ def integrate(requests: Iterable[Request], scope: Iterable[Request] = ()) -> Non
         _keep(_together(members, [*members, *others.get(family, [])]))
 
 
-def _families(requests: Iterable[Request]) -> dict[Common, list[Request]]:
-    found: dict[Common, list[Request]] = {}
+def _families(requests: Iterable[Request]) -> dict[tuple[Common, bool], list[Request]]:
+    """Requests that are integrated together, and have the same dimensions."""
+    found: dict[tuple[Common, bool], list[Request]] = {}
     for request in requests:
-        found.setdefault(_family(request.common), []).append(request)
+        found.setdefault((_family(request.common), request.apart), []).append(request)
     return found
 
 
@@ -154,7 +162,7 @@ def _merged(
 
 
 def template(request: Request) -> xr.DataArray:
-    """The template of a request: dims (pair, nuclide, kernel, *bins)."""
+    """The template of a request: dims (pair[, nucleons], nuclide, kernel, *bins)."""
     with _guard:
         if request in _kept:
             _kept.move_to_end(request)
@@ -179,7 +187,7 @@ def _known_averages(*source_and_target: Any) -> dict[Any, Averages]:
 
 @lru_cache(maxsize=8)
 def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
-    """Templates of some variants: dims (variant, pair, nuclide, kernel, *bins).
+    """Templates of some variants: dims (variant, pair[, nucleons], nuclide, kernel, *bins).
 
     Raises CardError where numbers of cards are too far apart to be integrated.
     """
@@ -213,6 +221,8 @@ def _physical(rates: xr.DataArray) -> bool:
     What is interpolated between energies is positive in their sum.
     """
     rated = rates.sel(kernel=~rates["kernel"].isin(INTERFERENCE))
+    if "nucleons" in rates.dims:
+        rated = squares(rated)
     if "pair" in rates.dims:
         rated = rated.sel(pair=rates["pair"].isin(DIAGONAL))
     else:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -14,20 +14,17 @@ from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.responses import ResponseCard
 from gridscan.channels.recoils import Common, Request, species_of, template, unit_target
-from gridscan.physics.couplings import STRUCTURES
+from gridscan.channels.samples import events
+from gridscan.physics import nucleons
+from gridscan.physics.couplings import STRUCTURES, sums_nucleons
 from gridscan.physics.couplings.parameters import WeakCouplings
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.flavour import on, traced
 from gridscan.physics.fluxes.species import Flux, emitted
+from gridscan.physics.form_factors import ProtonNeutron
 from gridscan.physics.propagation import Propagation, arriving
 from gridscan.physics.propagation.none import UNCHANGED
 from gridscan.schema import BINS
-
-SUMMED = ("pair", "nuclide", "kernel")
-"""Dimensions of a template that the coefficients of a model are contracted with.
-
-Species in the place of pairs where the density matrix follows energy or couplings.
-"""
 
 SCATTERERS = {"nucleus": "nuclei", "electron": "electrons"}
 """Target of a kernel → what an experiment's `scatters_on` calls it."""
@@ -49,26 +46,39 @@ class Charges:
     kernels: tuple[str, ...]
     way: tuple[Propagation, Flux, str] | None
     """Propagation, source, and its one species, where the density matrix follows couplings."""
+    apart: bool
+    """Whether protons and neutrons have form factors of their own."""
     target: xr.Dataset = field(compare=False, repr=False)
     emitted: xr.DataArray = field(compare=False, repr=False)
     """With a coordinate `energy_mev` along `species`, where they are resolved."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Dimensions of a template that the coefficients are contracted with."""
-        return ("species" if self.way else "pair", *SUMMED[1:])
+        """Dimensions of a template that the coefficients are contracted with.
+
+        Species in the place of pairs where the density matrix follows energy or couplings.
+        """
+        parts = ("nucleons",) if self.apart else ()
+        return ("species" if self.way else "pair", *parts, "nuclide", "kernel")
+
+    @property
+    def polynomial(self) -> bool:
+        """Not where the density matrix follows couplings or energy."""
+        return self.way is None
 
     @property
     def size(self) -> int:
         """Number of coefficients."""
         first = self.emitted.sizes["species"] if self.way else len(self.pairs)
-        return first * len(self.kernels) * self.target.sizes["nuclide"]
+        parts = len(nucleons.NUCLEONS) if self.apart else 1
+        return first * parts * len(self.kernels) * self.target.sizes["nuclide"]
 
     def coefficients(self, theta: Mapping) -> xr.DataArray:
         """Coefficients at couplings `theta`: dims (*columns, *theta dims)."""
         couplings = dict(self.fixed) | dict(theta)
-        every = STRUCTURES[self.structure].coefficients(couplings, self.target, self.weak)
-        here = every.sel(kernel=list(self.kernels))
+        structure = STRUCTURES[self.structure]
+        ask = partial(nucleons.coefficients, structure) if self.apart else structure.coefficients
+        here = ask(couplings, self.target, self.weak).sel(kernel=list(self.kernels))
         if self.way is None:
             return on(here, self.pairs)
         propagation, *_ = self.way
@@ -102,10 +112,9 @@ class Signal:
         """The signal of an experiment; `mediator_mev` is the mass of a light mediator.
 
         Default: the model's mass; of all species of the source, or of one. Nothing is integrated
-        yet. Raises CardError for a source without
-        arrival times where there are bins of them, and for a model that scatters on nothing here.
+        yet. Raises CardError as `_physics` raises ValueError.
         """
-        card = inputs.experiments[experiment]
+        card = inputs.scattering(experiment)
         source, material = inputs.sources[card.source], inputs.materials[card.material]
         detector = card.response, tuple(card.bins.items()), card.scatters_on
         try:
@@ -154,14 +163,9 @@ class Signal:
         """Binned dimensions, the observable first."""
         return [name for name, _ in self.request.common.bins]
 
-    def coefficients(self, theta: Mapping) -> xr.DataArray:
-        """Coefficients of the template at couplings `theta`: dims (*columns, *theta dims)."""
-        return self.charges.coefficients(theta)
-
     def counts(self, theta: Mapping, keep: Sequence[str] = ()) -> xr.DataArray:
         """Expected signal: dims (*keep, *theta dims, *bins), keep of the charges' columns."""
-        summed = [name for name in self.charges.columns if name not in keep]
-        return xr.dot(self.coefficients(theta), self.template, dim=summed)
+        return events(self, theta, keep)
 
 
 @lru_cache(maxsize=256)
@@ -178,7 +182,7 @@ def _physics(
     """What a template follows from and the model on its target, exposures apart.
 
     Raises ValueError for a source without arrival times where there are bins of them, and for a
-    model that scatters on nothing here.
+    model that scatters on nothing here, or not as a sum over nucleons where these are apart.
     """
     edges = {BINS[key]: values for key, values in sorted(bins, key=lambda one: ORDER.index(one[0]))}
     way = source.propagation
@@ -198,6 +202,11 @@ def _physics(
     if "time" in edges and not all(one.arrival for one in common.species):
         raise ValueError(": bins.time_us need a source with arrival times")
     unit = unit_target(common.nuclides, common.nuclear_masses)
+    apart = isinstance(conventions.form_factor, ProtonNeutron)
+    if apart and not sums_nucleons(model.structure, conventions.weak_couplings):
+        raise ValueError(
+            f": model {model.structure!r} needs one conventions.form_factor for all nucleons"
+        )
     columns = {str(name): unit[name].values for name in unit.variables}
     at_source, pairs = _emitted(source, only)
     return common, Charges(
@@ -208,6 +217,7 @@ def _physics(
         pairs,
         common.kernels,
         (way, source.flux, only) if follows else None,
+        apart,
         unit,
         at_source,
     )

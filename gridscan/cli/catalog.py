@@ -128,7 +128,8 @@ def counts(
         return print_json(table)
     print(f"{table['title']}; model {model}, conventions {table['conventions']}")
     for row in table["signal_parts"]:
-        print(f"  signal {row['nuclide']:>6} {_neutrino(row['pair']):<6} {row['counts']:12.3f}")
+        neutrino = _neutrino(row.get("pair", ""))
+        print(f"  signal {row.get('nuclide', ''):>6} {neutrino:<6} {row['counts']:12.3f}")
     print(f"  {'signal':<19}{table['signal']:12.3f}")
     for name, value in table["backgrounds"].items():
         print(f"  {name:<19}{value:12.3f}")
@@ -146,15 +147,18 @@ def _counts_table(
     experiment: str, model: str, conventions: str | None, changes: dict[str, Any]
 ) -> dict[str, Any]:
     """Total counts of signal by nuclide and pair of flavours, of each background, and observed."""
-    from gridscan.api import counts_of, resolve
+    from gridscan.api import backgrounds_of, columns_of, counts_of, resolve
     from gridscan.cards.base import CardError
 
     for key, value in changes.items():
         if isinstance(value, list):
             raise CardError(f"--set {key}: found a list; allowed: one value")
     inputs, theta = resolve(experiment, model, conventions, (), changes)
-    parts = counts_of(inputs, experiment, theta, keep=("nuclide", "pair"))
-    parts = parts.sum([d for d in parts.dims if d not in ("nuclide", "pair")])
+    apart = [name for name in ("nuclide", "pair") if name in columns_of(inputs, experiment)]
+    parts = counts_of(inputs, experiment, theta, keep=apart)
+    parts = parts.sum([d for d in parts.dims if d not in apart])
+    backgrounds = backgrounds_of(inputs, experiment)
+    each = backgrounds.sum([d for d in backgrounds.dims if d != "background"])
     card = inputs.experiments[experiment]
     return {
         "experiment": experiment,
@@ -164,10 +168,9 @@ def _counts_table(
         "settings": changes,
         "signal": float(parts.sum()),
         "signal_parts": [
-            {"nuclide": str(n), "pair": str(p), "counts": float(parts.sel(nuclide=n, pair=p))}
-            for n in parts["nuclide"].values
-            for p in parts["pair"].values
+            {name: str(one[name].item()) for name in apart} | {"counts": float(one)}
+            for one in (parts.stack(part=apart).transpose("part", ...) if apart else ())
         ],
-        "backgrounds": {name: float(card.background(name).sum()) for name in card.backgrounds},
+        "backgrounds": {str(one["background"].item()): float(one) for one in each},
         "observed": None if card.counts is None else float(card.counts.sum()),
     }

@@ -211,7 +211,7 @@ def check_shown(panel: Any, drawn: list[tuple[list[Drawing], tuple[str, ...]]], 
 def _spectrum(ax: Any, panel: Spectrum, library: Library) -> list[Any]:
     """Backgrounds and signal along the observable, summed over the other bins."""
     inputs = library.inputs([panel.experiment], "sm")
-    card = inputs.experiments[panel.experiment]
+    card = inputs.scattering(panel.experiment)
     signal = api.counts_of(inputs, panel.experiment, {})
     along = card.response.observable
 
@@ -234,7 +234,9 @@ def check_spectrum(panel: Spectrum, library: Library, where: str) -> None:
     """Raises CardError for an experiment, model or coupling that there is not."""
     try:
         for model in ("sm", *(one.model for one in panel.signals)):
-            known = library.inputs([panel.experiment], model).parameters
+            inputs = library.inputs([panel.experiment], model)
+            inputs.scattering(panel.experiment)
+            known = inputs.parameters
             for one in panel.signals:
                 for name, value in one.couplings.items() if one.model == model else ():
                     if name not in known:

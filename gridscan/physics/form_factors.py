@@ -2,6 +2,10 @@
 
 Every shape is a frozen record of its parameters; calling it with the momentum transfer q (MeV)
 and the mass number A gives F. Inputs may be floats, numpy arrays or labelled xarray arrays.
+
+Radii grow with A^⅓, or, in the kinds that end in -rms, the root-mean-square radius itself is given,
+√⟨r²⟩ with F = 1 − q²⟨r²⟩/6 at small q: for targets of one nuclide, or of neighbours as Cs and I.
+Protons and neutrons may have shapes of their own (`ProtonNeutron`, used by `nucleons`).
 """
 
 from dataclasses import dataclass
@@ -23,7 +27,7 @@ class FormFactor(Protocol):
 
 def point_like(momentum, mass_number):
     """F = 1: a target without structure."""
-    return xr.ones_like(momentum * mass_number)
+    return np.ones_like(momentum * mass_number)
 
 
 def _uniform_sphere(x):
@@ -31,6 +35,10 @@ def _uniform_sphere(x):
     series = 1 - x**2 / 10 + x**4 / 280 - x**6 / 15120
     far = xr.where(x < 0.05, 1.0, x)
     return xr.where(x < 0.05, series, 3 * (np.sin(far) - far * np.cos(far)) / far**3)
+
+
+def _klein_nystrand(q, radius_fm, a_fm):
+    return _uniform_sphere(q * radius_fm) / (1 + (q * a_fm) ** 2)
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,30 @@ class KleinNystrand:
     kind: Literal["klein-nystrand"] = "klein-nystrand"
 
     def __call__(self, momentum, mass_number):
-        q = momentum / HBAR_C_MEV_FM
         radius = self.r0_fm * mass_number ** (1 / 3)
-        return _uniform_sphere(q * radius) / (1 + (q * self.a_fm) ** 2)
+        return _klein_nystrand(momentum / HBAR_C_MEV_FM, radius, self.a_fm)
+
+
+@dataclass(frozen=True)
+class KleinNystrandRms:
+    """As KleinNystrand, with R² = (5/3)(⟨r²⟩ − 6a²) whatever A (arXiv:2303.09360)."""
+
+    __pydantic_config__: ClassVar = STRICT
+    rms_fm: Annotated[float, Gt(0)]
+    a_fm: Annotated[float, Ge(0)] = 0.7
+    kind: Literal["klein-nystrand-rms"] = "klein-nystrand-rms"
+
+    def __call__(self, momentum, mass_number):
+        radius = np.sqrt(5 / 3 * (self.rms_fm**2 - 6 * self.a_fm**2))
+        return _klein_nystrand(momentum / HBAR_C_MEV_FM, radius, self.a_fm)
 
 
 def _half_density_radius(r0_fm, shift_fm, mass_number):
     return r0_fm * mass_number ** (1 / 3) - shift_fm
+
+
+def _helm(q, radius_fm, s_fm):
+    return _uniform_sphere(q * radius_fm) * np.exp(-((q * s_fm) ** 2) / 2)
 
 
 @dataclass(frozen=True)
@@ -67,10 +92,34 @@ class Helm:
     kind: Literal["helm"] = "helm"
 
     def __call__(self, momentum, mass_number):
-        q = momentum / HBAR_C_MEV_FM
         c = _half_density_radius(self.r0_fm, self.shift_fm, mass_number)
         radius = np.sqrt(c**2 + 7 / 3 * (np.pi * self.a_fm) ** 2 - 5 * self.s_fm**2)
-        return _uniform_sphere(q * radius) * np.exp(-((q * self.s_fm) ** 2) / 2)
+        return _helm(momentum / HBAR_C_MEV_FM, radius, self.s_fm)
+
+
+@dataclass(frozen=True)
+class HelmRms:
+    """As Helm, with R0² = (5/3)(⟨r²⟩ − 3s²) whatever A (arXiv:2303.09360)."""
+
+    __pydantic_config__: ClassVar = STRICT
+    rms_fm: Annotated[float, Gt(0)]
+    s_fm: Annotated[float, Ge(0)] = 0.9
+    kind: Literal["helm-rms"] = "helm-rms"
+
+    def __call__(self, momentum, mass_number):
+        radius = np.sqrt(5 / 3 * (self.rms_fm**2 - 3 * self.s_fm**2))
+        return _helm(momentum / HBAR_C_MEV_FM, radius, self.s_fm)
+
+
+def _symmetrised_fermi(q, c, a_fm):
+    """c: radius at half density, fm."""
+    mean_square_radius = 3 / 5 * c**2 + 7 / 5 * (np.pi * a_fm) ** 2
+    small = q * c < 1e-3
+    qc = xr.where(small, 1.0, q * c)
+    pqa = qc * np.pi * a_fm / c
+    shape = pqa * np.sin(qc) / np.tanh(pqa) - qc * np.cos(qc)
+    full = 3 / (qc * (qc**2 + pqa**2)) * pqa / np.sinh(pqa) * shape
+    return xr.where(small, 1 - q**2 * mean_square_radius / 6, full)
 
 
 @dataclass(frozen=True)
@@ -87,19 +136,39 @@ class SymmetrisedFermi:
     kind: Literal["symmetrised-fermi"] = "symmetrised-fermi"
 
     def __call__(self, momentum, mass_number):
-        q = momentum / HBAR_C_MEV_FM
         c = _half_density_radius(self.r0_fm, self.shift_fm, mass_number)
-        mean_square_radius = 3 / 5 * c**2 + 7 / 5 * (np.pi * self.a_fm) ** 2
-        small = q * c < 1e-3
-        qc = xr.where(small, 1.0, q * c)
-        pqa = qc * np.pi * self.a_fm / c
-        shape = pqa * np.sin(qc) / np.tanh(pqa) - qc * np.cos(qc)
-        full = 3 / (qc * (qc**2 + pqa**2)) * pqa / np.sinh(pqa) * shape
-        return xr.where(small, 1 - q**2 * mean_square_radius / 6, full)
+        return _symmetrised_fermi(momentum / HBAR_C_MEV_FM, c, self.a_fm)
+
+
+@dataclass(frozen=True)
+class SymmetrisedFermiRms:
+    """As SymmetrisedFermi, with c² = (5/3)⟨r²⟩ − (7/3)π²a² whatever A (arXiv:2303.09360)."""
+
+    __pydantic_config__: ClassVar = STRICT
+    rms_fm: Annotated[float, Gt(0)]
+    a_fm: Annotated[float, Gt(0)] = 0.52
+    kind: Literal["symmetrised-fermi-rms"] = "symmetrised-fermi-rms"
+
+    def __call__(self, momentum, mass_number):
+        c = np.sqrt(5 / 3 * self.rms_fm**2 - 7 / 3 * (np.pi * self.a_fm) ** 2)
+        return _symmetrised_fermi(momentum / HBAR_C_MEV_FM, c, self.a_fm)
+
+
+@dataclass(frozen=True)
+class ProtonNeutron:
+    """A shape for the protons and one for the neutrons of a nucleus: see `nucleons`."""
+
+    __pydantic_config__: ClassVar = STRICT
+    proton: FormFactor
+    neutron: FormFactor
+    kind: Literal["proton-neutron"] = "proton-neutron"
 
 
 FORM_FACTORS = {
     "klein-nystrand": KleinNystrand,
+    "klein-nystrand-rms": KleinNystrandRms,
     "helm": Helm,
+    "helm-rms": HelmRms,
     "symmetrised-fermi": SymmetrisedFermi,
+    "symmetrised-fermi-rms": SymmetrisedFermiRms,
 }

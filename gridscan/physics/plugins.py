@@ -1,4 +1,4 @@
-"""Models and sources of other packages, found by their entry points.
+"""Models, sources and kinds of experiments of other packages, found by their entry points.
 
 A distribution that states, in pyproject.toml,
 
@@ -6,8 +6,9 @@ A distribution that states, in pyproject.toml,
     my-structure = "my_models.magnetic"
 
 has a structure of that name: a module, or an object in one ("my_models:MAGNETIC"), as `couplings`
-asks for. "gridscan.fluxes" names the class of a source in the same way. What is found is imported
-when it is asked for.
+asks for. "gridscan.fluxes" names the class of a source in the same way, "gridscan.channels" a
+module with the Card of a kind of experiment and the `channel` that is made of it. What is found is
+imported when it is asked for.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ Kind = TypeVar("Kind")
 GROUPS = {
     "gridscan.couplings": ("KERNELS", "PARAMETERS", "coefficients"),
     "gridscan.fluxes": ("kind", "EXPOSURE", "fluence", "species"),
+    "gridscan.channels": ("Card", "channel"),
 }
 """Groups of entry points, and what each thing found in them has."""
 
@@ -42,11 +44,15 @@ def plugins(group: str) -> dict[str, EntryPoint]:
 
 
 class Family(Mapping[str, Kind]):
-    """Interchangeable things by name: gridscan's own, and those of plug-ins."""
+    """Interchangeable things by name: gridscan's own, and those of plug-ins.
 
-    def __init__(self, group: str, own: Mapping[str, Kind]) -> None:
+    part: what they are of the things found, if not all.
+    """
+
+    def __init__(self, group: str, own: Mapping[str, Kind], part: str = "") -> None:
         self.group = group
         self._own = own
+        self._part = part
         self._loaded: dict[str, Any] = {}
 
     @cached_property
@@ -61,7 +67,8 @@ class Family(Mapping[str, Kind]):
         if point is None:
             return self._own[name]
         if name not in self._loaded:
-            self._loaded[name] = _load(point)
+            found = _load(point)
+            self._loaded[name] = getattr(found, self._part) if self._part else found
         return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:
@@ -72,6 +79,11 @@ class Family(Mapping[str, Kind]):
 
     def __len__(self) -> int:
         return len(self._own) + len(self._others)
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Where gridscan's own are defined, if they are classes."""
+        return tuple(dict.fromkeys(one.__module__ for one in self._own.values()))
 
     def identity(self, name: str) -> str:
         """What tells a plug-in and its code apart from others; empty for gridscan's own."""

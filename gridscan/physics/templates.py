@@ -7,8 +7,9 @@ The expected counts of any model are then exact polynomials in its couplings,
 s species of the source, p component of a Hermitian matrix in flavour (`flavour`), n nuclide, k
 kernel. A density matrix ρ that neither energy nor couplings move is contracted with T at once; for
 one that they move, `species.resolved` makes each energy of a species a species of its own.
-What enters otherwise, a form factor's radius or the mass of a light mediator, makes variants of T:
-all are integrated together.
+Where protons and neutrons have form factors of their own, there is a T and a C for each of three
+parts of a nucleus (`nucleons`). What enters otherwise, a form factor's radius or the mass of a
+light mediator, makes variants of T: all are integrated together.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,13 +22,14 @@ from gridscan.physics.cross_sections import KERNELS, Kernel
 from gridscan.physics.detectors import Response, bin_coordinates
 from gridscan.physics.flavour import contracted
 from gridscan.physics.fluxes.species import Species
-from gridscan.physics.form_factors import FormFactor, point_like
+from gridscan.physics.form_factors import FormFactor, ProtonNeutron, point_like
 from gridscan.physics.kinematics import momentum_transfer
+from gridscan.physics.nucleons import NUCLEONS, damping, shapes_of
 from gridscan.physics.propagation import Propagation, arriving
 from gridscan.physics.rates import Averages, recoil_nodes
 from gridscan.physics.targets import electrons
 
-Variant = tuple[FormFactor, float | None]
+Variant = tuple[FormFactor | ProtonNeutron, float | None]
 """Form factor, and the mass of the mediator in MeV where there is one."""
 
 DECADES = 12
@@ -62,9 +64,9 @@ def _summed(
 ) -> xr.DataArray:
     """Events × counted × the weights of each kernel, summed over recoils.
 
-    weights: what differs between variants, dims (variant, recoil, nuclide). A matrix product per
-    kernel and nuclide: (variant, recoil) × (recoil, species and bins). Probabilities below TINY
-    are left out: with subnormal numbers, products are ten times slower.
+    weights: what differs between variants, dims (variant[, nucleons], recoil, nuclide). A matrix
+    product per kernel and nuclide: (variant, recoil) × (recoil, species and bins). Probabilities
+    below TINY are left out: with subnormal numbers, products are ten times slower.
     """
     counted = xr.where(counted < TINY, 0.0, counted)
 
@@ -90,16 +92,22 @@ def _weights(
     cells: xr.Dataset,
     point: bool,
 ) -> dict[str, xr.DataArray]:
-    """Form factor² × exchange of each kernel: dims (variant, recoil, nuclide).
+    """Form factor² × exchange of each kernel: dims (variant[, nucleons], recoil, nuclide).
 
     point: whether the targets have no structure, as electrons.
     """
     mass = cells["mass"]
-    momentum = momentum_transfer(recoil, mass)
-    shapes = list(dict.fromkeys(f for f, _ in variants))
-    each = [(point_like if point else f)(momentum, cells["A"]) ** 2 for f in shapes]
-    which = xr.DataArray([shapes.index(f) for f, _ in variants], dims="variant")
-    damped = xr.concat(each, dim="shape").isel(shape=which)
+    momentum = momentum_transfer(recoil, mass).transpose("recoil", "nuclide")
+    place = {f: i for i, f in enumerate(dict.fromkeys(f for f, _ in variants))}
+    # many small arrays: without labels they take a tenth of the time
+    at = momentum.values, cells["A"].values
+    every = dict.fromkeys(one for f in place for one in shapes_of(f))
+    values = {f: (point_like if point else f)(*at) for f in every}
+    each = np.stack([damping(*(values[one] for one in shapes_of(f))) for f in place])
+    dims = ("variant", *(("nucleons",) if each.ndim > 3 else ()), *momentum.dims)
+    damped = xr.DataArray(each[[place[f] for f, _ in variants]], momentum.coords, dims)
+    if "nucleons" in dims:
+        damped = damped.assign_coords(nucleons=list(NUCLEONS))
     mediator = xr.DataArray([np.nan if m is None else m for _, m in variants], dims="variant")
 
     def of(kernel: Kernel) -> xr.DataArray:
@@ -121,7 +129,7 @@ def templates(
 
     way: of propagation, where no energy and no coupling moves the density matrix (default: none);
     other arguments are those of `by_species`.
-    Returns counts with dims (variant, pair, nuclide, kernel, observable[, f90][, time]).
+    Returns counts with dims (variant, pair[, nucleons], nuclide, kernel, *bins).
     """
     found = contracted(arriving(species, way), by_species(species, *settings, **named))
     return found.transpose("variant", "pair", ...)
@@ -144,7 +152,8 @@ def by_species(
     kernels with propagators need, else None) of each; bins: edges by dimension, the response's
     observable first, `f90` if the response has it and `time` (µs) if events are binned in time;
     known: averages over the species on this target, filled here, for other responses to use.
-    Returns counts with dims (variant, species, nuclide, kernel, observable[, f90][, time]).
+    Returns counts with dims (variant, species[, nucleons], nuclide, kernel, *bins), with nucleons
+    where all variants have protons and neutrons apart.
     """
     light = [mass is not None for _, mass in variants]
     if not all(light) and (needy := [k for k in kernels if KERNELS[k].propagators]):
@@ -194,14 +203,14 @@ def by_species(
             dims=("species", "time"),
         )
     named = (fluence_per_cm2 * found).assign_coords(kernel=list(kernels), **bin_coordinates(bins))
-    return named.transpose("variant", "species", "nuclide", "kernel", *bins)
+    return named.transpose("variant", "species", ..., "nuclide", "kernel", *bins)
 
 
 def template(
     species: Sequence[Species],
     fluence_per_cm2: float,
     target: xr.Dataset,
-    form_factor: FormFactor,
+    form_factor: FormFactor | ProtonNeutron,
     *rest: Any,
     mediator_mev: float | None = None,
 ) -> xr.DataArray:

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from gridscan.cards.base import CardError
-from gridscan.cards.resolved import Inputs
 from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination
 from gridscan.channels.expansion import Couplings, Points
+from gridscan.channels.kinds import channel_of
 from gridscan.channels.profile import Profile
-from gridscan.channels.signals import Signal
+from gridscan.channels.recoils import integrate
 from gridscan.scans import memory
 from gridscan.scans.axes import Axes
 from gridscan.statistics import STATISTICS
@@ -31,7 +31,7 @@ def usable(study: Study) -> Combination:
     resolved = Axes.of(study)
     memory.check(resolved)
     for name in resolved.base.experiments if not study.of_cards else ():
-        _check_sees(resolved.base, name)
+        channel_of(resolved.base, name).check_sees()
     setting = resolved.first()
     joint = resolved.joint(setting)
     _check_effects(resolved, setting.couplings, joint)
@@ -72,8 +72,9 @@ _FEWER = f"allowed: fewer than {MOST_COUNTS:.0e}"
 def _check_digits(joint: Combination) -> None:
     """Raises CardError for data and backgrounds that have more counts than digits."""
     for channel in (one for part in joint.parts for one in part.channels):
-        every = {"observed": channel.observed, **channel.card.components}
-        for name, counts in every.items():
+        every = [("observed", channel.observed)]
+        every += [(one.name, np.asarray(one.counts)) for one in channel.backgrounds]
+        for name, counts in every:
             if (most := np.abs(counts).max()) >= MOST_COUNTS:
                 raise CardError(f"{channel.name}: {name}: found {most:.3g} counts; {_FEWER}")
 
@@ -82,12 +83,12 @@ def _profiled(axes: Axes, place: float) -> Profile:
     """What a run finds at one point. Raises CardError where it would find no number."""
     at = {n: values[round(place * (len(values) - 1))] for n, values in axes.points.items()}
     setting = axes.setting({name: float(at[name]) for name in axes.of_settings})
-    points = Points.grid(
-        setting.couplings, {name: np.array([at[name]]) for name in axes.of_couplings}
-    )
+    columns = {name: np.array([at[name]]) for name in axes.of_couplings}
+    points, joint = Points.grid(setting.couplings, columns), axes.joint(setting)
+    integrate(joint.requests)
     try:
         with np.errstate(over="raise", invalid="raise", divide="raise"):
-            return axes.joint(setting).profile(points, 1, axes.study.scan.statistic)
+            return joint.profile(points, 1, axes.study.scan.statistic)
     except (ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:
         where = ", ".join(f"{name} = {value:g}" for name, value in at.items())
         raise CardError(
@@ -95,13 +96,6 @@ def _profiled(axes: Axes, place: float) -> Profile:
             f"{f' at {where}' if where else ''}: numbers of counts, bins or couplings are too far "
             f"apart ({error})"
         ) from None
-
-
-def _check_sees(inputs: Inputs, experiment: str) -> None:
-    """Raises CardError for an experiment without a single event of a neutrino."""
-    if not Signal.of(inputs, experiment).template.any():
-        raise CardError(f"{experiment}: no neutrino leaves an event in its bins: look at bins, "
-                        "response, signal_scale and the energies of its source")  # fmt: skip
 
 
 def _check_effects(axes: Axes, couplings: Couplings, joint: Combination) -> None:
@@ -116,7 +110,7 @@ def _check_effects(axes: Axes, couplings: Couplings, joint: Combination) -> None
     if not columns and not masses:
         return
     points = Points(couplings, _trials(columns), 1 + 2 * len(columns))
-    models = dict.fromkeys(signal.charges for part in joint.parts for signal in part.signals)
+    models = {charges for part in joint.parts for charges in part.models}
     found = {charges: points.coefficients(charges) for charges in models}
     moved = np.any([(rows[1:] != rows[0]).any(axis=1) for rows in found.values()], axis=0)
     exchanged = any(charges.exchanged(rows[0]).any() for charges, rows in found.items())

@@ -28,24 +28,26 @@ def needs(axes: Axes) -> dict[str, int]:
     settings = math.prod(sides[name] for name in axes.of_settings)
     points = math.prod(sides[name] for name in axes.of_couplings)
     templates, variants = _varied(axes, sides)
-    terms = _terms(setting, parts)
+    terms = [_terms(setting, part) for part in parts]
 
     stays, passes = {}, {}
-    for part in parts:
+    for part, size in zip(parts, terms, strict=True):
         for e, (name, channel) in enumerate(zip(part.experiments, part.channels, strict=True)):
             requests = set(channel.requests)
             kept = templates * sum(memory.of_template(one) for one in requests)
-            problems = min(settings, TOGETHER) * memory.of_problem(part, e, terms)
+            problems = min(settings, TOGETHER) * memory.of_problem(part, e, size)
             stays[f"{name}.bins"] = kept + problems
-            passes[f"{name}.bins"] = max(
-                memory.of_batch(part, e, points * min(settings, TOGETHER), axes.whole, terms),
-                *(memory.of_integration(one, variants, templates // variants) for one in requests),
-            )
+            integrating = [
+                memory.of_integration(one, variants, templates // variants) for one in requests
+            ]
+            at_once = points * min(settings, TOGETHER)
+            batch = memory.of_batch(part, e, at_once, axes.whole, size)
+            passes[f"{name}.bins"] = max(batch, *integrating, 0)
     largest = max(passes, key=passes.__getitem__)
     stays[largest] += passes[largest]
     results = sum(1 + 2 * len(part.experiments) + len(part.nuisances.names) for part in parts)
     longest = max(sides, key=sides.__getitem__, default="")
-    numbers = points * (2 * settings * results + 2 * terms + _asked(setting, parts))
+    numbers = points * (2 * settings * results + 2 * max(terms) + _asked(setting, parts))
     return stays | {f"axes.{longest}.num": memory.NUMBER * numbers}
 
 
@@ -91,14 +93,12 @@ def _varied(axes: Axes, sides: Mapping[str, int]) -> tuple[int, int]:
 
 def _asked(setting: Setting, parts: tuple[Likelihood, ...]) -> int:
     """Numbers that a model holds at every point where it is asked at each, one after another."""
-    if setting.couplings.polynomial:
-        return 0
-    return HELD * max(one.charges.size for part in parts for one in part.every_signal)
+    asked = [p for p in parts if not setting.couplings.gives_polynomials(p.models)]
+    return HELD * max((one.size for part in asked for one in part.models), default=0)
 
 
-def _terms(setting: Setting, parts: tuple[Likelihood, ...]) -> int:
+def _terms(setting: Setting, part: Likelihood) -> int:
     """Terms of the expansion of counts."""
-    if setting.couplings.polynomial:
+    if setting.couplings.gives_polynomials(part.models):
         return math.comb(len(setting.couplings.units) + 2, 2)
-    charges = {one.charges for part in parts for one in part.every_signal}
-    return sum(one.size for one in charges)
+    return sum(one.size for one in part.models)

@@ -11,6 +11,7 @@ from typing import Any
 import xarray as xr
 
 from gridscan.cards.base import CardError
+from gridscan.cards.kinds import EXPERIMENTS
 from gridscan.cards.study import Study
 from gridscan.scans import checks, workers
 from gridscan.scans.axes import Axes
@@ -29,8 +30,10 @@ RETRIES = 2
 FOLLOWS_FROM = (
     *(f"gridscan.{name}" for name in ("channels", "constants", "physics", "schema", "statistics")),
     *(f"gridscan.scans.{name}" for name in ("axes", "blocks", "evaluation")),
-    *(f"gridscan.cards.{name}" for name in ("base", "entries", "experiments", "inputs")),
-    *(f"gridscan.cards.{name}" for name in ("resolved", "responses", "scans", "study")),
+    *(f"gridscan.cards.{name}" for name in ("base", "checks", "counts", "entries", "inputs")),
+    *(f"gridscan.cards.{name}" for name in ("kinds", "measured", "resolved", "responses")),
+    *(f"gridscan.cards.{name}" for name in ("nuisances", "scans", "study")),
+    *EXPERIMENTS.modules,
 )
 """Code that the numbers of a cube follow from: all that `evaluate` imports.
 

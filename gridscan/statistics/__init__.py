@@ -1,6 +1,7 @@
 """Samples and data to numbers. Knows nothing of physics.
 
-prediction → counts as functions of couplings and pulls      deviance → what bins say
+prediction → counts as functions of couplings and pulls, polynomials of monomials in the pulls
+deviance → what bins say
 newton, poisson, shapes, gaussian, gram → minimisers      methods → which of them for what
 contraction → Gaussian bins as few      compiled → the fast twins      toys → other data
 

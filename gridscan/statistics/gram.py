@@ -2,14 +2,15 @@
 
 Prediction less data is Σ_m p_m v_m: vectors over bins with polynomials in the pulls,
 
-    p_m = (1 + Σ_k factor_ck α_k) β_s^d
+    p_m = (1 + Σ_k factor_ck α_k) x_m
 
 where column m belongs to piece c (the data, a background, signals that nuisances scale alike) and
-to shape s at power d = 0, 1 or 2. With the Gram matrix G = v·v, χ² = pᵀG p + Σ (pull/σ)². The
+x_m is a monomial in the pulls, or one. With the Gram matrix G = v·v, χ² = pᵀG p + Σ (pull/σ)². The
 columns of signals are linear in the terms of a point, G is quadratic in them. Steps follow G; the
 χ² of where they end is a sum of squares of residuals, which keeps its digits.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -17,25 +18,39 @@ from typing import NamedTuple
 import numpy as np
 
 from gridscan.statistics.contraction import basis
+from gridscan.statistics.monomials import Ladder
 from gridscan.statistics.prediction import ShapeNuisances
 
 
 class Columns(NamedTuple):
-    """Which polynomial in the pulls multiplies each vector; M columns, P pieces, K + S pulls."""
+    """Which polynomial in the pulls multiplies each vector; M columns, P pieces, n pulls.
+
+    The derivatives of a column are its `share` of the monomial and `times` a lower one,
+    scaled as its piece is. Its second derivatives are a number times the scale of a piece, with P
+    for none, times a monomial.
+    """
 
     piece: np.ndarray
     """(M,)"""
-    shape: np.ndarray
-    """(M,): −1 at power zero"""
-    power: np.ndarray
-    """(M,)"""
+    monomial: np.ndarray
+    """(M,): zero for one"""
+    parent: np.ndarray
+    """How monomials follow from those before: see `monomials.Ladder`."""
+    rung: np.ndarray
     factor: np.ndarray
     """(P, K)"""
     inverse_variance: np.ndarray
-    """(K + S,)"""
+    """(n,)"""
     first: np.ndarray
-    """(K + S + 1,): where the columns that each pull moves start in `moved`"""
+    """(n + 1,): where the columns that each pull moves start in all below"""
     moved: np.ndarray
+    share: np.ndarray
+    times: np.ndarray
+    lower: np.ndarray
+    second: np.ndarray
+    """(second derivatives, 5): pull, pull not after it, column, piece, monomial"""
+    number: np.ndarray
+    """(second derivatives,)"""
 
 
 @dataclass(frozen=True)
@@ -49,24 +64,26 @@ class Gram:
     """(R, M − F, bins): signals per coordinate, the other columns."""
     coordinates: np.ndarray
     """(terms, R): of each term; fewer than terms where templates are alike."""
+    ladder: Ladder
 
     @classmethod
     def of(cls, template: np.ndarray, observed: np.ndarray, nuisances: ShapeNuisances) -> "Gram":
         scales, group = np.unique(nuisances.linear.on_signal, axis=1, return_inverse=True)
         alike = (np.arange(scales.shape[1])[:, None] == group.ravel())[:, None]
         data = np.vstack([-observed, nuisances.components])[:, None]
-        shaped = np.insert(nuisances.background, 0, 0.0, axis=2)[:, :, :, None]
+        shaped = np.insert(nuisances.background, 0, 0.0, axis=1)[:, :, None]
         fixed, background = _columns(data, shaped)
-        moving, signal = _columns(template * alike, nuisances.signal[:, :, None] * alike)
+        moving, signal = _columns(template * alike, nuisances.signal[:, None] * alike)
         signal[0] += len(data)
         coordinates, unit = basis(np.moveaxis(moving, 1, 0).reshape(len(template), -1))
         idle = np.zeros((1, len(scales)))
         factor = np.vstack([idle, nuisances.on_components.T, scales.T])
         return cls(
-            _together(np.hstack([background, signal]), factor, nuisances.every_inverse_variance),
+            _together(np.hstack([background, signal]), factor, nuisances),
             fixed[:, 0],
             unit.reshape(-1, len(moving), len(observed)),
             coordinates,
+            nuisances.ladder,
         )
 
     @property
@@ -109,34 +126,58 @@ class Gram:
     def residuals(self, rows: np.ndarray, pulls: np.ndarray) -> np.ndarray:
         """Prediction less data: (bins, points), for pulls (points, K + S)."""
         columns, first = self.columns, len(self.fixed)
-        alpha, beta = np.split(pulls.T, [columns.factor.shape[1]])
-        powers = np.vstack([np.ones((1, len(rows))), beta, np.square(beta)])
-        power = powers[np.maximum(0, columns.shape + 1 + (columns.power - 1) * len(beta))]
-        weight = (1 + columns.factor @ alpha)[columns.piece] * power
+        scale = 1 + columns.factor @ pulls.T[: columns.factor.shape[1]]
+        weight = scale[columns.piece] * self.ladder.powers(pulls).T[columns.monomial]
         signal = (self.coordinates.T @ rows.T)[:, None] * weight[first:]
         every = np.vstack([weight[:first], signal.reshape(-1, len(rows))])
         return self._vectors @ every
 
 
 def _columns(nominal: np.ndarray, shaped: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nominal vectors and those of bends that are not zero, with piece, shape and power.
+    """The nominal vectors and those of bends that are not zero, with piece and monomial.
 
-    nominal: (pieces, terms, bins); shaped: (2, S, pieces, terms, bins).
-    Returns (columns, terms, bins) and (3, columns).
+    nominal: (pieces, terms, bins); shaped: (monomials, pieces, terms, bins).
+    Returns (columns, terms, bins) and (2, columns).
     """
-    size = shaped.shape[1]
-    every = np.concatenate([nominal[None], shaped.reshape(-1, *nominal.shape)])
-    shape, power = np.r_[-1, np.tile(np.arange(size), 2)], np.repeat([0, 1, 2], [1, size, size])
-    at, piece = np.nonzero(every.any(axis=(2, 3)) | (power == 0)[:, None])
-    return every[at, piece], np.array([piece, shape[at], power[at]])
+    every = np.concatenate([nominal[None], shaped])
+    nominal_too = (np.arange(len(every)) == 0)[:, None]
+    monomial, piece = np.nonzero(every.any(axis=(2, 3)) | nominal_too)
+    return every[monomial, piece], np.array([piece, monomial])
 
 
-def _together(places: np.ndarray, factor: np.ndarray, inverse_variance: np.ndarray) -> Columns:
-    piece, shape, power = places
-    size = len(inverse_variance) - factor.shape[1]
-    touched = np.vstack([factor[piece].T != 0, shape == np.arange(size)[:, None]])
-    first = np.concatenate([[0], np.cumsum(touched.sum(axis=1))])
-    moved = np.nonzero(touched)[1]
-    columns = piece, shape, power, factor, inverse_variance, first, moved
+def _together(places: np.ndarray, factor: np.ndarray, nuisances: ShapeNuisances) -> Columns:
+    slopes = _slopes(nuisances.ladder)
+    shares = [dict(zip(np.flatnonzero(f).tolist(), f[f != 0], strict=True)) for f in factor]
+    moves, seconds = [], []
+    for m, (piece, monomial) in enumerate(places.T.tolist()):
+        share, slope = shares[piece], slopes[monomial]
+        for k in share.keys() | slope.keys():
+            moves.append((k, m, share.get(k, 0.0), *slope.get(k, (0, 0))))
+            along = _second(k, share, slope, slopes, piece, len(factor))
+            seconds += [(k, j, m, *rest) for j, *rest in along]
+    pull, moved, share, times, lower = np.array(sorted(moves)).reshape(-1, 5).T
+    second = np.array(sorted(seconds)).reshape(-1, 6)
+    weight, ladder = nuisances.every_inverse_variance, nuisances.ladder
+    first = np.searchsorted(pull, np.arange(len(weight) + 1))
+    indices = moved.astype(int), share, times, lower.astype(int)
+    columns = *places, ladder.parent, ladder.factor, factor, weight, first, *indices
     # one layout for all problems: the compiled twin is compiled once
-    return Columns(*(np.ascontiguousarray(one) for one in columns))
+    every = (*columns, second[:, :5].astype(int), second[:, 5])
+    return Columns(*(np.ascontiguousarray(one) for one in every))
+
+
+def _slopes(ladder: Ladder) -> list[dict[int, tuple[int, int]]]:
+    """Of each monomial, one first: number and monomial of its derivative along each pull in it."""
+    found: list[dict[int, tuple[int, int]]] = [{} for _ in range(1 + len(ladder.parent))]
+    for pull, monomial, lower, times in ladder.derivatives:
+        found[monomial][pull] = times, lower
+    return found
+
+
+def _second(k, share, slope, slopes, piece, none) -> Iterator[tuple]:
+    """∂²p/∂α_k∂α_j for j up to k: j, piece that scales it, monomial and number, term by term."""
+    times, lower = slope.get(k, (0, 0))
+    terms = [(j, none, lowest, n * share.get(k, 0.0)) for j, (n, lowest) in slope.items()]
+    terms += [(j, none, lower, times * part) for j, part in share.items()]
+    terms += [(j, piece, lowest, times * n) for j, (n, lowest) in slopes[lower].items()]
+    return ((j, *rest, number) for j, *rest, number in terms if j <= k and number)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridscan.statistics.monomials import Ladder, Monomial, ladder
+
 
 @dataclass(frozen=True)
 class LinearNuisances:
@@ -42,8 +44,9 @@ class LinearNuisances:
 class ShapeNuisances:
     """Shapes on top of linear nuisances; K linear, S shapes, J background components.
 
-    components X: (J, bins) at β = 0; on_components S: (K, J); inverse_variance: (S,);
-    signal: (2, S, terms, bins) and background: (2, S, J, bins), the coefficients of β and β².
+    components X: (J, bins) at pulls of zero; on_components S: (K, J); inverse_variance: (S,);
+    monomials: M of the K + S pulls, see `monomials`; signal: (M, terms, bins) and background:
+    (M, J, bins), their coefficients. A pull that scales whole samples may bend others.
     """
 
     names: tuple[str, ...]
@@ -51,12 +54,17 @@ class ShapeNuisances:
     components: np.ndarray
     on_components: np.ndarray
     inverse_variance: np.ndarray
+    monomials: tuple[Monomial, ...]
     signal: np.ndarray
     background: np.ndarray
 
     @property
     def every_inverse_variance(self) -> np.ndarray:
         return np.concatenate([self.linear.inverse_variance, self.inverse_variance])
+
+    @property
+    def ladder(self) -> Ladder:
+        return ladder(self.monomials)
 
 
 Nuisances = LinearNuisances | ShapeNuisances
@@ -132,37 +140,37 @@ def _arrays(problem: Problem) -> tuple[np.ndarray, ...]:
     )
 
 
-def quadratic(nodes: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Coefficients of β and β² of the parabola through three nodes, one of them at β = 0.
+def interpolation(nodes: np.ndarray, degree: int) -> np.ndarray:
+    """Coefficients of β … β^degree from the rises over the value at β = 0: (degree, nodes).
 
-    nodes: (3,); values: (3, …) at the nodes. Returns (2, …).
+    nodes: (n,), one of them zero. Exact at all of them if degree = n − 1, least squares else, and
+    always exact at zero.
     """
-    away = [i for i in range(3) if nodes[i] != 0]
-    (zero,) = set(range(3)) - set(away)
-    powers = np.array([[nodes[i], nodes[i] ** 2] for i in away])
-    rises = np.stack([values[i] - values[zero] for i in away])
-    return np.tensordot(np.linalg.inv(powers), rises, axes=1)
+    away = nodes != 0
+    unit = np.abs(nodes).max()
+    powers = np.arange(1, degree + 1)
+    found = np.zeros((degree, len(nodes)))
+    found[:, away] = np.linalg.pinv((nodes[away, None] / unit) ** powers)
+    return found / unit ** powers[:, None]
 
 
 def predict(
     rows: np.ndarray, template: np.ndarray, pulls: np.ndarray, nuisances: ShapeNuisances
 ) -> tuple[np.ndarray, np.ndarray]:
     """Expected counts (points, bins) and their slopes (points, K + S, bins)."""
-    linear = nuisances.linear
+    linear, background = nuisances.linear, nuisances.background
     size = len(linear.inverse_variance)
-    alpha, beta = pulls[:, :size], pulls[:, size:]
-    bend, slope_of_bend = np.stack([beta, beta**2]), np.stack([np.ones_like(beta), 2 * beta])
-    by_shape = np.einsum("pt,dstb->dpsb", rows, nuisances.signal)
-    signal = rows @ template + np.einsum("dps,dpsb->pb", bend, by_shape)
-    components = nuisances.components + np.einsum("dps,dsjb->pjb", bend, nuisances.background)
+    alpha, powers = pulls[:, :size], nuisances.ladder.powers(pulls)
+    by_monomial = np.einsum("pt,mtb->pmb", rows, nuisances.signal)
+    signal = rows @ template + np.vecmat(powers[:, 1:], by_monomial)
+    components = nuisances.components + np.einsum("pm,mjb->pjb", powers[:, 1:], background)
     on_signal = 1 + alpha @ linear.on_signal
     on_components = 1 + alpha @ nuisances.on_components
-    expected = on_signal * signal + np.einsum("pj,pjb->pb", on_components, components)
-    along_alpha = signal[:, None] * linear.on_signal
-    along_alpha = along_alpha + np.einsum("kj,pjb->pkb", nuisances.on_components, components)
-    bent_signal = np.einsum("dps,dpsb->psb", slope_of_bend, by_shape)
-    bent_background = np.einsum(
-        "dps,dsjb,pj->psb", slope_of_bend, nuisances.background, on_components
-    )
-    along_beta = on_signal[:, None] * bent_signal + bent_background
-    return expected, np.concatenate([along_alpha, along_beta], axis=1)
+    expected = on_signal * signal + np.vecmat(on_components, components)
+    slopes = np.zeros((len(rows), pulls.shape[1], len(template.T)))
+    slopes[:, :size] = signal[:, None] * linear.on_signal + nuisances.on_components @ components
+    bent = on_signal[:, None] * by_monomial
+    bent += np.einsum("pj,mjb->pmb", on_components, background)
+    for pull, monomial, lower, times in nuisances.ladder.derivatives:
+        slopes[:, pull] += times * powers[:, lower, None] * bent[:, monomial - 1]
+    return expected, slopes

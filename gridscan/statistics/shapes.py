@@ -2,8 +2,9 @@
 
     μ_b(α, β) = (1 + Σ_k A_kb α_k) s_b(β) + Σ_j (1 + Σ_k S_kj α_k) X_jb(β)
 
-Signal s and background components X_j are quadratic in each shape pull β_i (through three nodes),
-and additive in different ones: the product of two shifts is neglected, a second-order effect.
+Signal s and background components X_j are polynomials in the pulls β. Those of one shape are a
+parabola in one pull, those of a surface have products of several; what is said of each alone adds
+up: the product of two such shifts is neglected, a second-order effect.
 The minimum is found by Gauss–Newton steps, halved until χ² falls.
 """
 

@@ -1,7 +1,7 @@
 """Prediction and slopes of `prediction.predict`, for one point.
 
-What the shapes make of a point's signal is in its `bends`, (1 + 2S, bins): the signal at β = 0,
-its coefficients of every β, then of every β².
+What the shapes make of a point's signal is in its `bends`, (1 + M, bins): the signal at pulls of
+zero, then the coefficients of every monomial. Monomials are summed two at a time.
 """
 
 from numba import njit
@@ -10,28 +10,30 @@ from gridscan.statistics.compiled.steps import HELPER, INLINE, add, combine
 
 
 @njit(**INLINE)
-def _shaped_signal(pulls, linear, shaped, bends, powers, part):
-    """The signal at the shapes' pulls β: a sum of its `bends` with the powers 1, β and β²."""
-    shapes = len(shaped)
-    for i in range(shapes):
-        beta = pulls[linear + i]
-        powers[1 + i], powers[1 + shapes + i] = beta, beta * beta
-    for b in range(len(part)):
-        part[b] = 0
-    add(part, bends, powers)
+def _monomials(pulls, problem, powers):
+    """One, and every monomial, at the pulls."""
+    for m in range(len(problem.parent)):
+        powers[1 + m] = powers[problem.parent[m]] * pulls[problem.factor[m]]
 
 
 @njit(**INLINE)
-def _shaped_background(pulls, linear, j, components, background, shaped, shifted):
-    """Component j at the shapes' pulls, into `shifted`."""
+def _shaped_background(j, problem, powers, shifted):
+    """Component j at the pulls that bend it, into `shifted`."""
+    components, background, last = problem.components, problem.background, len(problem.first) - 1
     for b in range(components.shape[1]):
         shifted[j, b] = components[j, b]
-    for i in range(len(shaped)):
-        if shaped[i, j]:
-            beta = pulls[linear + i]
-            for b in range(components.shape[1]):
-                first, second = background[0, i, j, b], background[1, i, j, b]
-                shifted[j, b] += beta * (first + beta * second)
+    for e in range(problem.first[last, 1 + j, 0], problem.first[last, 1 + j, 1], 2):
+        m, n, x, y = _two(e, problem, powers)
+        for b in range(components.shape[1]):
+            shifted[j, b] += x * background[m, j, b] + y * background[n, j, b]
+
+
+@njit(**INLINE)
+def _two(e, problem, powers):
+    """Two monomials, and how their coefficients count: see `ShapedProblem.first`."""
+    x = problem.times[e] * powers[problem.lower[e]]
+    y = problem.times[e + 1] * powers[problem.lower[e + 1]]
+    return problem.monomial[e], problem.monomial[e + 1], x, y
 
 
 @njit(**HELPER, forceinline=True)
@@ -39,19 +41,16 @@ def predict(pulls, problem, room):
     """μ at the pulls; the signal (part, scale) and components (shifted, scales) it is made of."""
     mu, part, scale = room.mu, room.part, room.scale
     shifted, scales = room.shifted, room.scales
-    linear, on_components, components = (
-        len(problem.on_components),
-        problem.on_components,
-        problem.components,
-    )
-    _shaped_signal(pulls, linear, problem.shaped, room.bends, room.powers, part)
+    linear, on_components = len(problem.on_components), problem.on_components
+    _monomials(pulls, problem, room.powers)
+    for b in range(len(part)):
+        part[b] = 0
+    add(part, room.bends, room.powers)
     combine(scale, room.one, problem.on_signal, pulls)
     for b in range(len(mu)):
         mu[b] = scale[b] * part[b]
-    for j in range(len(components)):
-        _shaped_background(
-            pulls, linear, j, components, problem.background, problem.shaped, shifted
-        )
+    for j in range(len(problem.components)):
+        _shaped_background(j, problem, room.powers, shifted)
         scales[j] = 1.0
         for k in range(linear):
             scales[j] += pulls[k] * on_components[k, j]
@@ -61,21 +60,16 @@ def predict(pulls, problem, room):
 
 
 @njit(**INLINE)
-def slopes(pulls, problem, room):
+def slopes(problem, room):
     """∂μ/∂pulls, where `predict` was last."""
-    linear, slope, scales = len(problem.on_components), room.slope, room.scales
-    _slopes_of_linear(
-        slope, linear, problem.on_signal, room.part, problem.on_components, room.shifted
-    )
-    _slopes_of_shapes(
-        slope, pulls, linear, room.bends, room.scale, problem.background, problem.shaped, scales
-    )
+    _slopes_of_linear(room.slope, problem.on_signal, room.part, problem.on_components, room.shifted)
+    _slopes_of_shapes(room.slope, problem, room)
 
 
 @njit(**INLINE)
-def _slopes_of_linear(slope, linear, on_signal, part, on_components, shifted):
-    """∂μ/∂α, where `predict` was last."""
-    for k in range(linear):
+def _slopes_of_linear(slope, on_signal, part, on_components, shifted):
+    """∂μ/∂α, where `predict` was last, of what α scales."""
+    for k in range(len(on_components)):
         for b in range(len(part)):
             slope[k, b] = on_signal[k, b] * part[b]
         for j in range(len(shifted)):
@@ -86,17 +80,31 @@ def _slopes_of_linear(slope, linear, on_signal, part, on_components, shifted):
 
 
 @njit(**INLINE)
-def _slopes_of_shapes(slope, pulls, linear, bends, scale, background, shaped, scales):
-    """∂μ/∂β, where `predict` was last."""
-    shapes, components = shaped.shape
-    for i in range(shapes):
-        twice = 2 * pulls[linear + i]
+def _slopes_of_shapes(slope, problem, room):
+    """∂μ/∂pull, where `predict` was last, of what monomials bend."""
+    linear, pulls = len(problem.on_components), len(problem.first) - 1
+    for k in range(pulls):
+        if k >= linear:
+            for b in range(len(room.scale)):
+                slope[k, b] = 0.0
+        _slopes_of_signal(k, slope, problem, room.bends, room.scale, room.powers)
+        _slopes_of_components(k, slope, problem, room.scales, room.powers)
+
+
+@njit(**INLINE)
+def _slopes_of_signal(k, slope, problem, bends, scale, powers):
+    for e in range(problem.first[k, 0, 0], problem.first[k, 0, 1], 2):
+        m, n, x, y = _two(e, problem, powers)
         for b in range(len(scale)):
-            bend = bends[1 + i, b] + twice * bends[1 + shapes + i, b]
-            slope[linear + i, b] = scale[b] * bend
-        for j in range(components):
-            if shaped[i, j]:
-                share = scales[j]
-                for b in range(len(scale)):
-                    bend = background[0, i, j, b] + twice * background[1, i, j, b]
-                    slope[linear + i, b] += share * bend
+            slope[k, b] += scale[b] * (x * bends[1 + m, b] + y * bends[1 + n, b])
+
+
+@njit(**INLINE)
+def _slopes_of_components(k, slope, problem, scales, powers):
+    background = problem.background
+    for j in range(len(scales)):
+        for e in range(problem.first[k, 1 + j, 0], problem.first[k, 1 + j, 1], 2):
+            m, n, x, y = _two(e, problem, powers)
+            x, y = x * scales[j], y * scales[j]
+            for b in range(slope.shape[1]):
+                slope[k, b] += x * background[m, j, b] + y * background[n, j, b]

@@ -19,10 +19,9 @@ class Lanes(NamedTuple):
     gram: np.ndarray
     """G: (M, M, lanes)"""
     scale: np.ndarray
-    """1 + Σ factor α: (P, lanes)"""
-    bend: np.ndarray
-    """β^d, and its derivative: (M, lanes)"""
-    slope: np.ndarray
+    """1 + Σ factor α, and one: (P + 1, lanes)"""
+    power: np.ndarray
+    """One, and the monomials: (1 + monomials, lanes)"""
     weight: np.ndarray
     """p, and G p: (M, lanes)"""
     force: np.ndarray
@@ -58,11 +57,12 @@ class Lanes(NamedTuple):
     @classmethod
     def of(cls, gram: np.ndarray, columns: Columns) -> "Lanes":
         pulls = len(columns.inverse_variance)
-        each_column = ("bend", "slope", "weight", "force", "image")
+        each_column = ("weight", "force", "image")
         each_pull = ("gradient", "step", "pulls", "origin", "taken", "last")
         sizes: dict[str, tuple[int, ...]] = dict.fromkeys(each_column, (len(gram),))
         sizes |= dict.fromkeys(each_pull, (pulls,)) | {"hessian": (pulls, pulls)}
-        sizes |= {"scale": (len(columns.factor),), "part": (len(columns.moved),)}
+        sizes |= {"scale": (1 + len(columns.factor),), "part": (len(columns.moved),)}
+        sizes |= {"power": (1 + len(columns.parent),)}
         room = {name: np.zeros((*sizes.get(name, ()), LANES)) for name in cls._fields}
         return cls(**room | {"gram": np.repeat(gram[:, :, None], LANES, axis=2)})
 
@@ -71,20 +71,20 @@ class Lanes(NamedTuple):
 def forces(columns, lanes):
     """p, G p, χ² and its gradient at the pulls."""
     _scales(columns, lanes)
-    _bends(columns, lanes)
+    _powers(columns, lanes)
     _products(lanes)
     _gradient(columns, lanes)
 
 
 @njit(**INLINE)
 def _scales(columns, lanes):
-    """1 + Σ factor α of each piece."""
+    """1 + Σ factor α of each piece; one at the end."""
     scale, pulls = lanes.scale, lanes.pulls
     count = lanes.room.shape[0]
     for c in range(len(scale)):
         for x in range(count):
             scale[c, x] = 1.0
-        for k in range(columns.factor.shape[1]):
+        for k in range(columns.factor.shape[1] if c < len(columns.factor) else 0):
             share = columns.factor[c, k]
             if share != 0:
                 for x in range(count):
@@ -92,21 +92,20 @@ def _scales(columns, lanes):
 
 
 @njit(**INLINE)
-def _bends(columns, lanes):
-    """β^d and its derivative, and with the scales p."""
-    scale, bend, slope, weight = lanes.scale, lanes.bend, lanes.slope, lanes.weight
-    linear, pulls = columns.factor.shape[1], lanes.pulls
+def _powers(columns, lanes):
+    """The monomials, and with the scales p."""
+    scale, power, weight, pulls = lanes.scale, lanes.power, lanes.weight, lanes.pulls
     count = lanes.room.shape[0]
+    for x in range(count):
+        power[0, x] = 1.0
+    for m in range(len(columns.parent)):
+        parent, k = columns.parent[m], columns.rung[m]
+        for x in range(count):
+            power[1 + m, x] = power[parent, x] * pulls[k, x]
     for m in range(len(weight)):
-        c, s = columns.piece[m], linear + columns.shape[m]
+        c, n = columns.piece[m], columns.monomial[m]
         for x in range(count):
-            bend[m, x], slope[m, x] = 1.0, 0.0
-        for _ in range(columns.power[m]):
-            for x in range(count):
-                slope[m, x] = bend[m, x] + pulls[s, x] * slope[m, x]
-                bend[m, x] *= pulls[s, x]
-        for x in range(count):
-            weight[m, x] = scale[c, x] * bend[m, x]
+            weight[m, x] = scale[c, x] * power[n, x]
 
 
 @njit(**INLINE)
@@ -129,22 +128,24 @@ def _products(lanes):
 @njit(**INLINE)
 def _gradient(columns, lanes):
     """½ ∂χ²/∂pull with the penalties, which χ² gets too, and ∂p/∂pull."""
-    scale, bend, slope, force = lanes.scale, lanes.bend, lanes.slope, lanes.force
+    scale, power, force = lanes.scale, lanes.power, lanes.force
     part, gradient, pulls, value = lanes.part, lanes.gradient, lanes.pulls, lanes.value
-    linear, count = columns.factor.shape[1], lanes.room.shape[0]
+    count = lanes.room.shape[0]
     for k in range(len(pulls)):
         tight = columns.inverse_variance[k]
         for x in range(count):
             gradient[k, x] = tight * pulls[k, x]
             value[x] += pulls[k, x] * gradient[k, x]
         for e in range(columns.first[k], columns.first[k + 1]):
-            m = columns.moved[e]
-            c = columns.piece[m]
-            share = columns.factor[c, k] if k < linear else 0.0
+            m, share, times = columns.moved[e], columns.share[e], columns.times[e]
+            c, n, lower = columns.piece[m], columns.monomial[m], columns.lower[e]
             for x in range(count):
-                both = share * bend[m, x] if k < linear else scale[c, x] * slope[m, x]
-                part[e, x] = both
-                gradient[k, x] += both * force[m, x]
+                part[e, x] = share * power[n, x] if share != 0 else 0.0
+            if times != 0:
+                for x in range(count):
+                    part[e, x] += times * scale[c, x] * power[lower, x]
+            for x in range(count):
+                gradient[k, x] += part[e, x] * force[m, x]
 
 
 @njit(**HELPER)
@@ -153,8 +154,8 @@ def curvatures(columns, lanes):
     hessian, count = lanes.hessian, lanes.room.shape[0]
     for k in range(len(hessian)):
         _products_of_slopes(k, columns, lanes)
-        if k >= columns.factor.shape[1]:
-            _second_derivatives(k, columns, lanes)
+    _second_derivatives(columns, lanes)
+    for k in range(len(hessian)):
         tight = columns.inverse_variance[k]
         for x in range(count):
             hessian[k, k, x] = (hessian[k, k, x] + tight) * (1 + RIDGE)
@@ -182,18 +183,12 @@ def _products_of_slopes(k, columns, lanes):
 
 
 @njit(**INLINE)
-def _second_derivatives(k, columns, lanes):
-    """∂²p/∂β∂α and ∂²p/∂β² times G p, for the shape with pull k, in lanes with Newton steps."""
+def _second_derivatives(columns, lanes):
+    """∂²p/∂pull² times G p, in lanes with Newton steps."""
     hessian, newton, count = lanes.hessian, lanes.newton, lanes.room.shape[0]
-    scale, slope, force = lanes.scale, lanes.slope, lanes.force
-    for e in range(columns.first[k], columns.first[k + 1]):
-        m = columns.moved[e]
-        c = columns.piece[m]
-        for j in range(columns.factor.shape[1]):
-            share = columns.factor[c, j]
-            if share != 0:
-                for x in range(count):
-                    hessian[k, j, x] += newton[x] * share * slope[m, x] * force[m, x]
-        if columns.power[m] == 2:
-            for x in range(count):
-                hessian[k, k, x] += 2 * newton[x] * scale[c, x] * force[m, x]
+    scale, power, force = lanes.scale, lanes.power, lanes.force
+    for e in range(len(columns.second)):
+        k, j, m, c, n = columns.second[e]
+        number = columns.number[e]
+        for x in range(count):
+            hessian[k, j, x] += newton[x] * number * scale[c, x] * power[n, x] * force[m, x]

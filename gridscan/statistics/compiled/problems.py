@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridscan.statistics.compiled.steps import bin_data, by_experiment, padded
+from gridscan.statistics.monomials import Derivative
 from gridscan.statistics.prediction import LinearNuisances, ShapeNuisances
 
 
@@ -83,10 +84,10 @@ class LinearRoom(NamedTuple):
 
 
 class ShapedProblem(NamedTuple):
-    """K linear nuisances, S shapes and J components as in `shapes.ShapeNuisances`."""
+    """K linear nuisances, n pulls, M monomials, J components as in `prediction.ShapeNuisances`."""
 
     template: np.ndarray
-    """With its coefficients of every β, then of every β²: (terms, (1 + 2S) bins)"""
+    """With its coefficients of every monomial: (terms, (1 + M) bins)"""
     data: np.ndarray
     """See `steps.bin_data`."""
     constant: np.ndarray
@@ -96,10 +97,19 @@ class ShapedProblem(NamedTuple):
     on_components: np.ndarray
     on_signal: np.ndarray
     background: np.ndarray
-    shaped: np.ndarray
-    """Whether a shape bends a component: (S, J)"""
+    """(M, J, bins)"""
+    parent: np.ndarray
+    """How monomials follow from those before: see `monomials.Ladder`."""
+    factor: np.ndarray
+    first: np.ndarray
+    """(n + 1, 1 + J, 2): where in all below those start and end that are the derivatives along a
+    pull, the last the prediction itself, of the signal and of each component"""
+    monomial: np.ndarray
+    """Each is so many times a monomial, as the coefficient of another; an even number of them."""
+    lower: np.ndarray
+    times: np.ndarray
     weight: np.ndarray
-    """1/σ²: (K + S,)"""
+    """1/σ²: (n,)"""
     nominal: np.ndarray
     """Sum of the components before nuisances: (bins,)"""
 
@@ -113,7 +123,7 @@ class ShapedProblem(NamedTuple):
         variance: np.ndarray | None,
     ) -> "ShapedProblem":
         data = bin_data(observed, variance)
-        coefficients = padded(np.concatenate([template[None], *nuisances.signal]))
+        coefficients = padded(np.concatenate([template[None], nuisances.signal]))
         return cls(
             padded(coefficients.transpose(1, 0, 2).reshape(len(template), -1)),
             data,
@@ -122,10 +132,34 @@ class ShapedProblem(NamedTuple):
             np.ascontiguousarray(nuisances.on_components),
             padded(nuisances.linear.on_signal),
             np.ascontiguousarray(nuisances.background),
-            np.any(nuisances.background, axis=(0, 3)),
+            nuisances.ladder.parent,
+            nuisances.ladder.factor,
+            *_derivatives(nuisances),
             nuisances.every_inverse_variance,
             nuisances.components.sum(axis=0),
         )
+
+
+def _derivatives(
+    nuisances: ShapeNuisances,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """See `ShapedProblem.first` and those after it; two by two, the odd ones with nothing."""
+    pulls, none = len(nuisances.every_inverse_variance), Derivative(0, 1, 0, 0)
+    ladder = nuisances.ladder
+    itself = [Derivative(pulls, m, m, 1) for m in range(1, 1 + len(ladder.parent))]
+    moves = np.column_stack([
+        nuisances.signal.any(axis=(1, 2)), nuisances.background.any(axis=2)
+    ])  # fmt: skip
+    first = np.zeros((pulls + 1, moves.shape[1], 2), int)
+    found: list[Derivative] = []
+    every = [*ladder.derivatives, *itself]
+    for k, piece in np.ndindex(first.shape[:2]):
+        first[k, piece, 0] = len(found)
+        found += [one for one in every if one.pull == k and moves[one.monomial - 1, piece]]
+        found += [none] * (len(found) % 2)
+        first[k, piece, 1] = len(found)
+    _, monomial, lower, times = np.array(found, int).reshape(-1, 4).T
+    return first, monomial - 1, lower.copy(), times.astype(float)
 
 
 class ShapedRoom(NamedTuple):
@@ -133,20 +167,20 @@ class ShapedRoom(NamedTuple):
 
     mu: np.ndarray
     part: np.ndarray
-    """The signal at the shapes' pulls, and by how much linear nuisances scale it: (bins,)"""
+    """The signal at the pulls that bend it, and by how much linear nuisances scale it: (bins,)"""
     scale: np.ndarray
     residual: np.ndarray
     curvature: np.ndarray
     one: np.ndarray
     row: np.ndarray
     bends: np.ndarray
-    """What the shapes make of the signal: see `bends`."""
+    """The signal at pulls of zero and the coefficients of monomials: (1 + M, bins)"""
     flat: np.ndarray
     """`bends` in one row"""
     nothing: np.ndarray
     powers: np.ndarray
     shifted: np.ndarray
-    """Components at the shapes' pulls (J, bins), and by how much they are scaled (J,)"""
+    """Components at the pulls that bend them (J, bins), and by how much they are scaled (J,)"""
     scales: np.ndarray
     slope: np.ndarray
     hessian: np.ndarray

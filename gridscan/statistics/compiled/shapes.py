@@ -125,7 +125,7 @@ def _descend(solved, held, problem, room, pulls):
     value, stale, last = 0.0, True, np.inf
     converged = False
     for _ in range(MAX_STEPS):
-        slopes(pulls, problem, room)
+        slopes(problem, room)
         _weigh(mu, problem.data, residual, curvature)
         decrement = newton(slope, residual, curvature, pulls, weight, hessian, gradient, step)
         # far from the minimum, or where the last step gained little, χ² has to fall

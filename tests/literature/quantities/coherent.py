@@ -66,6 +66,16 @@ def lar_fit(component: str, free: bool) -> float:
     return (1 + pull) * (expected or float(point["counts"].sum()))
 
 
+@cache
+def neutron_radius() -> tuple[float, float, float]:
+    """R_n of CsI in fm: where χ² is least, and between what ends it is within one."""
+    study = Library().study("csi-2021-neutron-radius", {"axes.R_n.num": 601})
+    line = study.scan.axes["R_n"].points()
+    cube = evaluate(study, {"R_n": line})
+    low, high = cube.gridscan.intervals("R_n", cl=0.682689).values.ravel()
+    return float(line[int(np.argmin(cube["chi2"].values))]), float(low), float(high)
+
+
 QUANTITIES = {
     "csi2021_total_kn": lambda: csi_total("2402.16953"),
     "csi2021_total_helm": lambda: csi_total("2402.16953-helm"),
@@ -74,6 +84,10 @@ QUANTITIES = {
     "csi2021_fit_reference": lambda: standard_model_fit()[1],
     "csi2021_chi2": lambda: standard_model_fit()[0],
     **{f"csi2021_ee_u_{i + 1}": lambda i=i: edges("eps_ee_u")[i] for i in range(4)},
+    **{
+        f"csi2021_neutron_radius{end}": lambda i=i: neutron_radius()[i]
+        for i, end in enumerate(("", "_low", "_high"))
+    },
     "csi2017_residual": lambda: (
         float(np.sum(Library().load("experiments", "coherent-csi-2017").observed))
         - Library().load("experiments", "coherent-csi-2017").backgrounds["ssb"].expected

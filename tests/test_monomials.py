@@ -1,0 +1,199 @@
+"""Polynomials in several pulls: their derivatives, minima, and how they follow from nodes."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import approx_fprime, minimize
+
+from gridscan.statistics import deviance as deviances
+from gridscan.statistics import shapes
+from gridscan.statistics.compiled import gram as compiled_gram
+from gridscan.statistics.compiled import shapes as compiled_shapes
+from gridscan.statistics.contraction import contracted
+from gridscan.statistics.gram import Gram
+from gridscan.statistics.monomials import ladder, parabolas
+from gridscan.statistics.prediction import (
+    LinearNuisances,
+    ShapeNuisances,
+    interpolation,
+    predict,
+)
+from tests.test_gaussian import total
+
+SEEDS = st.integers(0, 2**32 - 1)
+FIRST = np.array([0, 5])
+
+TENSOR = ((2,), (3,), (2, 2), (2, 3), (3, 3), (2, 2, 3), (2, 3, 3), (2, 2, 3, 3))
+"""All products of powers up to two of two shapes."""
+BOTH = ((0,), (2,), (3,), (0, 2), (2, 2))
+"""A pull that scales samples bends others besides, with the first shape."""
+
+
+def surface(rng, monomials=TENSOR, bins=12, level=40.0, bend=0.08):
+    """A problem with two linear pulls, two that bend, and any monomials in them."""
+    template = rng.uniform(0.2 * level, level, (3, bins))
+    components = rng.uniform(0.2 * level, level, (2, bins))
+    on_components = np.array([[0.0, 0.0], [1.0, 0.0]])
+    on_signal = np.vstack([np.ones(bins), np.zeros(bins)])
+    linear = LinearNuisances(
+        ("s", "b"), on_signal, on_components @ components, components.sum(axis=0), np.full(2, 25.0)
+    )
+    size = np.array([bend * 0.2 ** (len(one) - 1) for one in monomials])[:, None, None]
+    signal = size * rng.normal(size=(len(monomials), 3, bins)) * template
+    background = size * rng.normal(size=(len(monomials), 2, bins)) * components
+    # some bend only one of both
+    signal[1] = background[0, 0] = background[-1] = 0
+    nuisances = ShapeNuisances(
+        ("x", "y"), linear, components, on_components, np.ones(2), monomials, signal, background
+    )
+    rows = np.column_stack([np.ones(6), rng.uniform(-0.5, 2, (6, 2)) ** 2])
+    observed = rng.poisson(rows[3] @ template + components.sum(axis=0)).astype(float)
+    return rows, template, observed, nuisances
+
+
+def by_hand(row, template, pulls, nuisances):
+    """Expected counts of one point as the sum that they are."""
+    linear = nuisances.linear
+    powers = [np.prod(pulls[list(one)]) for one in nuisances.monomials]
+    signal = row @ template
+    components = nuisances.components.copy()
+    for power, on_signal, on_background in zip(
+        powers, nuisances.signal, nuisances.background, strict=True
+    ):
+        signal = signal + power * (row @ on_signal)
+        components = components + power * on_background
+    alpha = pulls[: len(linear.names)]
+    scales = 1 + alpha @ nuisances.on_components
+    return (1 + alpha @ linear.on_signal) * signal + scales @ components
+
+
+@settings(max_examples=30)
+@given(seed=SEEDS, monomials=st.sampled_from([TENSOR, BOTH, parabolas([2, 3])]))
+def test_slopes_are_the_derivatives_of_the_sum_that_counts_are(seed, monomials):
+    rng = np.random.default_rng(seed)
+    rows, template, _, nuisances = surface(rng, monomials)
+    pulls = rng.normal(0, 0.7, (len(rows), 4))
+    expected, slopes = predict(rows, template, pulls, nuisances)
+    for row, pull, mu, slope in zip(rows, pulls, expected, slopes, strict=True):
+        np.testing.assert_allclose(mu, by_hand(row, template, pull, nuisances), rtol=1e-12)
+        found = approx_fprime(pull, lambda x, row=row: by_hand(row, template, x, nuisances), 1e-7)
+        np.testing.assert_allclose(slope.T, found, atol=1e-3)
+
+
+@pytest.mark.parametrize("monomials", [TENSOR, BOTH], ids=["tensor", "both"])
+@pytest.mark.parametrize("kind", ["poisson", "gaussian", "mixed"])
+@pytest.mark.parametrize("seed", range(3))
+def test_products_of_pulls_are_profiled_to_the_minimum_that_scipy_finds(seed, kind, monomials):
+    rng = np.random.default_rng(seed)
+    rows, template, observed, nuisances = surface(rng, monomials)
+    variance = 1.2 * observed + 1
+    variance[{"poisson": slice(None), "gaussian": slice(0), "mixed": slice(5)}[kind]] = np.inf
+    args = rows, template, observed, nuisances, FIRST, variance
+    weight = nuisances.every_inverse_variance
+    slow, slow_pulls = shapes.scan(*args)
+    found = slow.sum(axis=1) + np.square(slow_pulls) @ weight
+    fast, fast_pulls = compiled_shapes.scan(*args)
+    np.testing.assert_allclose(fast.sum(axis=1) + np.square(fast_pulls) @ weight, found, rtol=1e-9)
+    for i, row in enumerate(rows):
+
+        def chi2(pulls, row=row):
+            mu = by_hand(row, template, pulls, nuisances)
+            if (mu <= 0).any():
+                return 1e10
+            return deviances.mixed(observed, mu, variance).sum() + np.square(pulls) @ weight
+
+        best = min(
+            minimize(chi2, start, method="Powell", options={"xtol": 1e-9, "ftol": 1e-13}).fun
+            for start in (np.zeros(4), slow_pulls[i] + 0.01)
+        )
+        assert found[i] == pytest.approx(best, abs=1e-5)
+
+
+@settings(max_examples=40)
+@given(
+    seed=SEEDS,
+    monomials=st.sampled_from([TENSOR, BOTH]),
+    bend=st.sampled_from([0.0, 0.03, 0.2]),
+    points=st.sampled_from([1, 5, 40]),
+)
+def test_forms_with_products_of_pulls_end_where_the_slow_twin_does(seed, monomials, bend, points):
+    rng = np.random.default_rng(seed)
+    rows, template, observed, nuisances = surface(rng, monomials, bins=60, bend=bend)
+    rows = np.linspace(rows[0], rows[1], points)
+    data = template, observed, nuisances, FIRST, observed + 5.0
+    found = total(compiled_gram.scan(rows, *contracted(*data)), nuisances)
+    slow = total(shapes.scan(rows, *data), nuisances)
+    np.testing.assert_allclose(found, slow, rtol=1e-8, atol=1e-6)
+    assert (found <= slow * (1 + 1e-10) + 1e-10).all()
+
+
+@settings(max_examples=30)
+@given(seed=SEEDS, monomials=st.sampled_from([TENSOR, BOTH]))
+def test_derivatives_of_columns_of_a_form_are_those_of_their_polynomials(seed, monomials):
+    rng = np.random.default_rng(seed)
+    _, template, observed, nuisances = surface(rng, monomials)
+    columns = Gram.of(template, observed, nuisances).columns
+    every = nuisances.ladder
+
+    def weights(pulls):
+        scale = 1 + columns.factor @ pulls[: columns.factor.shape[1]]
+        return scale[columns.piece] * every.powers(pulls[None])[0][columns.monomial]
+
+    def slopes(pulls):
+        """∂p/∂pull: (columns, pulls)."""
+        powers = every.powers(pulls[None])[0]
+        scale = 1 + columns.factor @ pulls[: columns.factor.shape[1]]
+        found = np.zeros((len(columns.piece), 4))
+        pull = np.repeat(np.arange(4), np.diff(columns.first))
+        m = columns.moved
+        found[m, pull] = columns.share * powers[columns.monomial[m]]
+        found[m, pull] += columns.times * scale[columns.piece[m]] * powers[columns.lower]
+        return found
+
+    pulls = rng.normal(0, 0.7, 4)
+    np.testing.assert_allclose(slopes(pulls), approx_fprime(pulls, weights, 1e-7), atol=1e-5)
+    powers = every.powers(pulls[None])[0]
+    scale = np.append(1 + columns.factor @ pulls[: columns.factor.shape[1]], 1.0)
+    k, j, m, piece, monomial = columns.second.T
+    second = np.zeros((len(columns.piece), 4, 4))
+    np.add.at(second, (m, k, j), columns.number * scale[piece] * powers[monomial])
+    second = np.maximum(np.abs(second), np.abs(second.transpose(0, 2, 1))) * np.sign(
+        second + second.transpose(0, 2, 1)
+    )
+    exact = [approx_fprime(pulls, lambda x, c=c: slopes(x)[c], 1e-7) for c in range(len(second))]
+    np.testing.assert_allclose(second, exact, atol=1e-5)
+
+
+@pytest.mark.parametrize("nodes", [[-1, 0, 1], [-0.1, 0.0, 0.2], [0.0, 0.01], np.arange(-3, 4)])
+def test_a_polynomial_through_all_nodes_passes_through_them_and_is_any_of_its_degree(nodes):
+    nodes = np.array(nodes, float)
+    degree = len(nodes) - 1
+    coefficients = np.random.default_rng(degree).normal(size=degree)
+    powers = np.arange(1, degree + 1)
+    values = (nodes[:, None] ** powers) @ coefficients
+    found = interpolation(nodes, degree)
+    np.testing.assert_allclose(found @ values, coefficients, rtol=1e-9)
+    some = np.random.default_rng(1).normal(size=len(nodes)) * (nodes != 0)
+    np.testing.assert_allclose((nodes[:, None] ** powers) @ (found @ some), some, atol=1e-12)
+
+
+def test_a_polynomial_of_lower_degree_is_that_of_least_squares():
+    nodes, rng = np.arange(-3.0, 4.0), np.random.default_rng(2)
+    values = rng.normal(size=7) * (nodes != 0)
+    powers = nodes[:, None] ** [1, 2]
+    best, *_ = np.linalg.lstsq(powers, values)
+    np.testing.assert_allclose(interpolation(nodes, 2) @ values, best)
+
+
+def test_monomials_come_after_all_that_divide_them():
+    every = [tuple(np.repeat([0, 1], powers).tolist()) for powers in product(range(3), repeat=2)]
+    in_order = tuple(sorted(every[1:], key=lambda one: (len(one), one)))
+    pulls = np.random.default_rng(3).normal(size=(5, 2))
+    found = ladder(in_order).powers(pulls)[:, 1:]
+    exact = np.stack([pulls[:, list(one)].prod(axis=1) for one in in_order], axis=1)
+    np.testing.assert_allclose(found, exact)
+    with pytest.raises(KeyError):
+        ladder(((0,), (0, 1)))
