@@ -70,8 +70,7 @@ def root(path: str | Path, given: Mapping[str, Any], exact: bool) -> list[str]:
     found = attributes(path)
     of_run = [n for n in OF_ITS_RUN if exact and not isinstance(found.get(n), str)]
     here, there = ({k: v for k, v in one.items() if k not in OF_ITS_RUN} for one in (found, given))
-    wrong = of_run + other(here, there, exact)
-    return wrong
+    return of_run + other(here, there, exact)
 
 
 def is_consolidated(path: str | Path) -> bool:
