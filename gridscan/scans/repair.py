@@ -23,14 +23,16 @@ def mend(path: Path, layout: Layout, faults: Collection[str]) -> None:
     with beside(path) as partial:
         fresh = partial / "fresh"
         begin(layout, fresh)
-        for key in sorted(faults):
-            if key in layout.coordinates:
+        ours = {*layout.coordinates.coords, *layout.variables, damage.ROOT}
+        # first: what has no place may be in that of what is written
+        for key in sorted({*faults} - ours):
+            remove(path / key)
+        for key in sorted({*faults} & ours - {damage.ROOT}):
+            if key in layout.variables:
+                _described(path, fresh, key)
+            else:
                 remove(path / key)
                 (fresh / key).rename(path / key)
-            elif key in layout.variables:
-                _described(path, fresh, key)
-            elif key != damage.ROOT:
-                remove(path / key)
         # last: a root that is good says that all is
         if damage.ROOT in faults:
             put(json.dumps(_root(path, fresh), indent=2), path / damage.ROOT)

@@ -78,7 +78,7 @@ def verify(
     if repair:
         check_code(path)
         mend(path, layout, faults)
-    elif faults.keys() - {*layout.coordinates.coords} - {damage.ROOT}:
+    elif faults.keys() - {*layout.coordinates.coords, damage.ROOT} or not stores.opens(path):
         blocks = math.prod(layout.grid.blocks_per_axis)
         unread = {"store": str(path), "blocks": blocks, "done": 0}
         return unread | _told(layout, faults, bad, 0, 0.0)

@@ -7,10 +7,11 @@ unpack to gigabytes: each is a StoreError before anything is opened or unpacked.
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from numcodecs import Blosc, Zstd
 from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore
 
@@ -23,6 +24,10 @@ OVERHEAD = 1024
 
 FEW_BYTES = 32_000_000
 """Size of a JSON document beyond which it is none of ours: the largest study takes some 100 kB."""
+
+
+DEEPEST = 64
+"""Tables within tables: a study has some ten of them."""
 
 
 def plain(root: str | Path, key: str) -> Path:
@@ -64,9 +69,18 @@ def document(root: str | Path, key: str, most: int = FEW_BYTES) -> dict[str, Any
 def parsed(text: str | bytes) -> Any:
     """What JSON text says. Raises ValueError, also for text that is too deep."""
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
+    level = [found]
+    for _ in range(DEEPEST):
+        if not (level := [one for outer in level for one in _inside(outer)]):
+            return found
+    raise ValueError("nested too deep")
+
+
+def _inside(found: Any) -> Iterable[Any]:
+    return found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
 
 
 def unpacked(head: bytes) -> int | None:
@@ -86,10 +100,18 @@ def unpacked(head: bytes) -> int | None:
     return int.from_bytes(head[start : start + width], "little") + 256 * (width == 2)
 
 
+class Bounds(NamedTuple):
+    """Bytes that a chunk of an array unpacks to; and how many labels it has, if it has labels."""
+
+    least: int
+    most: int
+    labels: int | None = None
+
+
 class Guarded(LocalStore):
     """A store on disk that hands out plain files only, and chunks that unpack to what they may.
 
-    chunks: for each array, the least and the most bytes that a chunk of it unpacks to.
+    chunks: for each array, what a chunk of it may be.
     """
 
     def __init__(
@@ -97,7 +119,7 @@ class Guarded(LocalStore):
         root: Path | str,
         *,
         read_only: bool = False,
-        chunks: Mapping[str, tuple[int, int]] | None = None,
+        chunks: Mapping[str, Bounds] | None = None,
     ):
         super().__init__(root, read_only=read_only)
         self.chunks = dict(chunks or {})
@@ -125,10 +147,10 @@ class Guarded(LocalStore):
         path = plain(self.root, key)
         name, _, rest = key.partition("/")
         if name in self.chunks and rest.startswith("c"):
-            _check_chunk(path, *self.chunks[name])
+            _check_chunk(path, self.chunks[name])
 
 
-def _check_chunk(path: Path, least: int, most: int) -> None:
+def _check_chunk(path: Path, allowed: Bounds) -> None:
     """Raises StoreError for a chunk that does not unpack to what it should.
 
     Blosc believes what its header says of its own length, too: behind it stands a checksum.
@@ -141,6 +163,20 @@ def _check_chunk(path: Path, least: int, most: int) -> None:
     found = unpacked(head)
     if not head.startswith(ZSTD) and int.from_bytes(head[12:16], "little") != size - 4:
         raise StoreError(f"{path}: cut off, or not of gridscan")
-    if size > most + OVERHEAD or found is None or not least <= found <= most:
-        allowed = f"{most}" if least == most else f"at most {most}"
-        raise StoreError(f"{path}: unpacks to {found} bytes; allowed: {allowed}")
+    if (
+        size > allowed.most + OVERHEAD
+        or found is None
+        or not allowed.least <= found <= allowed.most
+        or (allowed.labels is not None and _labels(path) != allowed.labels)
+    ):
+        raise StoreError(f"{path}: unpacks to something else than its array")
+
+
+def _labels(path: Path) -> int | None:
+    """How many labels a chunk says that it has, which has room for as many: zarr believes it."""
+    packed = path.read_bytes()
+    try:
+        found = Zstd().decode(packed) if packed.startswith(ZSTD) else Blosc().decode(packed[:-4])
+    except (RuntimeError, ValueError):
+        return None
+    return int.from_bytes(bytes(found[:4]), "little")

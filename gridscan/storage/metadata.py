@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from gridscan.storage.guard import document
-from gridscan.storage.local import StoreError
+from gridscan.storage.guard import Bounds, document
+from gridscan.storage.local import REMOVE, StoreError
 
 FEW_BYTES = 1_000_000
 """Size of the metadata of an array beyond which they are none of ours."""
@@ -63,12 +63,12 @@ class Array:
         return len(self.shape) == 1 and self.chunks == self.shape
 
     @property
-    def bounds(self) -> tuple[int, int]:
-        """Bytes that a chunk unpacks to: the least and the most."""
+    def bounds(self) -> Bounds:
+        """What a chunk may be: a number has eight bytes, a label four and its letters."""
+        number = math.prod(self.chunks)
         if self.text:
-            return 0, LABEL_BYTES
-        size = 8 * math.prod(self.chunks)
-        return size, size
+            return Bounds(4 + 4 * number, LABEL_BYTES, number)
+        return Bounds(8 * number, 8 * number)
 
     def differences(self, given: "Array") -> list[str]:
         """Names of what is not as given."""
@@ -80,11 +80,11 @@ def _array(found: dict[str, Any]) -> Array:
     said = {
         "zarr_format": 3,
         "node_type": "array",
-        "storage_transformers": [],
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
     }
-    for key, value in said.items():
-        if found.get(key, value) != value:
+    found = {"storage_transformers": [], **found}
+    for key, value in (said | {"storage_transformers": []}).items():
+        if found[key] != value:
             raise ValueError(f"{key} {_short(found[key])}; allowed: {value}")
     text = found["data_type"] == "string"
     if not text and found["data_type"] != "float64":
@@ -138,7 +138,7 @@ def arrays(path: str | Path) -> list[str]:
         if folder.is_symlink() or (folder.is_dir() and (folder / "zarr.json").exists()):
             found.append(folder.name)
         if len(found) > MANY_ARRAYS:
-            raise StoreError(f"{path}: more than {MANY_ARRAYS} arrays")
+            raise StoreError(f"{path}: more than {MANY_ARRAYS} arrays: {REMOVE}")
     return sorted(found)
 
 

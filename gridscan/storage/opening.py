@@ -64,7 +64,10 @@ def of(path: str | Path) -> tuple[dict[str, metadata.Array], dict[str, zarr.Arra
 
 def _root(path: str | Path) -> Path:
     """The root file of a store. Raises StoreError where there is none."""
-    root = plain(path, "zarr.json")
+    try:
+        root = plain(path, "zarr.json")
+    except StoreError as error:
+        raise StoreError(f"{error}: {REMOVE}") from None
     if root.is_file():
         return root
     if Path(path).exists():

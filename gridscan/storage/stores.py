@@ -23,7 +23,8 @@ from gridscan.storage.reading import read, read_block, read_statistic
 
 __all__ = [
     "CHI2", "Index", "StoreError", "arrays", "attributes", "block_shape", "chunk_keys",
-    "complete_blocks", "create", "is_store", "read", "read_block", "read_statistic",
+    "complete_blocks", "create", "is_store",
+    "opens", "read", "read_block", "read_statistic",
     "remove_block", "table", "variables", "write",
 ]  # fmt: skip
 
@@ -73,6 +74,14 @@ def write(path: str | Path, region: Mapping[str, slice], block: xr.Dataset) -> N
         along = dims(array)
         where = tuple(region.get(d, slice(None)) for d in along)
         array[where] = block[name].transpose(*along).values
+
+
+def opens(path: str | Path) -> bool:
+    """Whether a store's metadata make a cube."""
+    try:
+        return bool(arrays(path))
+    except StoreError:
+        return False
 
 
 def is_store(path: Path) -> bool:
