@@ -85,7 +85,8 @@ def verify(
     found = _found(study, path)
     if found["done"] < found["blocks"]:
         if repair:
-            remove_blocks(path, bad)
+            # what is there is put right, too, before a run adds the rest
+            remove_blocks(path, bad | _compared(study, path, None if every else points)[2])
         structure.check(path, {} if repair else faults)
         _check_complete(_found(study, path), faults)
     computed, largest, wrong = _compared(study, path, None if every else points)
@@ -129,10 +130,13 @@ def _seal(path: Path) -> None:
 def _compared(study: Study, path: Path, points: int | None) -> tuple[int, float, dict[Index, str]]:
     """Points of a cube computed again: how many, the largest difference, what is wrong in blocks.
 
-    points: how many, at least one of every block; None: all, block by block.
+    Those of the blocks that are there. points: how many, at least one of every block; None: all,
+    block by block.
     """
     grid, pick = grid_in(path, study), np.random.default_rng()
-    blocks = list(grid.blocks())
+    blocks = sorted(stores.complete_blocks(path) & set(grid.blocks()))
+    if not blocks:
+        return 0, 0.0, {}
     further = max(0, (points or 0) - len(blocks))
     sampled = 1 + pick.multinomial(further, np.full(len(blocks), 1 / len(blocks)))
     bad, largest, computed = {}, 0.0, 0
