@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin/
 
-.PHONY: scan figures test literature bench clean
+.PHONY: scan figures test literature bench damage clean
 .DEFAULT_GOAL := scan
 
 $(VENV)/installed: pyproject.toml
@@ -28,6 +28,9 @@ literature: $(VENV)/installed  ## published numbers and ours: tests/literature/R
 
 bench: $(VENV)/installed  ## speed and memory, as a table
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(RUN)python benchmarks/figures.py
+
+damage: $(VENV)/installed  ## a thousand damaged and hostile cubes: how many ended how
+	$(RUN)python -m benchmarks.damage
 
 clean:
 	rm -rf $(VENV)

@@ -1,6 +1,5 @@
 """What there is: cards by kind and name, and saved cubes. List, search, open."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -75,18 +74,15 @@ class SavedCube:
         except OSError as error:
             raise stores.StoreError(f"{path}: cannot be read ({error.strerror})") from None
         try:
-            scan = json.loads(attrs["study"])["scan"]
-            return cls(
-                path,
-                attrs["title"],
-                attrs["sha256"],
-                tuple(scan["experiments"]),
-                scan["model"],
-                tuple(scan["axes"]),
-                attrs["created"],
-            )
+            scan = stores.table(attrs["study"])["scan"]
+            experiments, axes = tuple(scan["experiments"]), tuple(scan["axes"])
+            texts = [attrs["title"], attrs["sha256"], scan["model"], attrs["created"]]
+            # what is no text, or none that can be written, is an error here
+            "".join((*texts, *experiments, *axes)).encode()
         except (KeyError, TypeError, ValueError):
             raise stores.StoreError(f"{path}: not a cube of gridscan") from None
+        title, sha256, model, created = texts
+        return cls(path, title, sha256, experiments, model, axes, created)
 
     def open(self) -> xr.Dataset:
         """The cube, lazily."""

@@ -1,11 +1,13 @@
 """Fixtures shared by all tests: the shipped experiment, and small studies that run in a blink."""
 
 import os
+import shutil
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from benchmarks import damage
 from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
@@ -69,3 +71,10 @@ def small() -> Study:
     """A 24 × 24 plane of (ε_ee^u, ε_ee^d), cut into several blocks."""
     axis = {"start": -0.5, "stop": 0.7, "num": 24}
     return study_of({"eps_ee_u": axis, "eps_ee_d": axis})
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    """A copy of a good cube of four blocks, to be harmed: its study is `damage.study()`."""
+    good = damage.good()[0]
+    return shutil.copytree(good, tmp_path / good.name)

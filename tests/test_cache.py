@@ -1,5 +1,6 @@
 """Arrays kept on disk: one whole file each, found again, computed again where they cannot be."""
 
+import io
 import os
 import sys
 import time
@@ -50,6 +51,41 @@ def test_a_broken_file_is_computed_again_and_replaced(folder):
     file.write_bytes(whole[: len(whole) // 2])
     assert cache.kept(PHYSICS, "one", labelled).identical(labelled())
     assert cache.kept(PHYSICS, "one", not_computed).identical(labelled())
+
+
+def altered(file) -> None:
+    """Values doubled by somebody who writes a good file of them."""
+    with file.open("rb") as opened:
+        content = dict(np.load(io.BytesIO(opened.read()[: -cache.HASH_BYTES])))
+    np.savez(file, **content | {"values": 2 * content["values"]})
+
+
+def renamed(file) -> None:
+    """A whole file of ours, of other inputs."""
+    cache.kept(PHYSICS, "other", lambda: labelled(7.0))
+    (other,) = {*file.parent.glob("*.npz")} - {file}
+    other.replace(file)
+
+
+def a_pipe(file) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+@pytest.mark.parametrize("harm", [altered, renamed, a_pipe])
+def test_an_entry_that_is_not_as_it_was_written_is_thrown_away(harm, folder):
+    cache.kept(PHYSICS, "one", labelled)
+    (file,) = folder.glob("*.npz")
+    harm(file)
+    assert cache.kept(PHYSICS, "one", labelled).identical(labelled())
+    assert cache.kept(PHYSICS, "one", not_computed).identical(labelled())
+
+
+def test_what_is_distrusted_is_computed_and_takes_the_place_of_what_was_there(folder):
+    cache.kept(PHYSICS, "one", labelled)
+    with cache.distrusted():
+        assert cache.kept(PHYSICS, "one", lambda: labelled(1.0)).identical(labelled(1.0))
+    assert cache.kept(PHYSICS, "one", not_computed).identical(labelled(1.0))
 
 
 @pytest.fixture
@@ -126,6 +162,14 @@ def test_the_same_files_are_read_once(formulas, monkeypatch):
     before = formulas(RATE)
     monkeypatch.setattr("gridscan.storage.code.meaning", None)
     assert formulas(RATE) == before
+
+
+def test_a_hash_of_code_that_is_damaged_is_worked_out_anew(formulas):
+    before = formulas(RATE)
+    for file in cache_folder().glob("*.code"):
+        file.write_text(f"0{file.read_text()[1:]}")
+    _code.cache_clear()
+    assert code("formulas.rates") == before
 
 
 def test_other_code_is_another_file(formulas):

@@ -11,6 +11,7 @@ from gridscan.cards.library import Library
 from gridscan.channels import combination, recoils
 from gridscan.scans import evaluation, lazy, memory, plans, runs
 from gridscan.scans.axes import Axes
+from gridscan.storage import local
 
 BINS = {"conus-p1.bins.kevnr": np.linspace(0.2, 1.5, 101).tolist(), "experiments": ["conus-p1"]}
 MANY_POINTS = {
@@ -128,7 +129,7 @@ def test_so_many_points_that_results_fill_the_memory_are_an_axis_too_long(monkey
 def test_a_block_may_take_half_of_the_machine_unless_told_otherwise(monkeypatch, tmp_path):
     machine = memory.limit()
     assert machine > 1e8
-    monkeypatch.setattr(memory, "CGROUPS", (str(tmp_path / "none"), str(tmp_path / "max")))
+    monkeypatch.setattr(local, "CGROUPS", (str(tmp_path / "none"), str(tmp_path / "max")))
     assert memory.limit() >= machine
     (tmp_path / "max").write_text("max\n")
     assert memory.limit() >= machine

@@ -46,10 +46,10 @@ def test_a_chunk_whose_writing_breaks_off_is_not_there(small, store):
 def test_a_block_is_complete_once_all_its_variables_are_there(done, small, store, monkeypatch):
     """Writing stops before each variable; the one that marks the block complete is the last."""
     region, block = first_block(small, store)
-    arrays = list(stores._arrays(store).items())
+    arrays = list(stores.opened(store).items())
     assert len(arrays) == 2
     with monkeypatch.context() as patch:
-        patch.setattr(stores, "_arrays", lambda path: dict(arrays[:done]))
+        patch.setattr(stores, "opened", lambda path: dict(arrays[:done]))
         stores.write(store, region, block)
     assert (stores.CHI2 in dict(arrays[:done])) == (done == 2)
     assert stores.complete_blocks(store) == ({(0, 0)} if done == 2 else set())

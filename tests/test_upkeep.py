@@ -8,6 +8,7 @@ import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.scans import runs, verification
+from gridscan.scans.layout import Layout
 from gridscan.storage import coordinates, stores
 from tests.conftest import study_of
 
@@ -146,7 +147,7 @@ def test_damaged_axes_and_labels_are_told_in_one_line_and_repaired(
     for opened in (stores.read, stores.read_statistic):
         with pytest.raises(stores.StoreError, match=r"damaged: .*verify its card with --repair"):
             opened(path)
-    with pytest.raises(stores.StoreError, match=f"damaged: {name} not as in its card"):
+    with pytest.raises(stores.StoreError, match=f"damaged: {name}: not as in the card"):
         runs.run(study, cubes)
     found = verification.verify(study, cubes, points=1)
     assert (found["good"], found["coordinates"], found["bad"]) == (False, [name], {})
@@ -160,10 +161,10 @@ def test_an_axis_of_other_values_is_found_though_its_checksum_holds(study, cubes
     """In an incomplete cube, too: repair mends the axis, and a run the rest."""
     path = runs.store_path(study, cubes)
     stores.remove_block(path, (1, 1))
-    cube = stores.read(path)
-    moved = cube["eps_ee_d"].values + 1e-9 * (np.arange(8) == 3)
-    coordinates.rewrite(path, cube[["eps_ee_d"]].assign_coords(eps_ee_d=moved))
-    with pytest.raises(stores.StoreError, match="damaged: eps_ee_d not as in its card"):
+    axis = Layout.of(study).coordinates["eps_ee_d"]
+    moved = axis.copy(data=axis.values + 1e-9 * (np.arange(8) == 3))
+    coordinates.rewrite(path, xr.Dataset(coords={"eps_ee_d": moved}))
+    with pytest.raises(stores.StoreError, match="damaged: eps_ee_d: not as in the card"):
         runs.run(study, cubes)
     with pytest.raises(CardError, match="15 of 16 blocks are there"):
         verification.verify(study, cubes, repair=True)

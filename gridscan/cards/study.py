@@ -52,13 +52,11 @@ class Study(Card):
         """
         try:
             return _read(attrs["study"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            software = attrs.get("software", {})
-            versions = json.loads(software) if isinstance(software, str) else software
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             reason = error if isinstance(error, CardError) else "not a study"
             raise CardError(
                 f"the cube's study cannot be read here ({reason}); "
-                f"it was written by gridscan {versions.get('gridscan', 'of unknown version')}"
+                f"it was written by gridscan {_version(attrs)}"
             ) from None
 
     @model_validator(mode="after")
@@ -216,6 +214,15 @@ class Study(Card):
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(len(axis.points()) for axis in self.scan.axes.values())
+
+
+def _version(attrs: Mapping[str, Any]) -> str:
+    """Of gridscan, as a cube's attributes say."""
+    software = attrs.get("software", {})
+    try:
+        return str((json.loads(software) if isinstance(software, str) else software)["gridscan"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return "of unknown version"
 
 
 @lru_cache(maxsize=32)

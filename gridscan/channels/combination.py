@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from gridscan.cards.inputs import Conventions
 from gridscan.cards.resolved import Inputs
-from gridscan.channels import likelihood
+from gridscan.channels import likelihood, recoils
 from gridscan.channels.expansion import Points
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.profile import Profile
@@ -96,3 +96,9 @@ def combined(inputs: Inputs, truth: Conventions, mediator_mev: float | None = No
 
 
 _part = lru_cache(maxsize=64)(Likelihood.of)
+
+
+def forget() -> None:
+    """Have likelihoods made anew, with their templates, when they are asked for next."""
+    _part.cache_clear()
+    recoils.forget()

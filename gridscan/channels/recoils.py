@@ -179,6 +179,14 @@ def _keep(found: dict[Request, xr.DataArray]) -> None:
             size -= _kept.popitem(last=False)[1].nbytes
 
 
+def forget() -> None:
+    """Have every template integrated anew, or read, when it is asked for next."""
+    with _guard:
+        _kept.clear()
+    _integrated.cache_clear()
+    _known_averages.cache_clear()
+
+
 @lru_cache(maxsize=16)
 def _known_averages(*source_and_target: Any) -> dict[Any, Averages]:
     """Averages over a source on a target, whatever the response: filled as they are asked for."""

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,9 +51,10 @@ def show(
         attrs = stores.attributes(name)
         if as_json:
             tables = ("study", "inputs_sha256", "references", "software")
-            return print_json(
-                attrs | {key: stores.table(attrs[key]) for key in tables if key in attrs}
-            )
+            for key in attrs.keys() & {*tables}:
+                with suppress(ValueError):
+                    attrs[key] = stores.table(attrs[key])
+            return print_json(attrs)
         return print(stores.read(name))
     found = open_catalog().find(name)
     if as_json:

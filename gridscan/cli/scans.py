@@ -185,22 +185,24 @@ def verify(
         int, typer.Option(help="Points computed again; at least one a block.", min=1)
     ] = 64,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Remove bad blocks, then run; mend axes.")
+        bool, typer.Option("--repair", help="Remove bad blocks, then run; mend all else.")
     ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Compute every point again.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read every chunk of a cube (checksums) and compute a sample of its points again."""
+    """Read every chunk of a cube (checksums, manifest) and compute a sample of its points again."""
     from gridscan.scans import verification
 
-    it = verification.verify(study_of(card, experiments, changes), folder(out), points, repair)
+    study = study_of(card, experiments, changes)
+    it = verification.verify(study, folder(out), points, repair, every)
     bad = {", ".join(map(str, index)): reason for index, reason in it["bad"].items()}
     if as_json:
         print_json({**it, "bad": bad})
     else:
-        print(f"{it['store']}: {it['blocks']} blocks read, {it['points']} points computed again")
+        print(f"{it['store']}: {it['blocks']} blocks, {it['points']} points computed again")
         print(f"largest relative difference {it['difference']:.1e}; bad blocks: {len(bad)}")
-        for name in it["coordinates"]:
-            print(f"  {name}: not as in the card{' (written anew)' if repair else ''}")
+        for name, reason in it["damage"].items():
+            print(f"  {name}: {reason}{' (mended)' if repair else ''}")
         for index, reason in bad.items():
             print(f"  block {index}: {reason}{' (removed)' if repair else ''}")
     if not it["good"]:

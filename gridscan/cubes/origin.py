@@ -5,7 +5,7 @@ accessor, stays quick. Where a study cannot be read, CardError (a ValueError) sa
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -30,8 +30,18 @@ def studies_of(cubes: Iterable[xr.Dataset]) -> "list[Study]":
     return [
         Study.read(attrs | {"study": text})
         for attrs in carrying
-        for text in (attrs["study"], *map(json.dumps, json.loads(attrs.get("others", "[]"))))
+        for text in (attrs["study"], *_others(attrs))
     ]
+
+
+def _others(attrs: Mapping[str, Any]) -> list[str]:
+    """The studies of the other cubes of a sum. Raises CardError."""
+    from gridscan.cards.base import CardError
+
+    try:
+        return [json.dumps(one) for one in json.loads(attrs.get("others", "[]"))]
+    except (TypeError, ValueError, RecursionError):
+        raise CardError("the cube's studies cannot be read here: others: not studies") from None
 
 
 def combined(cubes: Iterable[xr.Dataset]) -> dict[str, str]:

@@ -4,5 +4,6 @@ axes → what each axis moves      blocks → a grid in blocks      evaluation �
 checks, memory → what is refused      layout → what a cube is before anything is computed
 lazy → a dataset that computes what you touch      runs → a cube on disk, resumable
 function → χ² at any points      plans → what it will cost
-verification → is it right      workers → where blocks are computed
+structure, verification → is it right      repair → so that it is
+workers → where blocks are computed
 """

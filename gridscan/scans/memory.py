@@ -4,20 +4,15 @@ import math
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 
 from gridscan.cards.base import CardError
 from gridscan.channels import memory
 from gridscan.channels.likelihood import Likelihood
 from gridscan.scans.axes import AT_ONCE, TOGETHER, Axes, Setting
-
-LIMIT = "GRIDSCAN_MEMORY_GB"
-"""Environment variable: what a block may take, in GB; default: half of the machine's memory."""
+from gridscan.storage.local import LIMIT, memory_bytes
 
 HELD = 14
 """Numbers that a model holds for each of its coefficients while it works them out, as measured."""
-
-CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def needs(axes: Axes) -> dict[str, int]:
@@ -69,16 +64,7 @@ def limit() -> int:
             if float(said) > 0:
                 return int(1e9 * float(said))
         raise CardError(f"{LIMIT}: found {said!r}; allowed: a positive number")
-    return _machine() // 2
-
-
-def _machine() -> int:
-    """Bytes of this machine, or of the container that it is."""
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for path in CGROUPS:
-        with suppress(OSError, ValueError):
-            found.append(int(Path(path).read_text()))
-    return min(found)
+    return memory_bytes()
 
 
 def _varied(axes: Axes, sides: Mapping[str, int]) -> tuple[int, int]:

@@ -3,7 +3,8 @@
 import errno
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,14 @@ import xarray as xr
 from gridscan.cards.base import CardError
 from gridscan.cards.kinds import EXPERIMENTS
 from gridscan.cards.study import Study
-from gridscan.scans import checks, workers
+from gridscan.scans import checks, structure, workers
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.evaluation import evaluate
-from gridscan.scans.layout import Layout, variables
+from gridscan.scans.layout import Layout
 from gridscan.scans.workers import ScanFailed
 from gridscan.schema import VARIABLES
-from gridscan.storage import coordinates as saved
-from gridscan.storage import stores
+from gridscan.storage import manifest, stores
 from gridscan.storage.code import code
 from gridscan.storage.local import REMOVE, StoreError, local, remove_leftovers
 
@@ -89,6 +89,7 @@ def run(
 
     if missing:
         check_code(path)
+        _open_again(path, study, missing)
         store = str(path.resolve())
         attempt = partial(_attempt, store)
         if client is None:
@@ -105,7 +106,23 @@ def run(
     if failures:
         index, reason = next(iter(failures.items()))
         raise ScanFailed(f"{len(failures)} of {total} blocks failed, first {index}: {reason}")
+    if missing or (same_code(path) and not manifest.there(path)):
+        # where nobody may write, a cube is complete all the same
+        with suppress(OSError):
+            manifest.seal(path)
     return path
+
+
+def _open_again(path: Path, study: Study, missing: Collection[Index]) -> None:
+    """Take the manifest of a store away that lacks blocks, if what it has is as it says.
+
+    Raises StoreError where it is not: what was altered would have a good manifest in the end.
+    """
+    layout = structure.cut_as(path, Layout.of(study))
+    faults, bad = structure.unlike_manifest(path, layout)
+    altered = {f"block {index}": why for index, why in bad.items() if index not in missing}
+    structure.check(path, faults | altered)
+    manifest.unseal(path)
 
 
 def prepare(study: Study, out: str | Path) -> Path:
@@ -120,16 +137,14 @@ def prepare(study: Study, out: str | Path) -> Path:
         begin(layout, path)
         return path
     check_study(path, study)
-    if wrong := saved.wrong(path, layout.coordinates):
-        raise StoreError(
-            f"{path}: damaged: {', '.join(wrong)} not as in its card; verify it with --repair"
-        )
+    layout = structure.cut_as(path, layout)
+    structure.check(path, structure.faults(path, layout, same_code(path)))
     return path
 
 
 def begin(layout: Layout, path: Path) -> None:
     """Write an empty cube, in blocks as its layout cuts them. Raises StoreError."""
-    about = layout.attributes() | {"code_sha256": code(*FOLLOWS_FROM)}
+    about = structure.attributes(layout) | {"code_sha256": code(*FOLLOWS_FROM)}
     attrs = {name: VARIABLES[name].attrs for name in layout.variables}
     block = dict(zip(layout.grid.axes, layout.grid.block, strict=True))
     stores.create(path, block, layout.coordinates, layout.variables, about, attrs)
@@ -149,27 +164,33 @@ def check_study(path: str | Path, study: Study) -> None:
         )
     if attrs.get("study") != study.canonical():
         raise StoreError(f"{path}: its study is not what its sha256 stands for: {REMOVE}")
-    if lost := set(variables(study)) - set(stores.variables(path)):
-        raise StoreError(f"{path}: has no {', '.join(sorted(lost))}: {REMOVE}")
 
 
 def check_code(path: str | Path) -> None:
     """Raises StoreError for a store that other code began: a cube holds numbers of one code."""
-    found = stores.attributes(path)
-    same = found.get("code_sha256") == code(*FOLLOWS_FROM)
-    if same and "plugins" in found:
-        same = found["plugins"] == json.dumps(study_from(found["study"]).plugins)
-    if not same:
+    if not same_code(path):
         raise StoreError(
-            f"{path}: begun by other code ({_versions(found)}): "
+            f"{path}: begun by other code ({_versions(stores.attributes(path))}): "
             "finish it with that code, or remove it and run again"
         )
 
 
+def same_code(path: str | Path) -> bool:
+    """Whether the code that began a store is this one, plug-ins included."""
+    found = stores.attributes(path)
+    same = found.get("code_sha256") == code(*FOLLOWS_FROM)
+    if same and "plugins" in found:
+        return found["plugins"] == json.dumps(study_from(found["study"]).plugins)
+    return same
+
+
 def _versions(attrs: Mapping[str, Any]) -> str:
     """What wrote a store, and when."""
-    software = stores.table(attrs.get("software", {}))
-    versions = ", ".join(f"{n} {software.get(n)}" for n in ("gridscan", "numpy", "scipy"))
+    software = attrs.get("software", {})
+    with suppress(ValueError):
+        software = stores.table(software)
+    known = software if isinstance(software, dict) else {}
+    versions = ", ".join(f"{n} {known.get(n)}" for n in ("gridscan", "numpy", "scipy"))
     return f"{versions}, {attrs.get('created')}"
 
 

@@ -1,7 +1,7 @@
 """What there is of a cube, and whether it is right: status, verify, repair."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,17 @@ import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
+from gridscan.channels import combination
+from gridscan.scans import structure
 from gridscan.scans.axes import Axes
+from gridscan.scans.blocks import Index
 from gridscan.scans.evaluation import evaluate
 from gridscan.scans.layout import Layout, variables
-from gridscan.scans.runs import check_code, check_study, grid_in, store_path
+from gridscan.scans.repair import mend, remove_blocks
+from gridscan.scans.runs import check_code, check_study, grid_in, prepare, same_code, store_path
 from gridscan.statistics import STATISTICS
-from gridscan.storage import coordinates as saved
-from gridscan.storage import stores
+from gridscan.storage import cache, damage, manifest, stores
+from gridscan.storage.local import StoreError
 
 EXACT = 1e-9
 """Relative difference of χ² and counts that `verify` accepts."""
@@ -31,78 +35,166 @@ def status(study: Study, out: str | Path = "cubes") -> dict[str, Any]:
     Raises CardError for a store of another card, StoreError for a damaged one.
     """
     path = store_path(study, out)
-    if there := path.exists():
-        check_study(path, study)
+    if path.exists():
+        prepare(study, out)
+    return _found(study, path)
+
+
+def _found(study: Study, path: Path) -> dict[str, Any]:
+    there = path.exists()
     grid = grid_in(path, study) if there else Axes.of(study).grid
     done = len(stores.complete_blocks(path)) if there else 0
     return {"store": str(path), "blocks": math.prod(grid.blocks_per_axis), "done": done}
 
 
 def verify(
-    study: Study, out: str | Path = "cubes", points: int = 64, repair: bool = False
+    study: Study,
+    out: str | Path = "cubes",
+    points: int = 64,
+    repair: bool = False,
+    every: bool = False,
 ) -> dict[str, Any]:
     """Read every chunk of a cube and compute a random sample of its points again, one by one.
 
-    Before, its axes and labels are compared with the study's: the result names those that are not
-    the same, and repair writes them anew.
+    Before, all that it says of itself is compared with what the study gives, and every file with
+    the manifest, if there is one. What is computed again follows from the study alone, not from
+    templates that were kept.
 
-    points: how many, drawn anew at every call; at least one of every block. The result says how
-    many were computed, and of each bad block what is wrong with it. repair removes the blocks that
-    are damaged or wrong: a further run computes them.
+    points: how many, drawn anew at every call; at least one of every block; all if `every`, block
+    by block. The result says how many were computed, what is not as in the card (`damage`, axes
+    and labels of it in `coordinates`), and of each bad block what is wrong with it. repair writes
+    anew what is not as in the card and removes blocks that are damaged or wrong: a further run
+    computes them. What is good then has a manifest.
     Raises CardError where there is no complete cube of the study, StoreError for one that no
     repair can mend, and for the repair of a cube of other code: no run of this code completes it.
     """
-    found = status(study, out)
-    path = found["store"]
-    coords, wrong = Layout.of(study).coordinates, []
-    if Path(path).exists():
-        wrong = saved.wrong(path, coords)
+    path = store_path(study, out)
+    if not path.exists():
+        _check_complete(_found(study, path))
+    check_study(path, study)
+    layout = structure.cut_as(path, Layout.of(study))
+    faults, bad = structure.unlike_manifest(path, layout)
+    faults |= structure.faults(path, layout, same_code(path))
     if repair:
         check_code(path)
-    if wrong and repair:
-        saved.rewrite(path, coords)
+        mend(path, layout, faults)
+    elif faults.keys() - {*layout.coordinates.coords, damage.ROOT} or not stores.opens(path):
+        blocks = math.prod(layout.grid.blocks_per_axis)
+        unread = {"store": str(path), "blocks": blocks, "done": 0}
+        return unread | _told(layout, faults, bad, 0, 0.0)
+    found = _found(study, path)
     if found["done"] < found["blocks"]:
-        raise CardError(f"{path}: {found['done']} of {found['blocks']} blocks are there")
+        if repair:
+            # what is there is put right, too, before a run adds the rest
+            remove_blocks(path, bad | _compared(study, path, None if every else points)[2])
+        structure.check(path, {} if repair else faults)
+        _check_complete(_found(study, path), faults)
+    computed, largest, wrong = _compared(study, path, None if every else points)
+    bad |= wrong
+    if repair:
+        remove_blocks(path, bad)
+        if not bad:
+            _seal(path)
+    return found | _told(layout, faults, bad, computed, largest)
+
+
+def _told(
+    layout: Layout, faults: Mapping[str, str], bad: Mapping[Index, str], points: int, apart: float
+) -> dict[str, Any]:
+    return {
+        "points": points,
+        "difference": apart,
+        "bad": dict(sorted(bad.items())),
+        "damage": dict(faults),
+        "coordinates": [str(name) for name in layout.coordinates.coords if name in faults],
+        "good": not bad and not faults,
+    }
+
+
+def _check_complete(found: Mapping[str, Any], mended: Collection[str] = ()) -> None:
+    """Raises CardError for a cube that lacks blocks."""
+    if found["done"] < found["blocks"]:
+        also = f"{', '.join(sorted(mended))} mended; " if mended else ""
+        raise CardError(f"{found['store']}: {also}{found['done']} of {found['blocks']} blocks "
+                        "are there; run its card")  # fmt: skip
+
+
+def _seal(path: Path) -> None:
+    """Raises StoreError where the manifest cannot be written."""
+    try:
+        manifest.seal(path)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _compared(study: Study, path: Path, points: int | None) -> tuple[int, float, dict[Index, str]]:
+    """Points of a cube computed again: how many, the largest difference, what is wrong in blocks.
+
+    Those of the blocks that are there. points: how many, at least one of every block; None: all,
+    block by block.
+    """
     grid, pick = grid_in(path, study), np.random.default_rng()
-    blocks = list(grid.blocks())
-    further = max(0, points - len(blocks))
+    blocks = sorted(stores.complete_blocks(path) & set(grid.blocks()))
+    if not blocks:
+        return 0, 0.0, {}
+    further = max(0, (points or 0) - len(blocks))
     sampled = 1 + pick.multinomial(further, np.full(len(blocks), 1 / len(blocks)))
     bad, largest, computed = {}, 0.0, 0
-    for index, number in zip(blocks, sampled, strict=True):
-        try:
-            block = stores.read_block(path, grid.region(index))
-        except stores.StoreError as error:
-            bad[index] = str(error)
-            continue
-        for _ in range(number):
-            difference, fault = _difference(study, grid.values(index), block, pick)
-            computed, largest = computed + 1, max(largest, difference)
-            if fault:
-                bad[index] = fault
-    if repair:
-        for index in bad:
-            stores.remove_block(path, index)
-    found |= {"points": computed, "difference": largest, "bad": bad, "coordinates": wrong}
-    return {**found, "good": not bad and not wrong}
+    combination.forget()
+    with cache.distrusted():
+        for index, number in zip(blocks, sampled, strict=True):
+            axes = grid.values(index)
+            try:
+                block = stores.read_block(path, grid.region(index))
+            except StoreError as error:
+                bad[index] = str(error)
+                continue
+            for at in [{}] if points is None else _places(axes, number, pick):
+                difference, fault = _difference(study, axes, block, at)
+                computed += 1 if at or not axes else math.prod(map(len, axes.values()))
+                largest = max(largest, difference)
+                if fault:
+                    bad[index] = fault
+    return computed, largest, bad
+
+
+def _places(
+    axes: Mapping[str, np.ndarray], number: int, pick: np.random.Generator
+) -> Iterator[dict[str, list[int]]]:
+    """Random points of a block."""
+    for _ in range(number):
+        yield {name: [int(pick.integers(len(values)))] for name, values in axes.items()}
 
 
 def _difference(
-    study: Study, axes: Mapping[str, np.ndarray], block: xr.Dataset, pick: np.random.Generator
+    study: Study,
+    axes: Mapping[str, np.ndarray],
+    block: xr.Dataset,
+    at: Mapping[str, list[int]],
 ) -> tuple[float, str]:
-    """Relative difference at a random point, computed again; and what is wrong there."""
-    at = {name: int(pick.integers(len(values))) for name, values in axes.items()}
-    point = {name: axes[name][[i]] for name, i in at.items()}
-    again = evaluate(study, point)
-    found = {}
+    """Largest relative difference from a new computation; and what is wrong, and where it is so.
+
+    at: places along each axis, all where it is not named.
+    """
+    points = {name: values[at.get(name, slice(None))] for name, values in axes.items()}
+    again, found = evaluate(study, points), {}
     for name in variables(study):
-        saved = block[name].isel(at).values.ravel()
-        fresh = again[name].squeeze(list(at)).values.ravel()
-        same = fresh == saved
-        apart = np.where(same, 0.0, abs(fresh - saved) / np.maximum(abs(fresh), 1.0))
-        found[name] = float(np.nan_to_num(apart, nan=np.inf).max())
+        saved, fresh = block[name].isel(at).values, again[name].values
+        same = (fresh == saved) | (np.isnan(fresh) & np.isnan(saved))
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(fresh - saved) / np.maximum(np.abs(fresh), 1.0)
+        found[name] = np.nan_to_num(np.where(same, 0.0, apart), nan=np.inf)
     number = STATISTICS[study.scan.statistic].number
     limits = {name: EXACT if name in (number, "counts") else STATIONARY for name in found}
-    wrong = [f"{name} by {apart:.1e}" for name, apart in found.items() if apart > limits[name]]
-    where = ", ".join(f"{name} = {values[0]:.6g}" for name, values in point.items())
-    fault = f"differs from a new computation at {where}: {', '.join(wrong)}"
-    return found[number], fault if wrong else ""
+    wrong = {name: apart for name, apart in found.items() if apart.max() > limits[name]}
+    told = ", ".join(f"{name} by {apart.max():.1e}" for name, apart in wrong.items())
+    where = _worst(next(iter(wrong.values())), points) if wrong else ""
+    fault = f"differs from a new computation at {where}: {told}"
+    return float(found[number].max()), fault if wrong else ""
+
+
+def _worst(apart: np.ndarray, points: Mapping[str, np.ndarray]) -> str:
+    """The point of the largest difference. apart: (…, *points)."""
+    places = np.unravel_index(apart.argmax(), apart.shape)[apart.ndim - len(points) :]
+    named = zip(points, places, strict=True)
+    return ", ".join(f"{name} = {points[name][i]:.6g}" for name, i in named)

@@ -1,16 +1,19 @@
 """Labelled arrays kept on disk between processes, named by the hash of what they follow from.
 
-A file appears complete or not at all: several processes may write the same one. What cannot be
-read is computed again. What was used longest ago goes when the folder is full.
+A file appears complete or not at all: several processes may write the same one. It ends with the
+hash of its content: what is damaged or altered is thrown away and computed again. What was used
+longest ago goes when the folder is full.
 """
 
 import hashlib
+import io
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from threading import Lock
 
@@ -26,8 +29,14 @@ KEPT_BYTES = 200_000_000
 OURS = "[0-9a-f]" * 32 + ".*"
 """Names of our files, whole or not yet: the folder may hold others."""
 
-_awaited: dict[Path, Future[xr.DataArray]] = {}
-"""Arrays that a thread of this process is about to have."""
+HASH_BYTES = 32
+"""At the end of a file: the sha256 of its name and of all that stands before."""
+
+_awaited: dict[tuple[Path, bool], Future[xr.DataArray]] = {}
+"""Arrays that a thread of this process is about to have, from the disk or anew."""
+
+_trusted = ContextVar("_trusted", default=True)
+"""Whether what is on disk is taken."""
 
 _guard = Lock()
 
@@ -42,34 +51,50 @@ def kept(
     """
     key = hashlib.sha256(f"{code(*names)}\n{inputs!r}".encode()).hexdigest()
     path = cache_folder() / f"{key[:32]}.npz"
+    about = path, _trusted.get()
     with _guard:
-        first = path not in _awaited
-        found = _awaited.setdefault(path, Future())
+        first = about not in _awaited
+        found = _awaited.setdefault(about, Future())
     if first:
         try:
             found.set_result(_found(path, compute))
         except BaseException as error:
             found.set_exception(error)
         finally:
-            del _awaited[path]
+            del _awaited[about]
     return found.result()
+
+
+@contextmanager
+def distrusted() -> Iterator[None]:
+    """Within this, arrays are computed, whatever is on disk: what was computed takes its place."""
+    before = _trusted.set(False)
+    try:
+        yield
+    finally:
+        _trusted.reset(before)
 
 
 def _found(path: Path, compute: Callable[[], xr.DataArray]) -> xr.DataArray:
     """The array in the file, else computed and written there."""
-    try:
-        return _read(path)
-    except Exception:
-        # there is none, or it is broken: zip and numpy raise what they like
-        pass
+    with suppress(Exception):
+        # there may be none, or it is broken: zip and numpy raise what they like
+        if _trusted.get():
+            return _read(path)
     array = compute()
     _write(path, array)
     return array
 
 
 def _read(path: Path) -> xr.DataArray:
-    # opened here: of a broken file numpy leaves its own open
-    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+    """Raises ValueError for a file that is not as it was written, OSError where there is none."""
+    if not path.is_file() or path.stat().st_size > KEPT_BYTES:
+        raise ValueError(f"{path}: no file of ours")
+    written = path.read_bytes()
+    content, told = written[:-HASH_BYTES], written[-HASH_BYTES:]
+    if _hash(path, content) != told:
+        raise ValueError(f"{path}: not as it was written")
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
         with suppress(OSError):
             # its age is since when it was not used
             os.utime(path)
@@ -79,6 +104,13 @@ def _read(path: Path) -> xr.DataArray:
             for name, (dims, attrs) in layout["coords"].items()
         }
         return xr.DataArray(file["values"], coords, layout["dims"])
+
+
+def _hash(path: Path, content: bytes | memoryview) -> bytes:
+    """Of the name, too: an array of other inputs is as wrong as a damaged one."""
+    found = hashlib.sha256(path.name.encode())
+    found.update(content)
+    return found.digest()
 
 
 def _write(path: Path, array: xr.DataArray) -> None:
@@ -92,6 +124,8 @@ def _write(path: Path, array: xr.DataArray) -> None:
         f"coord_{name}": coord.values.astype("U") if coord.dtype.kind in "OT" else coord.values
         for name, coord in coords.items()
     }
+    whole = io.BytesIO()
+    np.savez(whole, values=array.values, layout=json.dumps(layout), **columns)
     partial = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +133,8 @@ def _write(path: Path, array: xr.DataArray) -> None:
             dir=path.parent, prefix=f"{path.name}-", delete=False
         ) as file:
             partial = Path(file.name)
-            np.savez(file, values=array.values, layout=json.dumps(layout), **columns)
+            file.write(whole.getbuffer())
+            file.write(_hash(path, whole.getbuffer()))
         partial.replace(path)
         _trim(path.parent)
     except OSError:

@@ -39,15 +39,21 @@ def _code(names: tuple[str, ...]) -> str:
     # of these bytes, and read as below
     written = hashlib.sha256(repr((VERSIONS, _MEANING, sources)).encode()).hexdigest()
     kept = cache_folder() / f"{written[:32]}.code"
-    with suppress(OSError):
-        if len(found := kept.read_text(encoding="ascii")) == len(written):
+    with suppress(OSError, ValueError):
+        found, told = kept.read_text(encoding="ascii").split()
+        if told == _check(written, found):
             return found
     text = repr((VERSIONS, [(name, meaning(source)) for name, source in sources]))
     found = hashlib.sha256(text.encode()).hexdigest()
     with suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
-        put(found, kept)
+        put(f"{found} {_check(written, found)}", kept)
     return found
+
+
+def _check(written: str, found: str) -> str:
+    """What stands behind a hash on disk, so that a damaged one is worked out anew."""
+    return hashlib.sha256(f"{written} {found}".encode()).hexdigest()
 
 
 def _files(names: tuple[str, ...]) -> Iterator[tuple[str, Path]]:

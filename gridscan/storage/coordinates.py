@@ -1,15 +1,16 @@
 """Axes and labels of a cube: written with checksums, compared with what they should be."""
 
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
-import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
-from gridscan.storage.local import beside
+from gridscan.storage.guard import Guarded
+from gridscan.storage.local import beside, remove
+from gridscan.storage.metadata import Array
+from gridscan.storage.opening import array
 
 COMPRESSORS = (BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec())
 """Fast and small; the checksum comes last, so that a flipped bit is an error when read."""
@@ -23,25 +24,27 @@ def write(path: Path, coords: xr.Dataset) -> None:
 
 def wrong(path: str | Path, coords: xr.Dataset) -> list[str]:
     """Names of the coordinates of a store that are missing, damaged or not as given."""
-    return [
-        str(name) for name in coords.variables if not _holds(Path(path, str(name)), coords[name])
-    ]
+    return [str(name) for name in coords.variables if not _holds(path, str(name), coords[name])]
 
 
-def _holds(path: Path, given: xr.DataArray) -> bool:
+def _holds(path: str | Path, name: str, given: xr.DataArray) -> bool:
     """Whether an array on disk is as given, but for rounding and for the order of labels.
 
     Another version may round a grid otherwise or order nuisances otherwise; damage does not.
     """
     try:
-        found = np.asarray(zarr.open_array(path, mode="r")[:])
+        said = Array.read(path, name)
+        if said.shape != given.shape:
+            return False
+        store = Guarded(path, read_only=True, chunks={name: said.bounds})
+        found = np.asarray(array(store, name, "r")[:])
     except Exception:
         # codecs raise what they like
         return False
     if given.dtype.kind != "f":
         return sorted(map(str, found.tolist())) == sorted(given.values.tolist())
     tiny = 1e-15 * np.abs(given.values).max()
-    return found.shape == given.shape and np.allclose(found, given.values, rtol=1e-12, atol=tiny)
+    return np.allclose(found, given.values, rtol=1e-12, atol=tiny)
 
 
 def rewrite(path: str | Path, coords: xr.Dataset) -> None:
@@ -49,5 +52,5 @@ def rewrite(path: str | Path, coords: xr.Dataset) -> None:
     with beside(Path(path)) as partial:
         write(partial, coords)
         for name in map(str, coords.variables):
-            shutil.rmtree(Path(path, name), ignore_errors=True)
+            remove(Path(path, name))
             os.rename(partial / name, Path(path, name))

@@ -18,6 +18,9 @@ OLD_SECONDS = 600
 REMOVE = "remove it and run its card again"
 """What to do about a store that no repair can mend."""
 
+REPAIR = "verify its card with --repair"
+"""What to do about a store that is damaged."""
+
 
 class StoreError(ValueError):
     """A store that is not what was asked for: told in one line, naming the store."""
@@ -36,6 +39,28 @@ def cache_folder() -> Path:
     return Path(os.environ.get("GRIDSCAN_CACHE") or platformdirs.user_cache_dir("gridscan"))
 
 
+LIMIT = "GRIDSCAN_MEMORY_GB"
+"""Environment variable: what a block, or a cube in memory, may take, in GB."""
+
+CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def memory_bytes() -> int:
+    """Bytes that may be taken: those of $GRIDSCAN_MEMORY_GB, else half of the machine's."""
+    with suppress(ValueError, OverflowError):
+        return int(1e9 * float(os.environ.get(LIMIT) or ""))
+    return machine_bytes() // 2
+
+
+def machine_bytes() -> int:
+    """Bytes of this machine, or of the container that it is."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in CGROUPS:
+        with suppress(OSError, ValueError):
+            found.append(int(Path(path).read_text()))
+    return min(found)
+
+
 def put(text: str, path: Path) -> Path:
     """Write a file, under its name complete or not at all, whoever else writes it too.
 
@@ -49,6 +74,14 @@ def put(text: str, path: Path) -> Path:
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, a link or a whole folder, if it is there; nothing that a link leads to."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -72,7 +105,8 @@ def remove_leftovers(path: Path) -> None:
     Another run may be at work on it: what is young stays.
     """
     old = time.time() - OLD_SECONDS
-    for found in (*path.parent.glob(f".{path.name}-*"), *path.rglob("*.partial")):
+    beginnings = path.parent.glob(f".{path.name}-*")
+    for found in (*beginnings, *path.glob(".*.json-*"), *path.rglob("*.partial")):
         with suppress(OSError):
             if found.stat().st_mtime < old:
                 shutil.rmtree(found) if found.is_dir() else found.unlink()

@@ -1,0 +1,134 @@
+"""What of a store is not as it should be, by name: metadata, attributes, and what has no place."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from gridscan.storage import coordinates, metadata
+from gridscan.storage.guard import document
+from gridscan.storage.local import StoreError
+from gridscan.storage.metadata import Array
+from gridscan.storage.opening import attributes, table
+
+ROOT = "zarr.json"
+
+OF_ITS_RUN = ("software", "created", "code_sha256")
+"""Root attributes that say who wrote a store, and when: no study gives them."""
+
+WORDS = ("long_name", "software", "created", "code_sha256")
+"""What other versions may put otherwise."""
+
+
+def arrays(
+    path: str | Path, given: Mapping[str, Array], coords: xr.Dataset, exact: bool
+) -> dict[str, str]:
+    """Arrays that are missing, foreign, not as given or, of axes, of other values; and why.
+
+    exact: whether attributes are those of this version; of others, those that are there count.
+    """
+    found = {}
+    for name, array in given.items():
+        try:
+            there = Array.read(path, name)
+        except StoreError as error:
+            found[name] = str(error).removeprefix(f"{path}: ")
+            continue
+        if wrong := _differences(there, array, exact, axis=array.dims == (name,)):
+            found[name] = f"{', '.join(wrong)} not as in the card"
+    for name in {*metadata.arrays(path)} - {*given}:
+        found[name] = "not in the card"
+    values = dict.fromkeys(coordinates.wrong(path, coords), "not as in the card")
+    return values | found
+
+
+def _differences(there: Array, given: Array, exact: bool, axis: bool) -> list[str]:
+    """Names of what is not as given. An axis has no gaps, whatever stands for them."""
+    allowed = ("attributes", "gaps") if axis else ("attributes",)
+    wrong = [name for name in there.differences(given) if name not in allowed]
+    return wrong + other(there.attributes, given.attributes, exact)
+
+
+def other(found: Mapping[str, Any], given: Mapping[str, Any], exact: bool) -> list[str]:
+    """Names of attributes that are not as given; unless exact, only of those in both."""
+    names = {*found} | {*given} if exact else {*found} & {*given} - {*WORDS}
+    return sorted(name for name in names if _value(found, name) != _value(given, name))
+
+
+def _value(attrs: Mapping[str, Any], name: str) -> Any:
+    """An attribute: if it is text that is JSON, what it says."""
+    try:
+        return table(attrs[name]) if name in attrs else None
+    except ValueError:
+        return attrs[name]
+
+
+def root(path: str | Path, given: Mapping[str, Any], exact: bool) -> list[str]:
+    """Names of root attributes that are not as given."""
+    found = attributes(path)
+    of_run = [n for n in OF_ITS_RUN if exact and not isinstance(found.get(n), str)]
+    here, there = ({k: v for k, v in one.items() if k not in OF_ITS_RUN} for one in (found, given))
+    return of_run + other(here, there, exact)
+
+
+def is_consolidated(path: str | Path) -> bool:
+    """Whether the root tells of the arrays what they tell themselves, or nothing."""
+    return document(path, ROOT).get("consolidated_metadata") in (None, consolidated(path))
+
+
+def consolidated(path: str | Path) -> dict[str, Any] | None:
+    """Metadata of all arrays in one, for readers of one file; None where they cannot be read."""
+    try:
+        found = {name: document(path, f"{name}/zarr.json") for name in metadata.arrays(path)}
+    except (OSError, StoreError):
+        return None
+    return {"kind": "inline", "must_understand": False, "metadata": found}
+
+
+def strays(path: str | Path, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """What has no place in a store: links, pipes, devices; and chunks that no array has.
+
+    blocks: number of chunks of each array, along its dimensions.
+    """
+    found: dict[str, str] = {}
+    ahead = [Path(path)]
+    while ahead:
+        with os.scandir(ahead.pop()) as entries:
+            for entry in entries:
+                key = os.path.relpath(entry.path, path)
+                folder = entry.is_dir(follow_symlinks=False)
+                if why := _why(entry, key.split(os.sep), folder, blocks):
+                    found[key] = why
+                elif folder:
+                    ahead.append(Path(entry.path))
+    return found
+
+
+def _why(
+    entry: os.DirEntry, parts: list[str], folder: bool, blocks: Mapping[str, tuple[int, ...]]
+) -> str:
+    """Why something has no place, if it has none."""
+    if entry.is_symlink():
+        return "a link; links are not followed"
+    if not folder and not entry.is_file(follow_symlinks=False):
+        return "neither a file nor a folder"
+    name, *rest = parts
+    if parts[-1] == ROOT and folder:
+        return "a folder in the place of a file"
+    if name not in blocks or rest[:1] != ["c"] or entry.name.endswith(".partial"):
+        return ""
+    counts, numbers = blocks[name], rest[1:]
+    inside = len(numbers) <= len(counts) and all(
+        one in map(str, _few(one, count)) for one, count in zip(numbers, counts, strict=False)
+    )
+    if not inside:
+        return "a chunk beyond the array"
+    return "" if folder == (len(numbers) < len(counts)) else "no chunk, and in the place of one"
+
+
+def _few(one: str, count: int) -> Iterator[int]:
+    """The number that a name is, if it counts a chunk."""
+    if one.isdecimal() and int(one) < count:
+        yield int(one)

@@ -1,0 +1,182 @@
+"""Reading stores of strangers: plain files inside the store, of bounded size, and nothing else.
+
+A cube may come from anywhere. A link may lead out of it, a pipe never ends, and a few bytes may
+unpack to gigabytes: each is a StoreError before anything is opened or unpacked.
+"""
+
+import json
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from numcodecs import Blosc, Zstd
+from zarr.core.buffer import Buffer
+from zarr.storage import LocalStore
+
+from gridscan.storage.local import StoreError
+
+ZSTD = b"\x28\xb5\x2f\xfd"
+
+OVERHEAD = 1024
+"""Bytes that a chunk may take on disk beyond what it unpacks to."""
+
+FEW_BYTES = 32_000_000
+"""Size of a JSON document beyond which it is none of ours: the largest study takes some 100 kB."""
+
+
+DEEPEST = 64
+"""Tables within tables: a study has some ten of them."""
+
+
+def plain(root: str | Path, key: str) -> Path:
+    """The path of a file in a store. Raises StoreError where a link or no file is in its place."""
+    path = Path(root)
+    for part in key.split("/"):
+        path = path / part
+        try:
+            mode = path.lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            break
+        if stat.S_ISLNK(mode):
+            raise StoreError(f"{root}: {key}: is a link, or in one; links are not followed")
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise StoreError(f"{root}: {key}: is no file")
+    return Path(root, key)
+
+
+def content(root: str | Path, key: str, most: int) -> bytes:
+    """A file of a store, whole. Raises StoreError, and OSError where there is none."""
+    with plain(root, key).open("rb") as file:
+        if (size := os.fstat(file.fileno()).st_size) > most:
+            raise StoreError(f"{root}: {key}: has {size} bytes; allowed: {most}")
+        return file.read(most)
+
+
+def document(root: str | Path, key: str, most: int = FEW_BYTES) -> dict[str, Any]:
+    """A file of a store as a table. Raises StoreError, and OSError where there is none."""
+    try:
+        found = parsed(content(root, key, most))
+    except ValueError as error:
+        told = error if isinstance(error, StoreError) else f"{root}: {key}: {error}"
+        raise StoreError(str(told)) from None
+    if not isinstance(found, dict):
+        raise StoreError(f"{root}: {key}: holds no table")
+    return found
+
+
+def parsed(text: str | bytes) -> Any:
+    """What JSON text says. Raises ValueError, also for text that is too deep."""
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    level = [found]
+    for _ in range(DEEPEST):
+        if not (level := [one for outer in level for one in _inside(outer)]):
+            return found
+    raise ValueError("nested too deep")
+
+
+def _inside(found: Any) -> Iterable[Any]:
+    return found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+
+
+def unpacked(head: bytes) -> int | None:
+    """Bytes that a chunk says it unpacks to, of its first 18; None where it does not say.
+
+    A header of blosc says it; a frame of zstd (axes of the first cubes) where its writer knew.
+    """
+    if not head.startswith(ZSTD):
+        return int.from_bytes(head[4:8], "little") if len(head) >= 16 else None
+    if len(head) < 5:
+        return None
+    flags = head[4]
+    single, width = flags >> 5 & 1, (0, 2, 4, 8)[flags >> 6]
+    start = 6 - single + (0, 1, 2, 4)[flags & 3]
+    if not width:
+        return head[start] if single and len(head) > start else None
+    return int.from_bytes(head[start : start + width], "little") + 256 * (width == 2)
+
+
+class Bounds(NamedTuple):
+    """Bytes that a chunk of an array unpacks to; and how many labels it has, if it has labels."""
+
+    least: int
+    most: int
+    labels: int | None = None
+
+
+class Guarded(LocalStore):
+    """A store on disk that hands out plain files only, and chunks that unpack to what they may.
+
+    chunks: for each array, what a chunk of it may be.
+    """
+
+    def __init__(
+        self,
+        root: Path | str,
+        *,
+        read_only: bool = False,
+        chunks: Mapping[str, Bounds] | None = None,
+    ):
+        super().__init__(root, read_only=read_only)
+        self.chunks = dict(chunks or {})
+
+    def with_read_only(self, read_only: bool = False) -> "Guarded":
+        return type(self)(self.root, read_only=read_only, chunks=self.chunks)
+
+    async def get(self, key: str, *how: Any, **named: Any) -> Buffer | None:
+        self._check(key)
+        return await super().get(key, *how, **named)
+
+    def get_sync(self, key: str, **named: Any) -> Buffer | None:
+        self._check(key)
+        return super().get_sync(key, **named)
+
+    async def set(self, key: str, value: Buffer) -> None:
+        plain(self.root, key)
+        await super().set(key, value)
+
+    def set_sync(self, key: str, value: Buffer) -> None:
+        plain(self.root, key)
+        super().set_sync(key, value)
+
+    def _check(self, key: str) -> None:
+        path = plain(self.root, key)
+        name, _, rest = key.partition("/")
+        if name in self.chunks and rest.startswith("c"):
+            _check_chunk(path, self.chunks[name])
+
+
+def _check_chunk(path: Path, allowed: Bounds) -> None:
+    """Raises StoreError for a chunk that does not unpack to what it should.
+
+    Blosc believes what its header says of its own length, too: behind it stands a checksum.
+    """
+    try:
+        with path.open("rb") as file:
+            size, head = os.fstat(file.fileno()).st_size, file.read(18)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return
+    found = unpacked(head)
+    if not head.startswith(ZSTD) and int.from_bytes(head[12:16], "little") != size - 4:
+        raise StoreError(f"{path}: cut off, or not of gridscan")
+    if (
+        size > allowed.most + OVERHEAD
+        or found is None
+        or not allowed.least <= found <= allowed.most
+        or (allowed.labels is not None and _labels(path) != allowed.labels)
+    ):
+        raise StoreError(f"{path}: unpacks to something else than its array")
+
+
+def _labels(path: Path) -> int | None:
+    """How many labels a chunk says that it has, which has room for as many: zarr believes it."""
+    packed = path.read_bytes()
+    try:
+        found = Zstd().decode(packed) if packed.startswith(ZSTD) else Blosc().decode(packed[:-4])
+    except (RuntimeError, ValueError):
+        return None
+    return int.from_bytes(bytes(found[:4]), "little")

@@ -1,0 +1,136 @@
+"""What a store is before any of its numbers is read: attributes, arrays, variables.
+
+Metadata are read as data first: zarr opens nothing but what gridscan writes.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import zarr
+
+from gridscan.storage import metadata
+from gridscan.storage.guard import Guarded, document, parsed, plain
+from gridscan.storage.local import REMOVE, REPAIR, StoreError
+
+CHI2 = "chi2"
+"""The number of most statistics, and of all stores that do not name theirs."""
+
+
+def attributes(path: str | Path) -> dict[str, Any]:
+    """Root attributes of a store. Raises StoreError where there is none."""
+    _root(path)
+    try:
+        found = document(path, "zarr.json")
+        if found["node_type"] != "group":
+            raise ValueError("it is no group")
+        return dict(found["attributes"])
+    except StoreError as error:
+        raise StoreError(f"{error}: damaged metadata: {REMOVE}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(
+            f"{path}: not a cube of gridscan ({error}); if it was one, {REMOVE}"
+        ) from None
+
+
+def table(value: Any) -> Any:
+    """An attribute that is a table or a list: JSON text, in older stores the thing itself."""
+    return parsed(value) if isinstance(value, str) else value
+
+
+def opened(path: str | Path) -> dict[str, zarr.Array]:
+    """The variables of a store, the one that marks a block complete last; opened once.
+
+    Raises StoreError where there is none, or one whose metadata are damaged.
+    """
+    return of(path)[1]
+
+
+def arrays(path: str | Path) -> dict[str, metadata.Array]:
+    """What a store says of its variables and axes. Raises StoreError where they make no cube."""
+    return of(path)[0]
+
+
+def of(path: str | Path) -> tuple[dict[str, metadata.Array], dict[str, zarr.Array]]:
+    root = _root(path)
+    try:
+        files = (root, *(Path(path, name, "zarr.json") for name in metadata.arrays(path)))
+        stamps = tuple((str(f), s.st_ino, s.st_mtime_ns) for f in files for s in [f.lstat()])
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror})") from None
+    return _opened(str(path), stamps)
+
+
+def _root(path: str | Path) -> Path:
+    """The root file of a store. Raises StoreError where there is none."""
+    try:
+        root = plain(path, "zarr.json")
+    except StoreError as error:
+        raise StoreError(f"{error}: {REMOVE}") from None
+    if root.is_file():
+        return root
+    if Path(path).exists():
+        raise StoreError(
+            f"{path}: not a cube of gridscan (it has no zarr.json); if it was one, {REMOVE}"
+        )
+    raise StoreError(f"{path}: no cube there")
+
+
+@lru_cache(maxsize=4)
+def _opened(
+    path: str, stamps: tuple[tuple[str, int, int], ...]
+) -> tuple[dict[str, metadata.Array], dict[str, zarr.Array]]:
+    """All arrays of the store that these files are of, as said, and its variables, opened."""
+    last = statistic(attributes(path))
+    found = {name: _said(path, name) for name in metadata.arrays(path)}
+    if last not in found:
+        raise StoreError(
+            f"{path}: damaged, or not a cube of gridscan (it has no {last}): {REPAIR}, or {REMOVE}"
+        )
+    try:
+        metadata.check_together(path, found, last)
+    except StoreError as error:
+        raise StoreError(f"{error}: damaged metadata: {REPAIR}") from None
+    store = Guarded(path, chunks={name: array.bounds for name, array in found.items()})
+    names = sorted(found, key=lambda name: name == last)
+    return found, {
+        name: array(store, name, mode="r+").with_config({"write_empty_chunks": True})
+        for name in names
+        if found[name].dims != (name,)
+    }
+
+
+def _said(path: str, name: str) -> metadata.Array:
+    try:
+        return metadata.Array.read(path, name)
+    except StoreError as error:
+        raise StoreError(f"{error}: damaged metadata: {REPAIR}") from None
+
+
+def array(store: Guarded, name: str, mode: Literal["r", "r+"]) -> zarr.Array:
+    try:
+        return zarr.open_array(store=store, path=name, mode=mode)
+    except Exception as error:
+        # of what it does not know zarr raises what it likes
+        raise StoreError(f"{store.root}: {name}: damaged metadata ({error}): {REPAIR}") from None
+
+
+def statistic(attrs: Mapping[str, Any]) -> str:
+    """The variable that the statistic of a cube's root attributes is."""
+    return str(attrs.get("statistic", CHI2))
+
+
+def dims(array: zarr.Array) -> tuple[str, ...]:
+    # none of an array without dimensions
+    return tuple(map(str, array.metadata.dimension_names or ()))  # type: ignore[union-attr]
+
+
+def variables(path: str | Path) -> list[str]:
+    """Names of the variables of a store, the number of its statistic last."""
+    return list(opened(path))
+
+
+def last(path: str | Path) -> zarr.Array:
+    """The variable whose chunk says that a block is complete: it has no dimensions but axes."""
+    return list(opened(path).values())[-1]
