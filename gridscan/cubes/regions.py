@@ -95,6 +95,19 @@ def intervals(delta: xr.DataArray, cl: float, dof: int) -> xr.DataArray:
     )
 
 
+def last_crossing(delta: xr.DataArray, level: float) -> xr.DataArray:
+    """Where Δχ² (y[, x]) last crosses a level along y: dims those of x, NaN where it never does."""
+    y = str(delta.dims[0])
+    scale, back = scales(delta[y])
+    along = scale(delta[y].values)
+
+    def last(column: np.ndarray) -> float:
+        found = crossings(along, column, level)
+        return float(back(found[-1])) if len(found) else np.nan
+
+    return xr.apply_ufunc(last, delta, input_core_dims=[[y]], vectorize=True)
+
+
 def contours(delta: xr.DataArray, cl: float, dof: int) -> list[xr.DataArray]:
     """Lines of constant Δχ² (y, x), each with dims (vertex, axis) and axis = [x, y].
 

@@ -10,6 +10,7 @@ from textwrap import fill
 from typing import Any, Literal
 
 import matplotlib as mpl
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -43,6 +44,8 @@ PALETTE: Mapping[str, str] = {
     "red": "#A50026",
     "sky": "#56B4E9",
     "black": "#000000",
+    "brown": "#8C5A2B",
+    "grey": "#7A7A7A",
 }
 """Colours that differ in brightness too (after M. Okabe and K. Ito): also for colour-blind eyes."""
 
@@ -67,17 +70,38 @@ class LogNumbers(LogFormatterSciNotation):
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         text: str = super().__call__(x, pos)
+        return f"{x:g}" if text and self._plain else text
+
+    @property
+    def _plain(self) -> bool:
         assert self.axis is not None
         low, high = sorted(self.axis.get_view_interval())
-        plain = PLAIN[0] * 0.999 <= low and high <= PLAIN[1] * 1.001
-        return f"{x:g}" if text and plain else text
+        return bool(PLAIN[0] * 0.999 <= low and high <= PLAIN[1] * 1.001)
+
+
+NAMED = ((0.6, range(2, 10)), (1.0, (2, 3, 4, 6, 8)), (1.7, (2, 5)), (2.2, (3,)))
+"""Which ticks between powers of ten have a number, up to how many powers of ten an axis spans."""
+
+
+class SomeLogNumbers(LogNumbers):
+    """Those of the ticks between powers of ten, as many as there is room for."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        assert self.axis is not None
+        low, high = sorted(self.axis.get_view_interval())
+        span = np.log10(high / low)
+        first = round(x / 10 ** np.floor(np.log10(x) + 1e-9))
+        named = next((digits for most, digits in NAMED if span <= most), ())
+        if span > 1 and not self._plain:
+            return ""
+        return super().__call__(x, pos) if first in named else ""
 
 
 def log_numbers(ax: Axes, which: Literal["x", "y"]) -> None:
     """Tick labels of a logarithmic axis as numbers, where they are not too long."""
     axis = ax.xaxis if which == "x" else ax.yaxis
     axis.set_major_formatter(LogNumbers())
-    axis.set_minor_formatter(LogNumbers(minor_thresholds=(2, 0.5)))
+    axis.set_minor_formatter(SomeLogNumbers(minor_thresholds=(np.inf, np.inf)))
 
 
 def label(coordinate: xr.DataArray) -> str:
@@ -131,6 +155,8 @@ def frame(ax: Axes, heading: str, x: Sequence[float] | None, y: Sequence[float] 
 def legend(figure: Figure, handles: Sequence[Any], heading: str) -> None:
     """One legend for all panels, above them; the page grows by its height."""
     unique = list({handle.get_label(): handle for handle in handles}.values())
+    if not unique and not heading:
+        return
     printed = [len(re.sub(r"\\[a-z]+|[${}\\]", "", handle.get_label())) for handle in unique]
     width, height = figure.get_size_inches()
     columns = int(width / (0.55 + 0.085 * max(printed, default=1)))
