@@ -113,11 +113,10 @@ class Exclusion(Plane):
     """Excluded regions: Δχ² above one confidence level.
 
     above: "each-x" takes the minimum along y at each x for zero. A scan of y alone holds for
-    every x, whose name gives its unit. named: lines are named where they end at that side.
+    every x, whose name gives its unit.
     """
 
     kind: Literal["exclusion"]
-    named: Literal["left", "right"] | None = None
     above: Above | Literal["each-x"] = "standard-model"
     cl: tuple[Level] = (0.9,)
 

@@ -117,19 +117,13 @@ def _exclusion(
     looks: list[brush.Style],
     cubes: Path,
 ) -> Iterator[Any]:
-    level, ends = threshold(panel.cl[0], panel.dof), []
+    level = threshold(panel.cl[0], panel.dof)
     for one, found, look in zip(drawn, deltas, looks, strict=True):
         if one.others:
             others = [shown(delta(o, cube(o, cubes), cubes), panel) for o in one.others]
-            edges = [last_crossing(d, level) for d in (found, *others)]
-            yield brush.band(ax, edges, look)
-            ends.append(xr.concat(edges, "member").mean("member"))
-            continue
-        yield brush.excluded(ax, found, level, look, ticks=one.layer.ticks)
-        if panel.named:
-            ends.append(last_crossing(found, level))
-    if panel.named:
-        labels.ends(ax, ends, looks, panel.named)
+            yield brush.band(ax, [last_crossing(d, level) for d in (found, *others)], look)
+        else:
+            yield brush.excluded(ax, found, level, look, ticks=one.layer.ticks)
 
 
 def shown(found: xr.DataArray, panel: Drawn) -> xr.DataArray:

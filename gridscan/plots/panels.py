@@ -166,9 +166,12 @@ def excluded(
 
 
 def band(ax: Axes, edges: Sequence[xr.DataArray], look: Style) -> Any:
-    """What lies between the outermost of several limits, each a y at every x."""
-    every = np.array([edge.values for edge in edges])
-    low, high = np.nanmin(every, axis=0), np.nanmax(every, axis=0)
+    """What lies between the outermost of several lower limits, each a y at every x.
+
+    Where one is missing nothing is excluded: the band goes down to the edge of the panel.
+    """
+    every = np.array([edge.fillna(ax.get_ylim()[0]).values for edge in edges])
+    low, high = every.min(axis=0), every.max(axis=0)
     (x,) = edges[0].dims
     across = edges[0][x]
     ax.fill_between(across, low, high, color=look.rgb, alpha=0.22, lw=0, zorder=1)

@@ -79,7 +79,7 @@ class LogNumbers(LogFormatterSciNotation):
         return bool(PLAIN[0] * 0.999 <= low and high <= PLAIN[1] * 1.001)
 
 
-NAMED = ((0.6, range(2, 10)), (1.0, (2, 3, 4, 6, 8)), (1.7, (2, 5)), (2.2, (3,)))
+NAMED = ((0.3, range(2, 10)), (0.8, (2, 3, 4, 6, 8)), (1.7, (2, 5)), (2.2, (3,)))
 """Which ticks between powers of ten have a number, up to how many powers of ten an axis spans."""
 
 
