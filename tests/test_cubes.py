@@ -276,7 +276,8 @@ def test_pictures_carry_labels_levels_and_points(small, tmp_path):
     path = plots.save(ax, tmp_path / "regions.png")
     assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     line = cube.gridscan.at(eps_ee_d=0.0).gridscan.plot()
-    assert line.get_ylabel() == r"$\Delta\chi^2$"
+    assert line.get_ylabel() == r"$\Delta\chi^2$ (1 d.o.f.)"
+    assert ax.get_legend().get_title().get_text() == "2 d.o.f."
 
 
 def test_axes_of_a_single_value_are_not_drawn():

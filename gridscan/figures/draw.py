@@ -51,7 +51,7 @@ def picture(
 
 
 def _heading(figure: Figure) -> str:
-    """Confidence level and degrees of freedom, as far as all panels of scans have them in common."""
+    """Confidence level and degrees of freedom, as far as all panels have them in common."""
     drawn = [p for p in figure.panels if isinstance(p, Curves | Regions | Exclusion)]
     degrees, levels = {p.dof for p in drawn}, {p.cl for p in drawn}
     if len(degrees) != 1:

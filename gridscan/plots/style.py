@@ -108,8 +108,18 @@ def label(coordinate: xr.DataArray) -> str:
     """Axis label in physics notation, with its unit."""
     symbol, units = coordinate.attrs.get("symbol"), coordinate.attrs.get("units", "1")
     named = symbol and symbol != units
-    text = f"${symbol}$" if named else str(coordinate.attrs.get("long_name", coordinate.name))
+    text = f"${symbol}$" if named else _words(coordinate, units)
     return text if units in ("", "1") else f"{text} [{units}]"
+
+
+def _words(coordinate: xr.DataArray, units: str) -> str:
+    """What an axis without a symbol is called: `mass_kg` in kg is mass."""
+    text = str(coordinate.attrs.get("long_name") or coordinate.name)
+    if " " in text:
+        return text
+    bare, _, ending = text.rpartition("_")
+    unit = re.sub(r"\W", "", units).lower()
+    return (bare if bare and unit and ending.lower() == unit else text).replace("_", " ")
 
 
 QUICK_INCHES = (5.6, 5.0)
@@ -178,9 +188,23 @@ def legend(figure: Figure, handles: Sequence[Any], heading: str) -> None:
         )
 
 
+TITLE_WIDTH = 56
+"""Letters in a line of a title."""
+
+
+def balanced(text: str, width: int = TITLE_WIDTH) -> str:
+    """A text in as few lines as it needs, of about one length, broken at blanks only."""
+    least = -(-len(text) // width)
+    for letters in range(-(-len(text) // max(1, least)), width + 1):
+        found = fill(text, letters, break_on_hyphens=False, break_long_words=False)
+        if found.count("\n") < least:
+            return found
+    return fill(text, width, break_on_hyphens=False)
+
+
 def title(ax: Axes, text: str) -> None:
     with mpl.rc_context(STYLE):
-        ax.set_title(fill(text, 56), fontsize=11)
+        ax.set_title(balanced(text), fontsize=11)
 
 
 def save(drawn: Axes | Figure, path: str | Path) -> Path:
