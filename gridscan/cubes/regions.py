@@ -95,6 +95,20 @@ def intervals(delta: xr.DataArray, cl: float, dof: int) -> xr.DataArray:
     )
 
 
+FEW = 8
+"""Vertices of a closed line that is no larger than the cells of its grid."""
+
+
+def specks(delta: xr.DataArray, level: float) -> int:
+    """How many closed lines of a plane are of the size of its cells: where it is too coarse."""
+    from contourpy import contour_generator
+
+    lines = contour_generator(z=delta.values).lines(level)
+    return sum(
+        len(line) <= FEW and bool((line[0] == line[-1]).all()) for line in map(np.asarray, lines)
+    )
+
+
 def last_crossing(delta: xr.DataArray, level: float) -> xr.DataArray:
     """Where Δχ² (y[, x]) last crosses a level along y: dims those of x, NaN where it never does."""
     y = str(delta.dims[0])

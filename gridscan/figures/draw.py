@@ -1,5 +1,6 @@
 """Panels of a figure, drawn from complete cubes."""
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from gridscan import api, plots
 from gridscan.cards.base import CardError, suggest
 from gridscan.cards.figures import Curves, Drawn, Exclusion, Figure, Regions, Scans, Spectrum
 from gridscan.cards.library import Library
-from gridscan.cubes.regions import last_crossing, threshold
+from gridscan.cubes.regions import last_crossing, specks, threshold
 from gridscan.figures.layers import Drawing, cube, delta
 from gridscan.figures.published import drawn_limits, panel_axes, per
 from gridscan.plots import labels
@@ -102,6 +103,12 @@ def _regions(
 ) -> Iterator[Any]:
     thresholds = [threshold(cl, panel.dof) for cl in sorted(panel.cl)]
     for one, found, look in zip(drawn, deltas, looks, strict=True):
+        if number := sum(specks(found, level) for level in thresholds):
+            axes = " and ".join(map(str, found.dims))
+            warnings.warn(
+                f"{look.label}: {number} loops of the size of a cell; more values of {axes}?",
+                stacklevel=2,
+            )
         yield brush.region(ax, found, thresholds, look)
         if one.layer.valleys:
             yield brush.valleys(ax, found, look)
