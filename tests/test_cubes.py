@@ -2,16 +2,20 @@
 
 import json
 import shutil
+from textwrap import fill
 
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 
 import gridscan
 from gridscan import plots
 from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
 from gridscan.cubes.accessor import threshold
+from gridscan.plots.style import balanced
 from gridscan.scans import lazy, runs
 from gridscan.storage import stores
 from tests.conftest import CSI, study_of
@@ -276,7 +280,25 @@ def test_pictures_carry_labels_levels_and_points(small, tmp_path):
     path = plots.save(ax, tmp_path / "regions.png")
     assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     line = cube.gridscan.at(eps_ee_d=0.0).gridscan.plot()
-    assert line.get_ylabel() == r"$\Delta\chi^2$"
+    assert line.get_ylabel() == r"$\Delta\chi^2$ (1 d.o.f.)"
+    assert ax.get_legend().get_title().get_text() == "2 d.o.f."
+
+
+def test_a_picture_hides_none_of_its_data(small, tmp_path):
+    """The legend is outside of the panel, points at its edge are whole."""
+    cube = stores.read(runs.run(small, tmp_path))
+    ax = cube.gridscan.plot()
+    ax.figure.draw_without_rendering()
+    assert not ax.get_legend().get_window_extent().overlaps(ax.get_window_extent())
+    assert not any(line.get_clip_on() for line in ax.lines)
+
+
+@given(words=st.lists(st.text("abc-", min_size=1, max_size=30), min_size=1, max_size=20))
+def test_a_title_is_broken_evenly_and_at_blanks(words):
+    text = " ".join(words)
+    lines = balanced(text).split("\n")
+    assert " ".join(lines) == text
+    assert len(lines) == len(fill(text, 56, break_on_hyphens=False).split("\n"))
 
 
 def test_axes_of_a_single_value_are_not_drawn():
@@ -297,6 +319,13 @@ def test_axes_of_a_single_value_are_not_drawn():
 def test_units_are_part_of_a_label():
     mass = xr.DataArray([1.0], attrs={"symbol": "M_{Z'}", "units": "GeV"})
     assert plots.label(mass) == "$M_{Z'}$ [GeV]"
+    for name, units, text in (
+        ("mass_kg", "kg", "mass [kg]"),
+        ("protons_on_target", "1", "protons on target"),
+        ("flux_per_cm2_s", "cm⁻² s⁻¹", "flux per cm2 s [cm⁻² s⁻¹]"),
+    ):
+        entry = xr.DataArray([1.0], name=name, attrs={"units": units, "long_name": name})
+        assert plots.label(entry) == text
 
 
 def test_the_standard_model_point_is_known_to_the_cube(small, tmp_path):

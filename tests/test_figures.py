@@ -1,14 +1,19 @@
 """Figures by name: mistakes are one line, every kind of panel is drawn, the page has them all."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from gridscan import figures, plots
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
+from gridscan.cubes.regions import last_crossing, specks, threshold
 from gridscan.figures import draw, layers
 from gridscan.plots import panels as brush
 from gridscan.scans import runs
@@ -49,6 +54,10 @@ edges = [{ coefficients = { eps_ee_u = 1.0 }, equals = 0.1 },
 kind = "curve"
 points = { eps_ee_u = [0.0, 0.1, 0.2], eps_ee_d = [0.0, 0.1, 0.0] }
 excludes = "inside"
+[[shapes]]
+kind = "point"
+at = { eps_ee_u = 0.3, eps_ee_d = 0.2 }
+marker = "square"
 """
 PAIR = LINE.replace(f'"{CSI}"', f'"{CSI}", "coherent-nai"')
 LAYER = '{ scan = "plane", label = "data" }'
@@ -61,6 +70,20 @@ PANELS = {
         'layers = [{ scan = "plane", label = "data", style = "filled", best_fit = true }]'
     ),
     "limits": f'kind = "regions"\nlimits = ["published"]\nlayers = [{LAYER}]',
+    "crossings": f'kind = "curves"\ncrossings = true\nlayers = [{LINES}]',
+    "valleys": (
+        'kind = "regions"\nlayers = [{ scan = "plane", label = "a", valleys = true, '
+        'changes = { "axes.eps_ee_u.num" = 41, "axes.eps_ee_d.num" = 41 } }]'
+    ),
+    "ticks": (
+        'kind = "exclusion"\nlayers = [{ scan = "plane", label = "a", ticks = true, '
+        f'band = [{{ changes = {{ "{CSI}.mass_kg" = 20.0 }} }}] }}, '
+        '{ scan = "plane", label = "b", ticks = true }]'
+    ),
+    "every": (
+        'kind = "exclusion"\naxes = [["years", "eps_ee_u"]]\nx = [1.0, 9.0]\n'
+        'layers = [{ scan = "plane", label = "a", every_x = true }]'
+    ),
     "exclusion": f'kind = "exclusion"\nlayers = [{LAYER}]\nabove = "each-x"',
     "horizontal": (
         'kind = "exclusion"\naxes = [["m_zprime_gev", "eps_ee_u"]]\nx = [10.0, 100.0]\n'
@@ -101,6 +124,7 @@ def add(catalog: Path, name: str, panel: str) -> Library:
     return Library([catalog])
 
 
+@pytest.mark.filterwarnings("ignore:.*loops of the size of a cell")
 def test_every_kind_of_panel_is_drawn_and_the_page_lists_all(catalog, tmp_path):
     for name, panel in PANELS.items():
         library = add(catalog, name, panel)
@@ -233,6 +257,19 @@ def test_every_kind_of_panel_is_drawn_and_the_page_lists_all(catalog, tmp_path):
             f'kind = "limits"\nparam = "eps_ee_u"\nlayers = [{LINES}]\n'
             'experiments = { all = "together" }',
             "panels.0.experiments: unknown experiment 'all'",
+        ),
+        (
+            'kind = "curves"\nlayers = [{ scan = "line", label = "a", valleys = true }]',
+            "panels.0: layers.0.valleys: allowed only in a panel of regions",
+        ),
+        (
+            'kind = "regions"\nlayers = [{ scan = "plane", label = "a", band = [{}] }]',
+            "panels.0: layers.0.band: allowed only in a panel of exclusion",
+        ),
+        (
+            'kind = "exclusion"\nlayers = [{ scan = "plane", label = "a", '
+            'band = [{ changes = { model = "ns" } }] }]',
+            "panels.0.layers.0: unknown model 'ns'",
         ),
         (
             f'kind = "curves"\nlayers = [{LINES}]\ncl = [0.9, 0.9]',
@@ -408,3 +445,101 @@ def test_a_title_that_is_no_formula_is_told_in_one_line(catalog, tmp_path):
     with pytest.raises(CardError, match=r"bad.toml: a title.*Unknown symbol: \\foo") as error:
         dict(figures.build(["bad"], library, tmp_path / "gallery", tmp_path / "cubes"))
     assert "\n" not in str(error.value)
+
+
+@given(low=st.floats(0.02, 500.0), powers=st.floats(0.2, 5.0), columns=st.sampled_from([1, 2, 3]))
+@settings(max_examples=40, deadline=None)
+def test_numbers_of_a_logarithmic_axis_keep_apart(low, powers, columns):
+    """In every panel of a page, whatever its range."""
+    axis = xr.DataArray(
+        np.array([low, low * 10**powers]), dims="m", attrs={"scale": "log"}, name="m"
+    )
+    page, axes = plots.page(columns, columns)
+    for ax in axes:
+        brush.axes_of(ax, axis)
+    page.draw_without_rendering()
+    ticks = [*axes[0].xaxis.get_majorticklabels(), *axes[0].xaxis.get_minorticklabels()]
+    within = axes[0].get_xlim()
+    seen = [t for t in ticks if t.get_text() and within[0] <= t.get_position()[0] <= within[1]]
+    boxes = sorted((t.get_window_extent() for t in seen), key=lambda box: box.x0)
+    assert all(one.x1 <= other.x0 for one, other in pairwise(boxes))
+
+
+def test_a_band_lies_between_the_limits_of_its_members(catalog, tmp_path):
+    layer = (
+        '{ scan = "plane", label = "a", changes = { "axes.eps_ee_d.num" = 61 }, '
+        f'band = [{{ changes = {{ "{CSI}.mass_kg" = 40.0 }} }}] }}'
+    )
+    panel = f'kind = "exclusion"\nabove = "each-x"\nlayers = [{layer}]'
+    library = add(catalog, "one", panel)
+    made = figures.prepare("one", library)
+    ((card, _, (drawing,)),) = made.views
+    assert len(drawing.others) == 1
+    assert len(made.studies) == 2
+    for study in made.studies.values():
+        runs.run(study, tmp_path, threads=1)
+    ax = plots.new_axes()
+    list(draw._panel(ax, card, (), [drawing], tmp_path))
+    edges = [
+        last_crossing(layers.delta(d, layers.cube(d, tmp_path), tmp_path), threshold(0.9, 2))
+        for d in (drawing, *drawing.others)
+    ]
+    low, high = (line.get_ydata() for line in ax.lines)
+    np.testing.assert_allclose(low, np.minimum(*edges))
+    np.testing.assert_allclose(high, np.maximum(*edges))
+
+
+def test_ticks_point_to_what_is_excluded():
+    """The painted half plane of a straight limit, on either side."""
+    x = np.linspace(0.0, 1.0, 11)
+    for sign in (1, -1):
+        delta = xr.DataArray(sign * (x[:, None] - 0.5 + 0 * x), {"y": x, "x": x}, ("y", "x"))
+        ax = plots.new_axes()
+        ax.set_axis_off()
+        ax.set(xlim=(0, 1), ylim=(0, 1))
+        brush.excluded(ax, delta, 0.0, brush.style("", 0, "solid", "black"), ticks=True)
+        canvas = FigureCanvasAgg(ax.figure)
+        canvas.draw()
+        ink = 255 - np.asarray(canvas.buffer_rgba())[..., 0].astype(float)
+        line = int(ink.sum(axis=1).argmax())
+        above, below = ink[: line - 3].sum(), ink[line + 4 :].sum()
+        assert (above > 100 > below) if sign > 0 else (below > 100 > above)
+
+
+def test_valleys_are_where_a_parabola_is_least():
+    x, y = np.linspace(-1, 1, 41), np.linspace(-2, 2, 161)
+    delta = xr.DataArray((y[:, None] ** 2 - 1 - x) ** 2, {"y": y, "x": x}, ("y", "x"))
+    ax = plots.new_axes()
+    brush.valleys(ax, delta, brush.style("", 0, "solid", "black"))
+    (found,) = ax.collections
+    path = np.concatenate([one.vertices for one in found.get_paths()])
+    path = path[path[:, 0] > -0.5]
+    np.testing.assert_allclose(path[:, 1] ** 2, 1 + path[:, 0], atol=0.02)
+    assert {-1.0, 1.0} == set(np.sign(path[:, 1]))
+
+
+def test_a_plane_that_is_too_coarse_is_told(catalog, tmp_path):
+    """A narrow tilted region falls apart into loops of the size of a cell."""
+    x = np.linspace(-1, 1, 41)
+    narrow, wide = (
+        ((s[:, None] + 1.1 * s) / 0.08) ** 2 + (s / 0.9) ** 2 for s in (x, np.linspace(-1, 1, 401))
+    )
+    assert specks(xr.DataArray(narrow), 1.0) > 0
+    assert specks(xr.DataArray(wide), 1.0) == 0
+    layer = (
+        '{ scan = "plane", label = "a", changes = { experiments = ["coherent-nai", '
+        '"coherent-cryo-csi"], "axes.eps_ee_u.num" = 61, "axes.eps_ee_d.num" = 61 } }'
+    )
+    panel = f'kind = "regions"\ncl = [0.05]\nlayers = [{layer}]'
+    library = add(catalog, "coarse", panel)
+    with pytest.warns(UserWarning, match="loops of the size of a cell; more values of"):
+        dict(figures.build(["coarse"], library, tmp_path / "g", tmp_path / "c", threads=1))
+
+
+def test_the_heading_says_degrees_of_freedom(catalog):
+    for panel, heading in (
+        (PANELS["exclusion"], "90 % CL, 2 d.o.f."),
+        (PANELS["curves"], "1 d.o.f."),
+        (PANELS["regions"], "2 d.o.f."),
+    ):
+        assert draw._heading(add(catalog, "one", panel).load("figures", "one")) == heading

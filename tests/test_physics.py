@@ -61,6 +61,14 @@ def test_a_root_mean_square_radius_is_the_slope_of_the_form_factor(kind):
     )
 
 
+@given(s_fm=st.floats(0.0, 1.2), mass_number=st.integers(20, 240))
+def test_the_surface_of_a_helm_engel_nucleus_leaves_its_radius(s_fm, mass_number):
+    """R0² = R² − 5s² keeps ⟨r²⟩ = (3/5)R² for every s; another s blurs, but not the slope."""
+    shape, q = FORM_FACTORS["helm-engel"](s_fm=s_fm), 0.1
+    slope = 6 * (1 - shape(q, mass_number)) * (constants.HBAR_C_MEV_FM / q) ** 2
+    assert slope == pytest.approx(0.6 * 1.2**2 * mass_number ** (2 / 3), rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("kind", "mass_number", "anchors"),
     [

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from gridscan.cards.base import Card
 from gridscan.cards.inputs import Described
-from gridscan.cards.scans import Setting
+from gridscan.cards.layers import Layer, Shown, Text, check_layers
 
 Level = Annotated[float, Gt(0), Lt(1)]
 
@@ -19,34 +19,8 @@ def _differ(levels: tuple[float, ...]) -> tuple[float, ...]:
 
 
 Levels = Annotated[tuple[Level, ...], MinLen(1), AfterValidator(_differ)]
-Text = Annotated[str, MinLen(1)]
 Above = Literal["minimum", "standard-model", "zero"]
 """What counts as Δχ² = 0: the least of what is drawn, the standard model's χ², or no χ² at all."""
-
-Colour = Literal["blue", "orange", "green", "purple", "red", "sky", "black"]
-
-
-class Layer(Card):
-    """One scan, drawn. `changes` are entries of its card by path; `at` are values of other axes,
-    those not named are minimised over. `experiment`: the χ² of this one alone.
-    """
-
-    scan: Text
-    label: Text
-    changes: dict[str, int | Setting] = {}
-    at: dict[str, float] = {}
-    experiment: str = ""
-    style: Literal["filled", "solid", "dashed", "dotted", "dash-dotted"] = "solid"
-    colour: Colour | None = None
-    best_fit: bool = False
-
-
-class Shown(Card):
-    """How an axis appears: in units of `per`, under another symbol."""
-
-    per: Annotated[float, Gt(0)] = 1.0
-    symbol: str = ""
-    units: str = ""
 
 
 class Frame(Card):
@@ -75,17 +49,29 @@ class Scans(Frame):
     limits: tuple[Text, ...] = ()
 
 
-class Curves(Scans):
+class Layered(Card):
+    """Panels of scans."""
+
+    layers: Annotated[tuple[Layer, ...], MinLen(1)]
+
+    @model_validator(mode="after")
+    def _layers_fit(self):
+        check_layers(getattr(self, "kind", ""), self.layers)
+        return self
+
+
+class Curves(Scans, Layered):
     """Δχ² along one axis, with horizontal lines at confidence levels.
 
+    crossings: a legend in the panel says where each line last crosses the first of them.
     axes: one panel for each. A coupling that is no axis of a scan takes the place of one, with
     its range; "eps_ee_u = eps_ee_d" moves two together, as the axis eps_ee.
     """
 
     kind: Literal["curves"]
     axes: tuple[Text, ...] = ()
-    layers: Annotated[tuple[Layer, ...], MinLen(1)]
     above: Above = "minimum"
+    crossings: bool = False
     cl: Levels = (0.9,)
     dof: Annotated[int, Ge(1)] = 1
 
@@ -95,11 +81,10 @@ class Curves(Scans):
         return tuple((axis,) for axis in self.axes) or ((),)
 
 
-class Plane(Scans):
+class Plane(Scans, Layered):
     """Two axes, x and y, for each panel that is drawn; named as those of curves."""
 
     axes: tuple[tuple[Text, Text], ...] = ()
-    layers: Annotated[tuple[Layer, ...], MinLen(1)]
     cl: Levels = (0.9,)
     dof: Annotated[int, Ge(1)] = 2
 
@@ -161,13 +146,12 @@ def _check_labels(layers: tuple[Layer, ...]) -> None:
         raise ValueError("layers: two have one label")
 
 
-class Table(Card):
+class Table(Layered):
     """Allowed intervals: a row for each of `axes`, a column for each layer and level."""
 
     kind: Literal["table"]
     title: str = ""
     axes: Annotated[tuple[Text, ...], MinLen(1)]
-    layers: Annotated[tuple[Layer, ...], MinLen(1)]
     cl: Levels = (0.9,)
     dof: Annotated[int, Ge(1)] = 1
 
@@ -181,7 +165,7 @@ class Table(Card):
         return tuple((axis,) for axis in self.axes)
 
 
-class Limits(Card):
+class Limits(Layered):
     """Limits on one axis: a row for each experiment alone, a column for each layer and level.
 
     experiments: the rows, by name of the card and label; "all" is all of a scan together.
@@ -191,7 +175,6 @@ class Limits(Card):
     title: str = ""
     param: Text
     experiments: dict[str, Text] = {}
-    layers: Annotated[tuple[Layer, ...], MinLen(1)]
     cl: Levels = (0.9,)
     dof: Annotated[int, Ge(1)] = 1
 

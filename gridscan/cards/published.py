@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from annotated_types import MinLen
+from annotated_types import Gt, MinLen
 from pydantic import Field, model_validator
 
 from gridscan.cards.base import Card
 from gridscan.cards.inputs import Described
+from gridscan.cards.layers import Colour, Stroke
 
 Coefficients = Annotated[dict[str, float], Field(min_length=1, max_length=2)]
 
@@ -65,13 +66,30 @@ class Curve(Card):
         return set(self.points)
 
 
-Shape = Annotated[Line | Band | Curve, Field(discriminator="kind")]
+class Point(Card):
+    """A mark at one point of the plane."""
+
+    kind: Literal["point"]
+    at: Annotated[dict[str, float], Field(min_length=2, max_length=2)]
+    marker: Literal["square", "circle", "diamond", "star"] = "circle"
+
+    @property
+    def axes(self) -> set[str]:
+        return set(self.at)
+
+
+Shape = Annotated[Line | Band | Curve | Point, Field(discriminator="kind")]
 
 
 class Limit(Described):
-    """Shapes in the plane of some axes, with one label."""
+    """Shapes in the plane of some axes, with one label; colour, style and width (in points) of
+    their lines follow from their place in a figure where they are not given.
+    """
 
     label: Annotated[str, MinLen(1)]
+    colour: Colour | None = None
+    style: Stroke | None = None
+    width: Annotated[float, Gt(0)] = 1.4
     shapes: Annotated[tuple[Shape, ...], MinLen(1)]
 
     @property

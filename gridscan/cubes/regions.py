@@ -95,6 +95,33 @@ def intervals(delta: xr.DataArray, cl: float, dof: int) -> xr.DataArray:
     )
 
 
+FEW = 8
+"""Vertices of a closed line that is no larger than the cells of its grid."""
+
+
+def specks(delta: xr.DataArray, level: float) -> int:
+    """How many closed lines of a plane are of the size of its cells: where it is too coarse."""
+    from contourpy import contour_generator
+
+    lines = contour_generator(z=delta.values).lines(level)
+    return sum(
+        len(line) <= FEW and bool((line[0] == line[-1]).all()) for line in map(np.asarray, lines)
+    )
+
+
+def last_crossing(delta: xr.DataArray, level: float) -> xr.DataArray:
+    """Where Δχ² (y[, x]) last crosses a level along y: dims those of x, NaN where it never does."""
+    y = str(delta.dims[0])
+    scale, back = scales(delta[y])
+    along = scale(delta[y].values)
+
+    def last(column: np.ndarray) -> float:
+        found = crossings(along, column, level)
+        return float(back(found[-1])) if len(found) else np.nan
+
+    return xr.apply_ufunc(last, delta, input_core_dims=[[y]], vectorize=True)
+
+
 def contours(delta: xr.DataArray, cl: float, dof: int) -> list[xr.DataArray]:
     """Lines of constant Δχ² (y, x), each with dims (vertex, axis) and axis = [x, y].
 

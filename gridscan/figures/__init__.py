@@ -10,7 +10,7 @@ from gridscan.cards.base import CardError, suggest
 from gridscan.cards.figures import Figure, Limits, Spectrum
 from gridscan.cards.library import Library
 from gridscan.cards.study import Study
-from gridscan.figures import draw, gallery, tables
+from gridscan.figures import draw, gallery, published, tables
 from gridscan.figures.layers import Drawing, drawings
 from gridscan.scans import runs
 
@@ -43,7 +43,7 @@ def prepare(name: str, library: Library) -> Prepared:
             drawn = drawings(panel, view, library, place)
             if isinstance(panel, Limits):
                 tables.check_limits(panel, drawn, place)
-            draw.check_limits(panel, drawn, view, library, place)
+            published.check_limits(panel, drawn, view, library, place)
             views.append((panel, view, drawn))
         shown = [(drawn, view) for one, view, drawn in views if one is panel]
         draw.check_shown(panel, shown, place)

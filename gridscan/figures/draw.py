@@ -1,5 +1,6 @@
 """Panels of a figure, drawn from complete cubes."""
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,14 @@ from gridscan import api, plots
 from gridscan.cards.base import CardError, suggest
 from gridscan.cards.figures import Curves, Drawn, Exclusion, Figure, Regions, Scans, Spectrum
 from gridscan.cards.library import Library
-from gridscan.cards.published import Band, Curve, Limit
-from gridscan.cubes.regions import threshold
+from gridscan.cubes.regions import last_crossing, specks, threshold
 from gridscan.figures.layers import Drawing, cube, delta
-from gridscan.plots import overlays
+from gridscan.figures.published import drawn_limits, panel_axes, per
+from gridscan.plots import labels
 from gridscan.plots import panels as brush
 from gridscan.schema import UNITS
 
 SIGMAS = {0.6827: 1, 0.9545: 2, 0.9973: 3}
-LIMIT_COLOURS = ("black", "red", "green", "purple")
-LIMIT_LINES = ("dashed", "dotted", "dash-dotted")
 
 
 def level_name(cl: float) -> str:
@@ -46,20 +45,21 @@ def picture(
             handles += _spectrum(ax, panel, library)
         else:
             handles += list(_panel(ax, panel, view, drawn, cubes))
-        handles += list(_limits(ax, panel, drawn, view, library))
+        handles += list(drawn_limits(ax, panel, drawn, view, library))
         plots.frame(ax, panel.title, panel.x, panel.y)
     plots.legend(page, handles, _heading(figure))
     return plots.save(page, path)
 
 
 def _heading(figure: Figure) -> str:
-    """Confidence level and degrees of freedom, where all planes of a figure have one in common."""
-    planes = [p for p in figure.panels if isinstance(p, Regions | Exclusion)]
-    said = {(p.cl[0], p.dof) for p in planes if len(p.cl) == 1}
-    if len(said) != 1 or any(len(p.cl) > 1 for p in planes):
+    """Confidence level and degrees of freedom, as far as all panels have them in common."""
+    drawn = [p for p in figure.panels if isinstance(p, Curves | Regions | Exclusion)]
+    degrees, levels = {p.dof for p in drawn}, {p.cl for p in drawn}
+    if len(degrees) != 1:
         return ""
-    ((cl, dof),) = said
-    return f"{level_name(cl)} CL, {dof} d.o.f."
+    said = [f"{degrees.pop()} d.o.f."]
+    one = len(levels) == 1 and not any(isinstance(p, Curves) or len(p.cl) > 1 for p in drawn)
+    return ", ".join([f"{level_name(*levels.pop())} CL", *said] if one else said)
 
 
 def _panel(
@@ -71,21 +71,66 @@ def _panel(
     loaded = [cube(d, cubes) for d in drawn]
     deltas = [shown(delta(d, ds, cubes), panel) for d, ds in zip(drawn, loaded, strict=True)]
     _axes(ax, panel, view, deltas)
-    thresholds = [threshold(cl, panel.dof) for cl in sorted(panel.cl)]
-    names = [level_name(cl) for cl in sorted(panel.cl)]
-    for found, look in zip(deltas, looks, strict=True):
-        if isinstance(panel, Curves):
-            yield brush.line(ax, found, look)
-        elif isinstance(panel, Regions):
-            yield brush.region(ax, found, thresholds, look)
-        else:
-            yield brush.excluded(ax, found, thresholds[0], look)
     if isinstance(panel, Curves):
-        brush.levels(ax, dict(zip(names, thresholds, strict=True)))
-    if isinstance(panel, Regions):
-        if len(names) > 1:
-            yield from brush.shades(names)
+        yield from _curves(ax, panel, deltas, looks)
+    elif isinstance(panel, Regions):
+        yield from _regions(ax, panel, drawn, deltas, looks)
         yield from _points(ax, panel, drawn, loaded, looks)
+    else:
+        yield from _exclusion(ax, panel, drawn, deltas, looks, cubes)
+
+
+def _curves(
+    ax: Any, panel: Curves, deltas: list[xr.DataArray], looks: list[brush.Style]
+) -> Iterator[Any]:
+    levels = {level_name(cl): threshold(cl, panel.dof) for cl in sorted(panel.cl)}
+    handles = [brush.line(ax, found, look) for found, look in zip(deltas, looks, strict=True)]
+    brush.levels(ax, levels)
+    if not panel.crossings:
+        yield from handles
+        return
+    level = next(iter(levels.values()))
+    ends = [float(last_crossing(found, level)) for found in deltas]
+    labels.crossings(ax, handles, ends, deltas[0], next(iter(levels)))
+
+
+def _regions(
+    ax: Any,
+    panel: Regions,
+    drawn: list[Drawing],
+    deltas: list[xr.DataArray],
+    looks: list[brush.Style],
+) -> Iterator[Any]:
+    thresholds = [threshold(cl, panel.dof) for cl in sorted(panel.cl)]
+    for one, found, look in zip(drawn, deltas, looks, strict=True):
+        if number := sum(specks(found, level) for level in thresholds):
+            axes = " and ".join(map(str, found.dims))
+            warnings.warn(
+                f"{look.label}: {number} loops of the size of a cell; more values of {axes}?",
+                stacklevel=2,
+            )
+        yield brush.region(ax, found, thresholds, look)
+        if one.layer.valleys:
+            yield brush.valleys(ax, found, look)
+    if len(thresholds) > 1:
+        yield from brush.shades([level_name(cl) for cl in sorted(panel.cl)], looks)
+
+
+def _exclusion(
+    ax: Any,
+    panel: Exclusion,
+    drawn: list[Drawing],
+    deltas: list[xr.DataArray],
+    looks: list[brush.Style],
+    cubes: Path,
+) -> Iterator[Any]:
+    level = threshold(panel.cl[0], panel.dof)
+    for one, found, look in zip(drawn, deltas, looks, strict=True):
+        if one.others:
+            others = [shown(delta(o, cube(o, cubes), cubes), panel) for o in one.others]
+            yield brush.band(ax, [last_crossing(d, level) for d in (found, *others)], look)
+        else:
+            yield brush.excluded(ax, found, level, look, ticks=one.layer.ticks)
 
 
 def shown(found: xr.DataArray, panel: Drawn) -> xr.DataArray:
@@ -97,11 +142,6 @@ def shown(found: xr.DataArray, panel: Drawn) -> xr.DataArray:
             found = found.assign_coords({name: axis / how.per})
             found[name].attrs.update(axis.attrs | said)
     return found
-
-
-def per(panel: Drawn, name: str) -> float:
-    """What one unit of an axis, as shown, is in the unit of the scan."""
-    return panel.shown[name].per if name in panel.shown else 1.0
 
 
 def _axes(ax: Any, panel: Drawn, view: tuple[str, ...], deltas: list[xr.DataArray]) -> None:
@@ -150,54 +190,6 @@ def _points(
     sm = loaded[0].gridscan.standard_model() if panel.standard_model else None
     cross = [sm[axis] / per(panel, axis) for axis in drawn[0].axes] if sm else None
     return brush.points(ax, stars, cross)
-
-
-def _limits(
-    ax: Any, panel: Any, drawn: list[Drawing], view: tuple[str, ...], library: Library
-) -> Iterator[Any]:
-    """What others published, over the axes of a panel."""
-    if isinstance(panel, Spectrum):
-        return
-    axes = panel_axes(drawn, view)
-    for number, name in enumerate(panel.limits):
-        card: Limit = library.load("limits", name)
-        colour = LIMIT_COLOURS[number % len(LIMIT_COLOURS)]
-        look = brush.style(card.label, 0, LIMIT_LINES[number % len(LIMIT_LINES)], colour)
-        x, y = (*axes, "")[:2]
-        for shape in card.shapes:
-            if isinstance(shape, Curve):
-                across, up = (np.array(shape.points[axis]) / per(panel, axis) for axis in (x, y))
-                yield overlays.tabulated(ax, across, up, shape.excludes, look)
-                continue
-            edges = [
-                ({axis: c * per(panel, axis) for axis, c in edge.coefficients.items()}, edge.equals)
-                for edge in (shape.edges if isinstance(shape, Band) else (shape,))
-            ]
-            if isinstance(shape, Band):
-                yield overlays.between(ax, edges, x, y, look)
-            else:
-                yield overlays.straight(ax, *edges[0], x, y, look)
-
-
-def panel_axes(drawn: list[Drawing], view: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of a panel's axes: those of the layer that shows most of them."""
-    widest = max((d.axes for d in drawn), key=len)
-    return widest if len(widest) >= len(view) else (view[0], *widest)
-
-
-def check_limits(
-    panel: Any, drawn: list[Drawing], view: tuple[str, ...], library: Library, where: str
-) -> None:
-    """Raises CardError for a limit that there is not, or that is of other axes."""
-    for name in panel.limits if isinstance(panel, Scans) else ():
-        if name not in library.files["limits"]:
-            known = library.files["limits"]
-            raise CardError(f"{where}.limits: unknown limit {name!r}; {suggest(name, known)}")
-        axes = panel_axes(drawn, view)
-        if others := sorted(library.load("limits", name).axes - set(axes)):
-            raise CardError(
-                f"{where}.limits: {name!r} is of {', '.join(others)}; allowed: {', '.join(axes)}"
-            )
 
 
 def check_shown(panel: Any, drawn: list[tuple[list[Drawing], tuple[str, ...]]], where: str) -> None:

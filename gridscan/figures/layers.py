@@ -1,14 +1,15 @@
 """Layers of a figure: the studies behind them, and the Δχ² that their cubes give."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
 from gridscan.cards.base import CardError, suggest
-from gridscan.cards.figures import Layer, Scanned
+from gridscan.cards.figures import Scanned
+from gridscan.cards.layers import Layer, Variation
 from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
@@ -26,10 +27,12 @@ class Drawing:
     axes: tuple[str, ...]
     above: str
     reference: Study | None
+    others: tuple["Drawing", ...] = ()
 
     @property
     def studies(self) -> list[Study]:
-        return [self.study, *([self.reference] if self.reference else [])]
+        own = [self.study, *([self.reference] if self.reference else [])]
+        return own + [study for other in self.others for study in other.studies]
 
 
 def drawings(panel: Scanned, view: tuple[str, ...], library: Library, where: str) -> list[Drawing]:
@@ -37,10 +40,23 @@ def drawings(panel: Scanned, view: tuple[str, ...], library: Library, where: str
     found = []
     for number, layer in enumerate(panel.layers):
         try:
-            found.append(_drawing(panel, view, layer, library))
+            own = _drawing(panel, view, layer, library)
+            others = [_varied(panel, view, layer, one, library) for one in layer.band]
+            found.append(replace(own, others=tuple(others)))
         except CardError as error:
             raise CardError(f"{where}.layers.{number}: {error}") from None
     return found
+
+
+def _varied(
+    panel: Scanned, view: tuple[str, ...], layer: Layer, one: Variation, library: Library
+) -> Drawing:
+    """A member of a layer's band."""
+    changed = {
+        "changes": layer.changes | one.changes,
+        "experiment": one.experiment or layer.experiment,
+    }
+    return _drawing(panel, view, layer.model_copy(update=changed), library)
 
 
 def _drawing(panel: Scanned, view: tuple[str, ...], layer: Layer, library: Library) -> Drawing:
@@ -50,7 +66,7 @@ def _drawing(panel: Scanned, view: tuple[str, ...], layer: Layer, library: Libra
         )
     scan = library.load("scans", layer.scan).changed(layer.changes)
     needed = 2 if panel.kind in ("regions", "exclusion") else 1
-    if panel.kind == "exclusion" and len(scan.axes) == 1:
+    if panel.kind == "exclusion" and (layer.every_x or len(scan.axes) == 1):
         view, needed = view[1:], 1
     scan, names = _showing(scan, view, library)
     names = names or tuple(scan.axes)[:needed]

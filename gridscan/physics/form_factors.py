@@ -98,6 +98,24 @@ class Helm:
 
 
 @dataclass(frozen=True)
+class HelmEngel:
+    """As Helm, with R0² = R² − 5s², R = r0 A^⅓, whose surface adds nothing to the mean square.
+
+    J. Engel, Phys. Lett. B 264, 114, in form; r0 and s are those of the release of liquid argon,
+    arXiv:2006.12630, inferred from its counts.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    s_fm: Annotated[float, Ge(0)] = 0.9
+    r0_fm: Annotated[float, Gt(0)] = 1.2
+    kind: Literal["helm-engel"] = "helm-engel"
+
+    def __call__(self, momentum, mass_number):
+        radius = np.sqrt((self.r0_fm * mass_number ** (1 / 3)) ** 2 - 5 * self.s_fm**2)
+        return _helm(momentum / HBAR_C_MEV_FM, radius, self.s_fm)
+
+
+@dataclass(frozen=True)
 class HelmRms:
     """As Helm, with R0² = (5/3)(⟨r²⟩ − 3s²) whatever A (arXiv:2303.09360)."""
 
@@ -168,6 +186,7 @@ FORM_FACTORS = {
     "klein-nystrand": KleinNystrand,
     "klein-nystrand-rms": KleinNystrandRms,
     "helm": Helm,
+    "helm-engel": HelmEngel,
     "helm-rms": HelmRms,
     "symmetrised-fermi": SymmetrisedFermi,
     "symmetrised-fermi-rms": SymmetrisedFermiRms,

@@ -21,7 +21,7 @@ def curve(delta: xr.DataArray, levels: Mapping[str, float], ax: Axes) -> Axes:
             ax.text(0.99, level, text, transform=ax.get_yaxis_transform(), ha="right", va="bottom")
         ax.set(
             xlabel=label(delta[name]),
-            ylabel=r"$\Delta\chi^2$",
+            ylabel=r"$\Delta\chi^2$ (1 d.o.f.)",
             ylim=(0, 3 * max(levels.values())),
             xlim=(delta[name].min(), delta[name].max()),
             xscale=delta[name].attrs.get("scale", "linear"),
@@ -53,8 +53,20 @@ def regions(
             (standard_model, "+", "standard model"),
         ):
             if point is not None:
-                handles += ax.plot(*point, marker, color="k", ms=11, mfc="w", label=text, ls="none")
-        ax.legend(handles=handles, loc="best", fontsize=9)
+                handles += ax.plot(
+                    *point, marker, color="k", ms=11, mfc="w", label=text, ls="none", clip_on=False
+                )
+        # below the panel, where no data are
+        ax.legend(
+            handles=handles,
+            title="2 d.o.f.",
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.15),
+            ncols=3,
+            fontsize=9,
+            title_fontsize=9,
+            frameon=False,
+        )
         ax.set_xscale(delta[x].attrs.get("scale", "linear"))
         ax.set_yscale(delta[y].attrs.get("scale", "linear"))
         ax.set(xlabel=label(delta[x]), ylabel=label(delta[y]))

@@ -10,6 +10,8 @@ from matplotlib.patches import Patch
 from gridscan.plots.panels import Style, tinted
 from gridscan.plots.style import LINES
 
+MARKERS = {"square": "s", "circle": "o", "diamond": "D", "star": "*"}
+
 MESH = 600
 """Points along each side of the mesh on which a band is filled."""
 
@@ -25,7 +27,7 @@ def straight(
         levels=[0.0],
         colors=look.rgb,
         linestyles=[LINES[look.line]],
-        linewidths=1.4,
+        linewidths=look.width,
         zorder=3,
     )
     return look.handle()
@@ -44,7 +46,7 @@ def between(
 
 def tabulated(ax: Axes, x: np.ndarray, y: np.ndarray, excludes: str, look: Style) -> Any:
     """A published curve; the excluded side, if any, is shaded."""
-    ax.plot(x, y, color=look.rgb, ls=LINES[look.line], lw=1.4, zorder=3)
+    ax.plot(x, y, color=look.rgb, ls=LINES[look.line], lw=look.width, zorder=3)
     low, high = ax.get_ylim()
     fill = tinted(look.rgb, 0.25)
     if excludes == "inside":
@@ -53,6 +55,21 @@ def tabulated(ax: Axes, x: np.ndarray, y: np.ndarray, excludes: str, look: Style
         ax.fill_between(x, y, high if excludes == "above" else low, color=fill, zorder=0.8)
         ax.set_ylim(low, high)
     return look.handle()
+
+
+def marked(ax: Axes, x: float, y: float, marker: str, look: Style) -> Any:
+    """A mark at a point."""
+    (mark,) = ax.plot(
+        *(x, y, MARKERS[marker]),
+        color=look.rgb,
+        mec="w",
+        ms=9,
+        ls="none",
+        label=look.label,
+        zorder=5,
+        clip_on=False,
+    )
+    return mark
 
 
 def _mesh(ax: Axes, across: int, up: int) -> tuple[np.ndarray, np.ndarray]:

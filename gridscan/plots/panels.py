@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withTickedStroke
 
 from gridscan.plots.style import LINES, PALETTE, STYLE, label, log_numbers
 
@@ -25,6 +26,7 @@ class Style:
     label: str
     colour: str
     line: str = "solid"
+    width: float = WIDTH
 
     @property
     def filled(self) -> bool:
@@ -38,12 +40,12 @@ class Style:
         if self.filled:
             face = tinted(self.rgb, 0.45)
             return Patch(facecolor=face, edgecolor=self.rgb, lw=1.2, label=self.label)
-        return Line2D([], [], color=self.rgb, ls=LINES[self.line], lw=WIDTH, label=self.label)
+        return Line2D([], [], color=self.rgb, ls=LINES[self.line], lw=self.width, label=self.label)
 
 
-def style(text: str, number: int, line: str, colour: str | None) -> Style:
+def style(text: str, number: int, line: str, colour: str | None, width: float = WIDTH) -> Style:
     """A layer's style; without a colour of its own, the next of the palette."""
-    return Style(text, colour or list(PALETTE)[number % len(PALETTE)], line)
+    return Style(text, colour or list(PALETTE)[number % len(PALETTE)], line, width)
 
 
 def tinted(colour: str, strength: float) -> tuple[float, float, float]:
@@ -109,17 +111,37 @@ def region(ax: Axes, delta: xr.DataArray, thresholds: Sequence[float], look: Sty
     return look.handle()
 
 
-def shades(texts: Sequence[str]) -> list[Any]:
-    """What several confidence levels of filled regions look like."""
+def valleys(ax: Axes, delta: xr.DataArray, look: Style) -> Any:
+    """Lines along which Δχ² (y, x) is least upwards."""
+    y, x = delta.dims
+    slope = np.gradient(delta.values, delta[y].values, axis=0)
+    hill = np.gradient(slope, delta[y].values, axis=0) <= 0
+    dots = LINES["dotted"]
+    ax.contour(
+        *(delta[x], delta[y], np.ma.masked_where(hill, slope)),
+        levels=[0.0],
+        colors=look.rgb,
+        linestyles=[dots],
+        linewidths=1.2,
+    )
+    return Line2D([], [], color=look.rgb, ls=dots, lw=1.2, label=f"{look.label}, best fit")
+
+
+def shades(texts: Sequence[str], looks: Sequence[Style]) -> list[Any]:
+    """What several confidence levels of filled regions look like: in their colour, if it is one."""
+    colours = {look.rgb for look in looks if look.filled}
+    colour = colours.pop() if len(colours) == 1 else "#404040"
     tints = np.linspace(0.75, 0.2, len(texts))
     return [
-        Patch(facecolor=tinted("#404040", strength), edgecolor="#404040", lw=0.8, label=text)
+        Patch(facecolor=tinted(colour, strength), edgecolor=colour, lw=0.8, label=text)
         for strength, text in zip(tints, texts, strict=True)
     ]
 
 
-def excluded(ax: Axes, delta: xr.DataArray, threshold: float, look: Style) -> Any:
-    """Where Δχ² is above the threshold. An array of y alone holds for every x."""
+def excluded(
+    ax: Axes, delta: xr.DataArray, threshold: float, look: Style, ticks: bool = False
+) -> Any:
+    """Where Δχ² is above the threshold; ticks point there. An array of y alone is of every x."""
     if delta.ndim == 1:
         (y,) = delta.dims
         ends = xr.DataArray(list(ax.get_xlim()), dims="x_edge", name="x_edge")
@@ -129,16 +151,34 @@ def excluded(ax: Axes, delta: xr.DataArray, threshold: float, look: Style) -> An
     if look.filled:
         fill = [tinted(look.rgb, 0.3)]
         ax.contourf(delta[x], delta[y], delta, levels=[threshold, np.inf], colors=fill, zorder=1)
-    lines = [LINES[look.line]]
-    ax.contour(
+    found = ax.contour(
         *(delta[x], delta[y], delta),
         levels=[threshold],
         colors=look.rgb,
         linewidths=1.2 if look.filled else WIDTH,
-        linestyles=lines,
+        linestyles=[LINES[look.line]],
         zorder=2,
     )
+    if ticks:
+        # contours have what is higher on their left
+        found.set(path_effects=[withTickedStroke(angle=90, spacing=9, length=0.6)])
     return look.handle()
+
+
+def band(ax: Axes, edges: Sequence[xr.DataArray], look: Style) -> Any:
+    """What lies between the outermost of several lower limits, each a y at every x.
+
+    Where one is missing nothing is excluded: the band goes down to the edge of the panel.
+    """
+    every = np.array([edge.fillna(ax.get_ylim()[0]).values for edge in edges])
+    low, high = every.min(axis=0), every.max(axis=0)
+    (x,) = edges[0].dims
+    across = edges[0][x]
+    ax.fill_between(across, low, high, color=look.rgb, alpha=0.22, lw=0, zorder=1)
+    for edge in (low, high):
+        ax.plot(across, edge, color=look.rgb, ls=LINES[look.line], lw=1.0, zorder=2)
+    face = tinted(look.rgb, 0.22)
+    return Patch(facecolor=face, edgecolor=look.rgb, ls=LINES[look.line], lw=1.0, label=look.label)
 
 
 def points(

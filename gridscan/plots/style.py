@@ -10,6 +10,7 @@ from textwrap import fill
 from typing import Any, Literal
 
 import matplotlib as mpl
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -43,6 +44,8 @@ PALETTE: Mapping[str, str] = {
     "red": "#A50026",
     "sky": "#56B4E9",
     "black": "#000000",
+    "brown": "#8C5A2B",
+    "grey": "#7A7A7A",
 }
 """Colours that differ in brightness too (after M. Okabe and K. Ito): also for colour-blind eyes."""
 
@@ -67,25 +70,56 @@ class LogNumbers(LogFormatterSciNotation):
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         text: str = super().__call__(x, pos)
+        return f"{x:g}" if text and self._plain else text
+
+    @property
+    def _plain(self) -> bool:
         assert self.axis is not None
         low, high = sorted(self.axis.get_view_interval())
-        plain = PLAIN[0] * 0.999 <= low and high <= PLAIN[1] * 1.001
-        return f"{x:g}" if text and plain else text
+        return bool(PLAIN[0] * 0.999 <= low and high <= PLAIN[1] * 1.001)
+
+
+NAMED = ((0.3, range(2, 10)), (0.8, (2, 3, 4, 6, 8)), (1.7, (2, 5)), (2.2, (3,)))
+"""Which ticks between powers of ten have a number, up to how many powers of ten an axis spans."""
+
+
+class SomeLogNumbers(LogNumbers):
+    """Those of the ticks between powers of ten, as many as there is room for."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        assert self.axis is not None
+        low, high = sorted(self.axis.get_view_interval())
+        span = np.log10(high / low)
+        first = round(x / 10 ** np.floor(np.log10(x) + 1e-9))
+        named = next((digits for most, digits in NAMED if span <= most), ())
+        if span > 1 and not self._plain:
+            return ""
+        return super().__call__(x, pos) if first in named else ""
 
 
 def log_numbers(ax: Axes, which: Literal["x", "y"]) -> None:
     """Tick labels of a logarithmic axis as numbers, where they are not too long."""
     axis = ax.xaxis if which == "x" else ax.yaxis
     axis.set_major_formatter(LogNumbers())
-    axis.set_minor_formatter(LogNumbers(minor_thresholds=(2, 0.5)))
+    axis.set_minor_formatter(SomeLogNumbers(minor_thresholds=(np.inf, np.inf)))
 
 
 def label(coordinate: xr.DataArray) -> str:
     """Axis label in physics notation, with its unit."""
     symbol, units = coordinate.attrs.get("symbol"), coordinate.attrs.get("units", "1")
     named = symbol and symbol != units
-    text = f"${symbol}$" if named else str(coordinate.attrs.get("long_name", coordinate.name))
+    text = f"${symbol}$" if named else _words(coordinate, units)
     return text if units in ("", "1") else f"{text} [{units}]"
+
+
+def _words(coordinate: xr.DataArray, units: str) -> str:
+    """What an axis without a symbol is called: `mass_kg` in kg is mass."""
+    text = str(coordinate.attrs.get("long_name") or coordinate.name)
+    if " " in text:
+        return text
+    bare, _, ending = text.rpartition("_")
+    unit = re.sub(r"\W", "", units).lower()
+    return (bare if bare and unit and ending.lower() == unit else text).replace("_", " ")
 
 
 QUICK_INCHES = (5.6, 5.0)
@@ -131,6 +165,8 @@ def frame(ax: Axes, heading: str, x: Sequence[float] | None, y: Sequence[float] 
 def legend(figure: Figure, handles: Sequence[Any], heading: str) -> None:
     """One legend for all panels, above them; the page grows by its height."""
     unique = list({handle.get_label(): handle for handle in handles}.values())
+    if not unique and not heading:
+        return
     printed = [len(re.sub(r"\\[a-z]+|[${}\\]", "", handle.get_label())) for handle in unique]
     width, height = figure.get_size_inches()
     columns = int(width / (0.55 + 0.085 * max(printed, default=1)))
@@ -152,9 +188,23 @@ def legend(figure: Figure, handles: Sequence[Any], heading: str) -> None:
         )
 
 
+TITLE_WIDTH = 56
+"""Letters in a line of a title."""
+
+
+def balanced(text: str, width: int = TITLE_WIDTH) -> str:
+    """A text in as few lines as it needs, of about one length, broken at blanks only."""
+    least = -(-len(text) // width)
+    for letters in range(-(-len(text) // max(1, least)), width + 1):
+        found = fill(text, letters, break_on_hyphens=False, break_long_words=False)
+        if found.count("\n") < least:
+            return found
+    return fill(text, width, break_on_hyphens=False)
+
+
 def title(ax: Axes, text: str) -> None:
     with mpl.rc_context(STYLE):
-        ax.set_title(fill(text, 56), fontsize=11)
+        ax.set_title(balanced(text), fontsize=11)
 
 
 def save(drawn: Axes | Figure, path: str | Path) -> Path:

@@ -1,7 +1,14 @@
-"""Chatterjee, Lavignac, Miranda, Sanchez Garcia, arXiv:2402.16953: forecasts."""
+"""Chatterjee, Lavignac, Miranda, Sanchez Garcia, arXiv:2402.16953: forecasts.
 
+What is not printed decides how well two targets tell the second minimum from the first. Δχ² of
+ε_μμ^u there with one input changed: 7.0 with 20 % less background in NaI, 6.5 with bins of 1 keVee,
+6.3 of 2 keVee; 6.8 with a flat background in Cryo-CsI.
+"""
+
+import gridscan
 from gridscan.cards.library import Library
 from gridscan.constants import ATOMIC_MASS_UNIT_MEV
+from gridscan.cubes.regions import threshold
 from gridscan.physics.fluxes.pion_dar import ENDPOINT_MEV
 from gridscan.physics.kinematics import max_recoil
 from tests.literature.quantities.common import along, standard_model
@@ -12,6 +19,15 @@ def second_minimum(experiments: tuple[str, ...], flavours: str) -> tuple[float, 
     cube = along(experiments, (f"eps_{flavours}_u",), 0.0, 0.6)
     beyond = cube["chi2"].where(cube["eps"] > 0.25, drop=True)
     return float(beyond.idxmin("eps")), float(beyond.min() - cube["chi2"].min())
+
+
+def closes(flavours: str) -> bool:
+    """Whether the region of u and d that is allowed at 90 % ends within couplings of 2.2."""
+    wide = {"start": -2.2, "stop": 2.2, "num": 221}
+    changes = {"axes": {f"eps_{flavours}_{quark}": wide for quark in "ud"},
+               "experiments": [NAI, CRYO]}  # fmt: skip
+    delta = gridscan.scan("p2-fig7", changes).load().gridscan.profile(f"eps_{flavours}_u")
+    return bool((delta[[0, -1]] > threshold(0.9, 2)).all())
 
 
 NAI, CRYO = "coherent-nai", "coherent-cryo-csi"
@@ -32,6 +48,7 @@ QUANTITIES = {
     ),
     "p2_nai_second": lambda: second_minimum((NAI,), "ee")[0],
     "p2_cryo_second": lambda: second_minimum((CRYO,), "ee")[0],
-    "p2_both_mumu": lambda: second_minimum((NAI, CRYO), "mumu")[1],
-    "p2_both_ee": lambda: second_minimum((NAI, CRYO), "ee")[1],
+    "p2_both_mumu": lambda: float(second_minimum((NAI, CRYO), "mumu")[1] > threshold(0.99, 1)),
+    "p2_both_ee": lambda: second_minimum((NAI, CRYO), "ee")[1] ** 0.5,
+    "p2_both_closes": lambda: float(closes("ee")),
 }
