@@ -6,6 +6,7 @@ A root is a folder, local or at a URL that fsspec reads. Cards may sit in one fo
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib import resources
@@ -68,6 +69,20 @@ def default_roots() -> list[str]:
     return [shipped_root(), *ROOT.findall(os.environ.get("GRIDSCAN_CATALOG", ""))]
 
 
+def _files(root: str) -> list[str]:
+    """Files of cards below a root. One of $GRIDSCAN_CATALOG that is not there is a warning.
+
+    Raises CardError for any other that cannot be read.
+    """
+    try:
+        return toml_files(root)
+    except CardError as error:
+        if root not in default_roots()[1:]:
+            raise
+        warnings.warn(f"$GRIDSCAN_CATALOG: {error}; its cards are left out", UserWarning, 2)
+        return []
+
+
 Roots = str | Path | Sequence[str | Path]
 """One root of a catalog, or several."""
 
@@ -84,7 +99,7 @@ class Library:
     def files(self) -> dict[str, dict[str, str]]:
         """Location of every card, by kind and name. Raises CardError for a name given twice."""
         found: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
-        for where in dict.fromkeys(file for root in self.roots for file in toml_files(root)):
+        for where in dict.fromkeys(file for root in self.roots for file in _files(root)):
             kind, name = _kind(where), Path(where).stem
             if kind is None:
                 self.ignored.append(where)
