@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 import zarr
+from zarr.storage import LocalStore
 
 from gridscan.storage import coordinates
 from gridscan.storage.coordinates import COMPRESSORS
@@ -172,7 +173,7 @@ def attributes(path: str | Path) -> dict[str, Any]:
     """Root attributes of a store. Raises StoreError where there is none."""
     _root(path)
     try:
-        return dict(zarr.open_group(str(path), mode="r").attrs)
+        return dict(zarr.open_group(Path(path), mode="r").attrs)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"{path}: not a cube of gridscan ({error}); if it was one, {REMOVE}"
@@ -193,7 +194,7 @@ def read(path: str | Path) -> xr.Dataset:
     attributes(path)
     variables(path)
     try:
-        cube = xr.open_zarr(str(path), consolidated=False, chunks=None)
+        cube = xr.open_zarr(LocalStore(path), consolidated=False, chunks=None)
     except Exception as error:
         # codecs raise what they like
         raise StoreError(f"{path}: damaged: {error}; verify its card with --repair") from None
