@@ -1,4 +1,4 @@
-"""Laws of kept machine code: it is whole and one's own, or it is compiled anew, with one warning."""
+"""Laws of kept machine code: it is whole and one's own, or it is compiled, with one warning."""
 
 import importlib.util
 import os

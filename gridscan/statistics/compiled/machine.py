@@ -112,5 +112,5 @@ def _warn(reason: str) -> None:
     if not _told.is_set():
         _told.set()
         warnings.warn(
-            f"machine code is compiled without a cache: {reason}", RuntimeWarning, stacklevel=2
+            f"machine code is compiled without a cache: {reason}", UserWarning, stacklevel=2
         )
