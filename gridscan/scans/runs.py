@@ -17,7 +17,7 @@ from gridscan.scans import workers
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.evaluation import evaluate
-from gridscan.scans.layout import Layout, variables
+from gridscan.scans.layout import Layout, software, variables
 from gridscan.scans.workers import ScanFailed
 from gridscan.schema import VARIABLES
 from gridscan.storage import coordinates as saved
