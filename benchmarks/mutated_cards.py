@@ -71,7 +71,8 @@ Outcome = tuple[str, BaseException | None]
 @contextmanager
 def mutants(seed: int, work: bool = True) -> Iterator[Callable[[int], Outcome]]:
     """What becomes of mutant i of a seed. work: whether something is computed from each."""
-    from gridscan.cards.library import Library, shipped_root
+    from gridscan.cards.library import Library
+    from gridscan.cards.roots import shipped_root
 
     with tempfile.TemporaryDirectory() as folder:
         shipped = Path(folder, "shipped")

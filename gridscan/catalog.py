@@ -1,6 +1,7 @@
 """What there is: cards by kind and name, and saved cubes. List, search, open."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,15 +12,42 @@ from typing import Any
 import xarray as xr
 
 from gridscan.cards.base import CardError, suggest
+from gridscan.cards.differences import differences
 from gridscan.cards.library import KINDS, Library
 from gridscan.storage import stores
+from gridscan.storage.local import local
 
 CUBES = "cubes"
-"""Folder of saved cubes, unless $GRIDSCAN_CUBES names another."""
+"""Folder of saved cubes in a project, unless $GRIDSCAN_CUBES names another."""
+
+PROJECT = (".git", "pyproject.toml")
+"""What the top folder of a project has."""
+
+HASH = re.compile(r"[0-9a-f]{4,64}")
+"""The start of a cube's hash, long enough to be no word."""
 
 
 def cubes_folder() -> str:
-    return os.path.expanduser(os.environ.get("GRIDSCAN_CUBES", CUBES))
+    """The home of cubes: $GRIDSCAN_CUBES, else one folder, the same from everywhere in a project.
+
+    Outside of a project: the nearest above that holds cubes of the user's, else here.
+    """
+    if named := os.environ.get("GRIDSCAN_CUBES"):
+        return os.path.expanduser(named)
+    here = Path.cwd()
+    above = [here, *here.parents]
+    tops = [folder for folder in above if any((folder / mark).exists() for mark in PROJECT)]
+    homes = tops or [folder for folder in above if _holds_cubes(folder / CUBES)] or [here]
+    return CUBES if homes[0] == here else str(homes[0] / CUBES)
+
+
+def _holds_cubes(folder: Path) -> bool:
+    """Whether a folder of the user's own holds cubes."""
+    try:
+        own = folder.stat().st_uid == getattr(os, "geteuid", lambda: folder.stat().st_uid)()
+        return own and next(folder.glob("*.zarr"), None) is not None
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -102,14 +130,37 @@ class Cubes:
                 yield SavedCube.at(path)
 
     def titles(self) -> dict[str, str]:
-        """Title of every store; of a broken one, what is wrong with it."""
-        found = {}
+        """Title of every store, and what tells those of one title apart; what is wrong with it."""
+        found, cubes = {}, {}
         for path in self._paths():
             try:
-                found[str(path)] = SavedCube.at(path).title
+                cubes[str(path)] = SavedCube.at(path)
+                found[str(path)] = cubes[str(path)].title
             except stores.StoreError as error:
                 found[str(path)] = f"BROKEN — {error}"
+        for title in {cube.title for cube in cubes.values()}:
+            same = [path for path, cube in cubes.items() if cube.title == title]
+            studies = {path: _study(path) for path in same if len(same) > 1}
+            found |= {path: f"{title} [{told}]" for path, told in differences(studies).items()}
         return found
+
+    def find(self, name: str) -> Path | None:
+        """A cube by its path or the start of its hash; None for what is neither.
+
+        Raises CardError for a file, and for a start that several cubes have.
+        """
+        path = local(name)
+        if path.is_file():
+            raise CardError(f"{name}: is a file; a cube is a folder (an archive: unpack it first)")
+        if path.is_dir():
+            return path
+        if not HASH.fullmatch(name):
+            return None
+        found = [cube.path for cube in self if cube.sha256.startswith(name)]
+        if len(found) > 1:
+            several = ", ".join(path.name for path in found)
+            raise CardError(f"{name}: found {several}; allowed: the start of one cube's hash")
+        return found[0] if found else None
 
     def _paths(self) -> list[Path]:
         if not self.folder.is_dir():
@@ -127,6 +178,10 @@ class Cubes:
             and (model is None or model == cube.model)
             and (axis is None or axis in cube.axes)
         ]
+
+
+def _study(path: str) -> Any:
+    return stores.table(stores.attributes(path)["study"])
 
 
 def _may_be_store(path: Path) -> bool:
@@ -168,6 +223,10 @@ class Catalog:
             for name, title in cards.titles().items()
             if all(word in f"{name} {title}".lower() for word in words)
         ]
+
+    def knows(self, name: str) -> bool:
+        """Whether there is a card of that name."""
+        return any(name in cards for cards in self.kinds.values())
 
     def find(self, name: str) -> list[tuple[str, Any]]:
         """Every card of that name, with its kind. Raises CardError if there is none."""

@@ -13,8 +13,9 @@ import xarray as xr
 from gridscan import api, cli
 from gridscan.cards.base import Card, CardError, one_of
 from gridscan.cards.experiments import Experiment
-from gridscan.cards.library import KINDS, Library, default_roots, shipped_root
+from gridscan.cards.library import KINDS, Library
 from gridscan.cards.nuisances import Nuisance
+from gridscan.cards.roots import default_roots, shipped_root
 from gridscan.channels.signals import Signal
 from gridscan.physics.detectors import (
     EFFICIENCIES,
@@ -567,13 +568,10 @@ def test_roots_of_the_environment_are_folders_and_urls(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("root", ["nowhere", "nonsense://cards", "file"])
-def test_a_root_that_cannot_be_read_is_named(root, tmp_path, monkeypatch, capsys):
+def test_a_root_that_was_asked_for_and_cannot_be_read_is_named(root, tmp_path):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("GRIDSCAN_CATALOG", root)
-    status, out, err = gridscan(monkeypatch, capsys, "ls")
-    assert (status, out) == (2, "")
-    assert err.startswith(f"gridscan: catalog root {root!r} ")
-    assert err.count("\n") == 1
+    with pytest.raises(CardError, match=f"^catalog root '{root}' "):
+        api.counts(CSI, catalog=root)
 
 
 def test_an_editors_copies_are_no_cards(tmp_path):

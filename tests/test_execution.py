@@ -12,6 +12,7 @@ from distributed import Client, Future, LocalCluster
 from gridscan.scans import runs, workers
 from gridscan.scans.workers import ScanFailed
 from gridscan.storage import stores
+from tests.test_cards import gridscan
 
 BLOCKS = [(i,) for i in range(24)]
 
@@ -144,3 +145,18 @@ def test_a_scheduler_that_is_gone_ends_the_run(cluster):
     client.close()
     with pytest.raises(ScanFailed, match="the scheduler does not answer"):
         workers.on_cluster(good, BLOCKS, client, print)
+
+
+WRONG = ("tls://localhost:8786", "foo://x", "localhost", "tcp://localhost:99999", "inproc://x", "",
+         "tcp://", "ucx://localhost:1", "http://a b")  # fmt: skip
+
+
+@pytest.mark.parametrize("address", WRONG)
+def test_an_address_without_a_scheduler_is_told_in_one_line(address, monkeypatch, capsys):
+    monkeypatch.setattr(workers, "ANSWER_SECONDS", 0.5)
+    command = ("run", "csi-2021-ee-mumu", "--scheduler", address)
+    status, out, err = gridscan(monkeypatch, capsys, *command)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"gridscan: --scheduler {address}: cannot connect: ")
+    assert err.count("\n") == 1
+    assert ("certificates" in err) == address.startswith("tls:")

@@ -52,13 +52,24 @@ def test_another_revision_of_the_engine_is_another_cube(small, tmp_path, monkeyp
 
 def test_other_code_does_not_go_on_with_a_cube(small, begun, tmp_path, other_code):
     other_code()
-    told = r"begun by other code \(gridscan \S+, numpy \S+, scipy \S+, 2\S+\): finish it with that"
+    told = (
+        r"begun by other code \(the same versions, but other source: \w{1,8}…, here \w{1,8}…; "
+        r"2\S+\): finish it with that"
+    )
     with pytest.raises(stores.StoreError, match=told):
         runs.run(small, tmp_path)
     # neither does a worker of a cluster whose code is another
     _, failure = runs._attempt(str(begun), (1, 2))
     assert "begun by other code" in failure
     assert verification.status(small, tmp_path)["done"] == 15
+
+
+def test_versions_are_named_where_they_differ(begun, monkeypatch):
+    attrs = stores.attributes(begun) | {"code_sha256": "other", "software": '{"gridscan": "0.0.9"}'}
+    monkeypatch.setattr(stores, "attributes", lambda path: attrs)
+    told = r"code \(gridscan 0\.0\.9, .*; here gridscan \S+, numpy \S+, scipy \S+\): finish"
+    with pytest.raises(stores.StoreError, match=told):
+        runs.check_code(begun)
 
 
 def test_a_cube_that_does_not_say_of_which_code_it_is_is_of_other_code(begun, monkeypatch):

@@ -4,12 +4,9 @@ A root is a folder, local or at a URL that fsspec reads. Cards may sit in one fo
 (experiments/, sources/ …) or anywhere below the root: then their keys tell the kind.
 """
 
-import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +14,13 @@ from pydantic import ValidationError
 
 from gridscan.cards.base import Card, CardError, check_bounds, explain, parse_toml, suggest
 from gridscan.cards.figures import Figure
-from gridscan.cards.files import text_of, toml_files
+from gridscan.cards.files import text_of
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.kinds import experiment
 from gridscan.cards.materials import composed
 from gridscan.cards.published import Limit
 from gridscan.cards.resolved import Inputs, referred
+from gridscan.cards.roots import default_roots, files_below
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
 from gridscan.cards.tables import Tables
@@ -56,20 +54,6 @@ SIGNATURES = {
 """A key that only one kind of card has. With none of them, what extends a card is an experiment."""
 
 
-ROOT = re.compile(rf"(?:[\w+.-]+://[^/{os.pathsep}]*(?::\d+)?)?[^{os.pathsep}]+")
-"""One root of $GRIDSCAN_CATALOG: a folder, or a URL, whose colons separate nothing."""
-
-
-def shipped_root() -> str:
-    """The catalogs that come with gridscan, found alike in a wheel and in a checkout."""
-    return str(resources.files("gridscan") / "catalogs")
-
-
-def default_roots() -> list[str]:
-    """Shipped catalogs and those named by $GRIDSCAN_CATALOG (separated as in $PATH)."""
-    return [shipped_root(), *ROOT.findall(os.environ.get("GRIDSCAN_CATALOG", ""))]
-
-
 Roots = str | Path | Sequence[str | Path]
 """One root of a catalog, or several."""
 
@@ -91,7 +75,7 @@ class Library:
     def files(self) -> dict[str, dict[str, str]]:
         """Location of every card, by kind and name; of a name given twice, the first."""
         found: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
-        for where in dict.fromkeys(file for root in self.roots for file in toml_files(root)):
+        for where in dict.fromkeys(file for root in self.roots for file in files_below(root)):
             kind, name = _kind(where), Path(where).stem
             if kind is None:
                 self.ignored.append(where)

@@ -1,5 +1,7 @@
 """The card of a scan: a model, experiments, and the axes of the grid."""
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -99,6 +101,17 @@ def _step(entry: Mapping[str, Any], path: str) -> tuple[str, str]:
     return key, path.removeprefix(key).removeprefix(".")
 
 
+def _short(value: Any) -> str:
+    """A value in a title: long ones by the hash that tells them apart."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    if len(text) <= TITLE_CHARS:
+        return text.strip('"')
+    return f"{text[: TITLE_CHARS - 12]}… {hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+TITLE_CHARS = 40
+"""Length of a value in the title of a changed scan."""
+
 RESERVED = frozenset(
     {*DIMENSIONS, *VARIABLES, *BINS.values()}
     | {"interval", "bound", "vertex", "axis", "lower", "upper", "zarr.json"}
@@ -151,10 +164,26 @@ class Scan(Described):
             card = type(self).validated(content)
         except CardError as error:
             raise CardError(explained.changed(changes, "", str(error))) from None
-        if "experiments" in changes and "title" not in changes:
-            names = ", ".join(card.experiments)
-            return card.model_copy(update={"title": f"{card.title} [{names}]"})
-        return card
+        if "title" in changes or card == self:
+            return card
+        return card.model_copy(update={"title": self._title_of(card, changes)})
+
+    def _title_of(self, card: "Scan", changes: Mapping[str, Any]) -> str:
+        """A title of what was changed: of other experiments, model or axes, none of the old words.
+
+        The other changes follow, those of a range by their axis alone.
+        """
+        subject = ("experiments", "model", "axes")
+        same = all(tuple(getattr(self, key)) == tuple(getattr(card, key)) for key in subject)
+        title = self.title if same else card.subject()
+        rest = [path for path in changes if same or path not in subject]
+        told = [f"{path.removeprefix('axes.')} = {_short(changes[path])}" for path in rest]
+        return f"{title} [{'; '.join(told)}]" if told else title
+
+    def subject(self) -> str:
+        """Experiments, axes and model, as a title."""
+        of = f": {' × '.join(self.axes)}" if self.axes else ""
+        return f"{' + '.join(self.experiments)}{of} ({self.model})"
 
     @model_validator(mode="after")
     def _names_are_usable(self):

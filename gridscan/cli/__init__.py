@@ -6,11 +6,10 @@ Results go to standard output, progress to standard error. Exit status: 0 done, 
 
 import os
 import sys
-from typing import NoReturn
 
 import typer
 
-from gridscan.cli import catalog, checks, cubes, figures, scans
+from gridscan.cli import catalog, checks, cubes, figures, output, scans
 
 app = typer.Typer(
     help="Labelled, lazy, parallel grid scans for coherent neutrino scattering.",
@@ -39,37 +38,46 @@ for command in (
 EXIT_STATUS = {"CardError": 2, "StoreError": 2, "PluginError": 2, "ScanFailed": 1}
 """Errors that are told in one line: a user's mistakes, plug-ins' and blocks that failed."""
 
-
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 and the number of the signal."""
+
+UNREAD = 141
+"""Exit status where nobody reads the results: 128 and the number of the signal."""
 
 
 def main() -> None:
     """Entry point: a user's mistake is one line and exit status 2, never a traceback."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
+    output.prepare()
+    message, status = _ended()
+    if message:
+        output.note(message)
+    raise SystemExit(status)
+
+
+def _ended() -> tuple[str, int]:
+    """How a command ended: what there is to say of it, and its exit status."""
     try:
         # without a command: the help
-        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
     except KeyboardInterrupt:
         status = INTERRUPTED
+    except SystemExit:
+        # typer's own end where nobody reads its help
+        return "", UNREAD
+    except output.OutputLost as lost:
+        return ("", UNREAD) if lost.unread else (str(lost), 1)
     except Exception as error:
         if hasattr(error, "format_message"):
             # a mistake on the command line; its class is click's, or typer's own copy of it
-            _tell(error.format_message(), 2)
-        if isinstance(error, OSError) and error.filename is not None:
+            return error.format_message(), 2
+        if isinstance(error, OSError):
             # a table or a picture where the user may not write
-            _tell(f"{error.filename}: {error.strerror}", 2)
-        status = EXIT_STATUS.get(type(error).__name__)
-        if status is None:
+            named = f"{error.filename}: " if error.filename is not None else ""
+            return f"{named}{error.strerror or error}", 2
+        if type(error).__name__ not in EXIT_STATUS:
             raise
-        _tell(str(error), status)
-    if status == INTERRUPTED:
-        # typer, too, turns Ctrl-C into this status, and says nothing
-        _tell("interrupted; what is complete is kept", status)
-    raise SystemExit(status)
-
-
-def _tell(message: str, status: int) -> NoReturn:
-    print(f"gridscan: {' '.join(message.split())}", file=sys.stderr)
-    raise SystemExit(status)
+        return str(error), EXIT_STATUS[type(error).__name__]
+    # typer, too, turns Ctrl-C into this status, and says nothing
+    return ("interrupted; what is complete is kept" if status == INTERRUPTED else ""), status

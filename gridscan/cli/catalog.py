@@ -1,14 +1,14 @@
 """Commands on the catalog: ls, show, search, counts."""
 
 import json
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gridscan.cli.common import AsJson, Settings, print_json, settings
+from gridscan.cli.common import AsJson, Settings, settings
+from gridscan.cli.output import note, say, say_json
 
 
 def ls(
@@ -29,41 +29,47 @@ def ls(
     if kind in (None, "cubes"):
         listed["cubes"] = cat.cubes.titles()
     for file in cat.library.ignored:
-        print(f"gridscan: {file}: not a card, ignored", file=sys.stderr)
+        note(f"{file}: not a card, ignored")
     if as_json:
-        return print_json(listed)
+        return say_json(listed)
     width = max((len(name) for names in listed.values() for name in names), default=0)
     for k, names in listed.items():
-        print(f"{k}:")
+        say(f"{k}:")
         for name, title in names.items():
-            print(f"  {name:<{width}}  {title}")
+            say(f"  {name:<{width}}  {title}")
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A card, or a cube's folder.")],
+    name: Annotated[
+        str, typer.Argument(help="A card, or a cube: its folder, or the start of its hash.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Print a card as validated, or what a cube holds."""
     from gridscan.catalog import open_catalog
     from gridscan.storage import stores
 
-    if stores.is_store(Path(name)):
-        attrs = stores.attributes(name)
+    cat = open_catalog()
+    path: Path | None = Path(name).expanduser()
+    if not stores.is_store(Path(name).expanduser()):
+        path = None if cat.knows(name) else cat.cubes.find(name)
+    if path is not None:
+        attrs = stores.attributes(path)
         if as_json:
             tables = ("study", "inputs_sha256", "references", "software")
             for key in attrs.keys() & {*tables}:
                 with suppress(ValueError):
                     attrs[key] = stores.table(attrs[key])
-            return print_json(attrs)
-        return print(stores.read(name))
-    found = open_catalog().find(name)
+            return say_json(attrs)
+        return say(*str(stores.read(path)).split("\n"))
+    found = cat.find(name)
     if as_json:
-        return print_json({kind: card.model_dump(mode="json") for kind, card in found})
+        return say_json({kind: card.model_dump(mode="json") for kind, card in found})
     for kind, card in found:
-        print(f"# {kind.removesuffix('s')} {name} (sha256 {card.sha256[:16]}…)")
-        print(_as_toml(card.model_dump(mode="json", exclude_none=True)))
+        say(f"# {kind.removesuffix('s')} {name} (sha256 {card.sha256[:16]}…)")
+        say(*_as_toml(card.model_dump(mode="json", exclude_none=True)).split("\n"))
         if kind == "models":
-            print("parameters: " + ", ".join(card.parameters))
+            say("parameters: " + ", ".join(card.parameters))
 
 
 def _as_toml(content: dict[str, Any], table: str = "") -> str:
@@ -112,9 +118,9 @@ def search(
         if all(word in cube.title.lower() for word in words)
     ]
     if as_json:
-        return print_json([dict(zip(("kind", "name", "title"), hit, strict=True)) for hit in hits])
+        return say_json([dict(zip(("kind", "name", "title"), hit, strict=True)) for hit in hits])
     for kind, name, title in hits:
-        print(f"{kind.removesuffix('s'):<11} {name}  {title}")
+        say(f"{kind.removesuffix('s'):<11} {name}  {title}")
 
 
 def counts(
@@ -127,16 +133,16 @@ def counts(
     """Expected counts of an experiment: signal by neutrino and nuclide, backgrounds, observed."""
     table = _counts_table(experiment, model, conventions, settings(changes or []))
     if as_json:
-        return print_json(table)
-    print(f"{table['title']}; model {model}, conventions {table['conventions']}")
+        return say_json(table)
+    say(f"{table['title']}; model {model}, conventions {table['conventions']}")
     for row in table["signal_parts"]:
         neutrino = _neutrino(row.get("pair", ""))
-        print(f"  signal {row.get('nuclide', ''):>6} {neutrino:<6} {row['counts']:12.3f}")
-    print(f"  {'signal':<19}{table['signal']:12.3f}")
+        say(f"  signal {row.get('nuclide', ''):>6} {neutrino:<6} {row['counts']:12.3f}")
+    say(f"  {'signal':<19}{table['signal']:12.3f}")
     for name, value in table["backgrounds"].items():
-        print(f"  {name:<19}{value:12.3f}")
+        say(f"  {name:<19}{value:12.3f}")
     if table["observed"] is not None:
-        print(f"  {'observed':<19}{table['observed']:12.0f}")
+        say(f"  {'observed':<19}{table['observed']:12.0f}")
 
 
 def _neutrino(pair: str) -> str:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from gridscan.cli.common import CardName, Experiments, Settings, study_of
+from gridscan.cli.output import say
 
 if TYPE_CHECKING:
     from gridscan.cards.library import Library
@@ -26,18 +27,18 @@ def check(card: CardName, experiments: Experiments = None, changes: Settings = N
         found = [(kind, card) for kind in named if card in library.files[kind]]
     for kind, name in found or [("scans", card)]:
         if kind == "figures":
-            print(f"{card}: good figure {_figure(name, library)}")
+            say(f"{card}: good figure {_figure(name, library)}")
         elif kind == "experiments":
             _experiment(name, library)
-            print(f"{card}: good experiment")
+            say(f"{card}: good experiment")
         elif kind == "scans":
-            study = study_of(card, experiments, changes)
+            study, _ = study_of(card, experiments, changes)
             computable(study, every=True)
             points = " × ".join(map(str, study.shape))
-            print(f"{card}: good ({points} points, sha256 {study.key[:16]}…)")
+            say(f"{card}: good ({points} points, sha256 {study.key[:16]}…)")
         else:
             library.load(kind, name)
-            print(f"{card}: good card of {kind}")
+            say(f"{card}: good card of {kind}")
 
 
 def _figure(name: str, library: "Library") -> str:

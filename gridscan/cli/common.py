@@ -1,6 +1,5 @@
 """What the commands share: options, errors, printing."""
 
-import json
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -15,10 +14,22 @@ if TYPE_CHECKING:
 
     from gridscan.cards.study import Study
 
-CardName = Annotated[str, typer.Argument(metavar="CARD", help="A scan by name, or a TOML file.")]
-CubePath = Annotated[Path, typer.Argument(metavar="CUBE", help="The folder of a saved cube.")]
+CardName = Annotated[
+    str,
+    typer.Argument(
+        metavar="CARD",
+        help="A scan by name, a TOML file, a saved cube's folder, or the start of its hash.",
+    ),
+]
+CubeName = Annotated[
+    str,
+    typer.Argument(
+        metavar="CUBE",
+        help="A saved cube: its folder, the start of its hash, or the scan that it is of.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Out = Annotated[Path | None, typer.Option(help="Folder of cubes.  [default: cubes]")]
+Out = Annotated[Path | None, typer.Option(help="Folder of cubes.  [default: see gridscan status]")]
 Experiments = Annotated[
     list[str] | None, typer.Option("--experiment", help="Use this experiment; may be repeated.")
 ]
@@ -28,19 +39,80 @@ Settings = Annotated[
         "--set", metavar="KEY=VALUE", help="Change an entry by its path; may be repeated."
     ),
 ]
-Level = Annotated[float, typer.Option(help="Confidence level.", min=0.0, max=1.0)]
+Level = Annotated[str, typer.Option(metavar="LEVEL", help="Confidence level, as 0.9.")]
 
 
 def study_of(
-    card: str, experiments: list[str] | None = None, pairs: list[str] | None = None
-) -> "Study":
-    """The study of a card, with --experiment and --set applied. Raises CardError."""
+    name: str,
+    experiments: list[str] | None = None,
+    pairs: list[str] | None = None,
+    out: Path | None = None,
+) -> "tuple[Study, Path]":
+    """The study of a card, with --experiment and --set applied, or of a cube; where its cube lives.
+
+    Raises CardError, StoreError.
+    """
+    from gridscan.cards.base import CardError
     from gridscan.cards.library import Library
 
     changes = settings(pairs or [])
     if experiments:
         changes["experiments"] = experiments
-    return Library().study(card, changes)
+    if (cube := _saved(name, out)) is None:
+        return Library().study(name, changes), folder(out)
+    if changes:
+        raise CardError(f"{name}: --set, --experiment: allowed for a card; this is a cube")
+    # a cube that is named by its folder may be computed again elsewhere
+    elsewhere = out if Path(name).expanduser() == cube else None
+    return _study_in(cube), elsewhere or cube
+
+
+def _saved(name: str, out: Path | None = None) -> Path | None:
+    """The cube that a name stands for: its folder, or the start of its hash where no card has it.
+
+    Raises CardError, StoreError.
+    """
+    from gridscan.cards.library import Library
+    from gridscan.catalog import Cubes
+    from gridscan.storage import stores
+    from gridscan.storage.local import local
+
+    path = local(name)
+    if stores.is_store(path):
+        return path
+    is_card = name.endswith(".toml") or name in Library().files["scans"]
+    return None if is_card else Cubes(folder(out)).find(name)
+
+
+def _study_in(cube: Path) -> "Study":
+    from gridscan.cards.base import CardError
+    from gridscan.cards.study import Study
+    from gridscan.storage import stores
+
+    try:
+        return Study.read(stores.attributes(cube))
+    except CardError as error:
+        raise CardError(f"{cube}: {error}") from None
+
+
+def cube_of(name: str) -> Path:
+    """A saved cube by its folder, the start of its hash, or a scan. Raises CardError."""
+    from gridscan.cards.base import CardError
+    from gridscan.cards.library import Library
+    from gridscan.scans.runs import store_path
+
+    if (cube := _saved(name)) is not None:
+        return cube
+    library = Library()
+    if not (name.endswith(".toml") or name in library.files["scans"]):
+        raise CardError(
+            f"{name}: no cube there; allowed: a folder, a scan, or the start of the hash of a cube "
+            f"in {folder(None)}"
+        )
+    cube = store_path(library.study(name), folder(None))
+    if not cube.exists():
+        raise CardError(f"{name}: no cube yet ({cube}); first: gridscan run {name}")
+    return cube
 
 
 def settings(pairs: list[str]) -> dict[str, Any]:
@@ -67,8 +139,19 @@ def folder(out: Path | None) -> Path:
     return out or Path(cubes_folder())
 
 
-def print_json(content: Any) -> None:
-    print(json.dumps(content, indent=2, default=str))
+def places(out: Path | None) -> dict[str, Any]:
+    """Where cubes, cards and what is kept between processes are."""
+    from gridscan.cards.roots import default_roots
+    from gridscan.catalog import Cubes
+    from gridscan.storage.local import cache_folder
+
+    home = folder(out).absolute()
+    return {
+        "cubes": str(home),
+        "saved": f"{len(list(Cubes(home)))} (gridscan ls cubes)",
+        "catalogs": default_roots(),
+        "cache": str(cache_folder()),
+    }
 
 
 @contextmanager
@@ -80,6 +163,17 @@ def mistakes() -> Iterator[None]:
         yield
     except ValueError as error:
         raise CardError(str(error)) from None
+
+
+def level(text: str) -> float:
+    """The confidence level that --cl gives. Raises CardError."""
+    from gridscan.cubes.regions import check_level
+
+    with mistakes():
+        try:
+            return check_level(float(text))
+        except ValueError:
+            return check_level(text)
 
 
 def interval_list(found: "xr.DataArray") -> list[dict[str, Any]]:
@@ -101,16 +195,17 @@ def union(intervals: list[dict[str, Any]]) -> str:
     return f"{text}  (* edge of the scan)" if "*" in text else text or "none"
 
 
-def check_picture(path: Path) -> None:
+def check_picture(path: Path, option: str) -> None:
+    """Raises CardError, naming the option that the path was given by."""
     from gridscan.cards.base import CardError
 
     allowed = (".png", ".pdf", ".svg")
     if path.suffix.lower() not in allowed:
         raise CardError(
-            f"--plot {path}: found ending {path.suffix!r}; allowed: {', '.join(allowed)}"
+            f"{option} {path}: found ending {path.suffix!r}; allowed: {', '.join(allowed)}"
         )
     if not path.absolute().parent.is_dir():
-        raise CardError(f"--plot {path}: folder {path.parent} does not exist")
+        raise CardError(f"{option} {path}: folder {path.parent} does not exist")
 
 
 def picture(cube: "xr.Dataset", path: Path, x: str | None = None, y: str | None = None) -> None:

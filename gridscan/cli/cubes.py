@@ -1,6 +1,5 @@
 """Commands on saved cubes: intervals, contours, plot."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,15 +8,17 @@ import typer
 from gridscan.cards.base import CardError
 from gridscan.cli.common import (
     AsJson,
-    CubePath,
+    CubeName,
     Level,
     check_picture,
+    cube_of,
     interval_list,
+    level,
     mistakes,
     picture,
-    print_json,
     union,
 )
+from gridscan.cli.output import note, say, say_json
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,31 +30,34 @@ HELD = (
 
 
 def intervals(
-    cube: CubePath,
+    cube: CubeName,
     param: Annotated[list[str] | None, typer.Option(help="An axis.  [default: all]")] = None,
-    cl: Level = 0.9,
+    cl: Level = "0.9",
     dof: Annotated[int, typer.Option(help="Degrees of freedom.", min=1)] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Print the allowed intervals of each axis of a cube, the others minimised over."""
     from gridscan.storage import stores
 
-    ds = stores.read_statistic(cube)
+    chosen, ds = level(cl), stores.read_statistic(cube_of(cube))
     with mistakes():
         found = {
-            name: interval_list(ds.gridscan.intervals(name, cl, dof))
+            name: interval_list(ds.gridscan.intervals(name, chosen, dof))
             for name in param or ds.gridscan.axes
         }
     if as_json:
-        return print_json({"cl": cl, "dof": dof, "intervals": found})
+        return say_json({"cl": chosen, "dof": dof, "intervals": found})
     for name, pairs in found.items():
-        print(f"{100 * cl:g} % CL  {name}: {union(pairs)}")
+        say(f"{100 * chosen:g} % CL  {name}: {union(pairs)}")
 
 
 def limits(
-    cubes: Annotated[list[Path], typer.Argument(metavar="CUBE...", help="Folders of cubes.")],
+    cubes: Annotated[
+        list[str],
+        typer.Argument(metavar="CUBE...", help="Cubes: folders, starts of hashes, or scans."),
+    ],
     param: Annotated[str, typer.Option(help="The axis that the limit is on.")],
-    cl: Level = 0.9,
+    cl: Level = "0.9",
     dof: Annotated[int, typer.Option(help="Degrees of freedom.", min=1)] = 1,
     along: Annotated[
         list[str] | None, typer.Option(help="A limit for each value of this axis; repeatable.")
@@ -80,26 +84,28 @@ def limits(
         raise CardError(
             f"--out {out}: allowed: a file in a folder that exists, ending in {allowed}"
         )
-    opened = [stores.read(path) for path in cubes]
+    chosen = level(cl)
+    paths = [cube_of(name) for name in cubes]
+    opened = [stores.read(path) for path in paths]
     with mistakes():
         if len(opened) > 1:
             if along or by_experiment:
                 raise CardError("--along, --by-experiment: allowed for one cube only")
-            found = table(_by_model(cubes, opened), param, cl, dof)
+            found = table(_by_model(paths, opened), param, chosen, dof)
         else:
-            found = opened[0].gridscan.limits(param, cl, dof, along or (), by_experiment)
+            found = opened[0].gridscan.limits(param, chosen, dof, along or (), by_experiment)
     cells = rows(found)
     if out:
         local.put(tables.FORMATS[out.suffix](cells), out)
     if as_json:
         units = found["lower"].attrs.get("units", "1")
-        head = {"param": param, "units": units, "cl": cl, "dof": dof}
-        return print_json(head | {"limits": records(found)})
+        head = {"param": param, "units": units, "cl": chosen, "dof": dof}
+        return say_json(head | {"limits": records(found)})
     shown = [tables.shown_in(row) for row in cells]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     for line in shown:
-        print("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
-    print(HELD, file=sys.stderr)
+        say("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
+    note(HELD)
 
 
 def _by_model(paths: list[Path], opened: "list[xr.Dataset]") -> "dict[str, xr.Dataset]":
@@ -118,8 +124,8 @@ def _by_model(paths: list[Path], opened: "list[xr.Dataset]") -> "dict[str, xr.Da
 
 
 def contours(
-    cube: CubePath,
-    cl: Level = 0.9,
+    cube: CubeName,
+    cl: Level = "0.9",
     x: Annotated[str | None, typer.Option(help="Horizontal axis.")] = None,
     y: Annotated[str | None, typer.Option(help="Vertical axis.")] = None,
     as_json: AsJson = False,
@@ -128,22 +134,22 @@ def contours(
     from gridscan.cubes import tables
     from gridscan.storage import stores
 
-    ds = stores.read_statistic(cube)
+    chosen, ds = level(cl), stores.read_statistic(cube_of(cube))
     with mistakes():
-        lines = ds.gridscan.contours(cl, 2, x, y)
+        lines = ds.gridscan.contours(chosen, 2, x, y)
     if as_json:
-        return print_json({"cl": cl, "lines": [line.values.tolist() for line in lines]})
+        return say_json({"cl": chosen, "lines": [line.values.tolist() for line in lines]})
     header = [["line", *lines[0]["axis"].values]] if lines else []
     vertices = [
         [f"{number}", *(f"{value:.6g}" for value in vertex)]
         for number, line in enumerate(lines)
         for vertex in line.values
     ]
-    print(tables.as_csv(header + vertices), end="")
+    say(*tables.as_csv(header + vertices).splitlines())
 
 
 def plot(
-    cube: CubePath,
+    cube: CubeName,
     out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write.")] = Path(
         "cube.png"
     ),
@@ -153,7 +159,7 @@ def plot(
     """Draw a cube: regions at 1σ, 90 % and 2σ, best fit and standard-model point."""
     from gridscan.storage import stores
 
-    ds = stores.read_statistic(cube)
-    check_picture(out)
+    ds = stores.read_statistic(cube_of(cube))
+    check_picture(out, "--out")
     picture(ds, out, x, y)
-    print(out)
+    say(out)

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from gridscan.cli.common import AsJson, folder, print_json, progress
+from gridscan.cli.common import AsJson, folder, progress
+from gridscan.cli.output import say, say_json
 
 
 def figures(
@@ -40,6 +41,6 @@ def figures(
         ):
             written[name] = str(path)
             if not as_json:
-                print(path, flush=True)
+                say(path)
     if as_json:
-        print_json(written)
+        say_json(written)

@@ -13,14 +13,14 @@ from gridscan.cli.common import (
     Out,
     Settings,
     check_picture,
-    folder,
     interval_list,
     picture,
-    print_json,
+    places,
     progress,
     study_of,
     union,
 )
+from gridscan.cli.output import say, say_json
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,18 +36,18 @@ def plan(
     """Say what a scan will cost: points, blocks, bytes, memory and time. Writes nothing."""
     from gridscan.scans import plans
 
-    it = plans.plan(study_of(card, experiments, changes), folder(out))
+    it = plans.plan(*study_of(card, experiments, changes, out))
     if as_json:
-        return print_json(it.as_dict())
+        return say_json(it.as_dict())
     axes = " × ".join(f"{name} ({n})" for name, n in it.axes.items()) or "none"
-    print(it.title)
-    print(f"  axes     {axes} = {it.points:,} points")
+    say(it.title)
+    say(f"  axes     {axes} = {it.points:,} points")
     shape = " × ".join(map(str, it.block_shape)) or "1"
-    print(f"  blocks   {it.blocks} of {shape} points")
-    print(f"  memory   {it.bytes_per_task / 1e6:.1f} MB per task, {it.seconds_per_task:.2g} s each")
-    print(f"  disk     at most {it.bytes_on_disk_at_most / 1e6:.1f} MB")
-    print(f"  time     {it.seconds_on_one_core:.1f} s on one core")
-    print(f"  store    {it.store}")
+    say(f"  blocks   {it.blocks} of {shape} points")
+    say(f"  memory   {it.bytes_per_task / 1e6:.1f} MB per task, {it.seconds_per_task:.2g} s each")
+    say(f"  disk     at most {it.bytes_on_disk_at_most / 1e6:.1f} MB")
+    say(f"  time     {it.seconds_on_one_core:.1f} s on one core")
+    say(f"  store    {it.store}")
 
 
 def run(
@@ -72,14 +72,14 @@ def run(
 
     if sum(given is not None for given in (workers, threads, scheduler)) > 1:
         raise CardError("give one of --threads, --workers, --scheduler")
-    study = study_of(card, experiments, changes)
+    study, place = study_of(card, experiments, changes, out)
     if plot is not None:
-        check_picture(plot)
+        check_picture(plot, "--plot")
     with (
         _client(workers, scheduler) as client,
         progress(quiet=as_json) as report,
     ):
-        path = runs.run(study, folder(out), client, threads, report)
+        path = runs.run(study, place, client, threads, report)
     cube = stores.read_statistic(path)
     broken = None
     if plot is not None:
@@ -89,7 +89,7 @@ def run(
             # told last: the results do not depend on it
             plot, broken = None, error
     if as_json:
-        print_json(
+        say_json(
             _summary(cube)
             | ({"plot": str(plot)} if plot else {})
             | {"cube": str(path), "sha256": study.key}
@@ -97,8 +97,8 @@ def run(
     else:
         _print_summary(cube)
         if plot is not None:
-            print(f"picture  {plot}")
-        print(f"cube     {path}")
+            say(f"picture  {plot}")
+        say(f"cube     {path}")
     if broken is not None:
         raise broken
 
@@ -115,10 +115,8 @@ def _client(workers: int | None, scheduler: str | None):
     elif scheduler is not None:
         try:
             client = clusters.client_of(scheduler)
-        except (OSError, ValueError) as error:
-            raise CardError(
-                f"scheduler {scheduler}: cannot connect ({type(error).__name__})"
-            ) from None
+        except ConnectionError as error:
+            raise CardError(f"--scheduler {scheduler}: cannot connect: {error}") from None
         with client:
             yield client
     else:
@@ -151,29 +149,37 @@ def _print_summary(cube: "xr.Dataset") -> None:
     if not (it := _summary(cube)):
         return
     point = ", ".join(f"{name} = {value:.4g}" for name, value in it["best_fit"].items())
-    print(
-        f"best fit {point} (χ² = {it['chi2_min']:.2f})" if point else f"χ² = {it['chi2_min']:.2f}"
-    )
+    say(f"best fit {point} (χ² = {it['chi2_min']:.2f})" if point else f"χ² = {it['chi2_min']:.2f}")
     for name, entry in it["intervals_90"].items():
         for key, found in entry.items():
             which = f", {key.replace('_', ' ')}" if len(it["best_fit"]) > 1 else ""
-            print(f"90 % CL  {name}{which}: {union(found)}")
+            say(f"90 % CL  {name}{which}: {union(found)}")
 
 
 def status(
-    card: CardName,
+    card: Annotated[
+        str | None,
+        typer.Argument(metavar="[CARD]", help="A scan, or a cube.  [default: where things are]"),
+    ] = None,
     experiments: Experiments = None,
     changes: Settings = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how much of a scan is in its store."""
+    """Say how much of a scan is in its store; without one, where cubes and cards are."""
     from gridscan.scans import verification
 
-    it = verification.status(study_of(card, experiments, changes), folder(out))
+    if card is None:
+        found = places(out)
+        return say_json(found) if as_json else say(*map(_place, found, found.values()))
+    it = verification.status(*study_of(card, experiments, changes, out))
     if as_json:
-        return print_json(it)
-    print(f"{it['done']} of {it['blocks']} blocks in {it['store']}")
+        return say_json(it)
+    say(f"{it['done']} of {it['blocks']} blocks in {it['store']}")
+
+
+def _place(name: str, where: str | list[str]) -> str:
+    return f"{name:<9} {where if isinstance(where, str) else ', '.join(where)}"
 
 
 def verify(
@@ -193,17 +199,16 @@ def verify(
     """Read every chunk of a cube (checksums, manifest) and compute a sample of its points again."""
     from gridscan.scans import verification
 
-    study = study_of(card, experiments, changes)
-    it = verification.verify(study, folder(out), points, repair, every)
+    it = verification.verify(*study_of(card, experiments, changes, out), points, repair, every)
     bad = {", ".join(map(str, index)): reason for index, reason in it["bad"].items()}
     if as_json:
-        print_json({**it, "bad": bad})
+        say_json({**it, "bad": bad})
     else:
-        print(f"{it['store']}: {it['blocks']} blocks, {it['points']} points computed again")
-        print(f"largest relative difference {it['difference']:.1e}; bad blocks: {len(bad)}")
+        say(f"{it['store']}: {it['blocks']} blocks, {it['points']} points computed again")
+        say(f"largest relative difference {it['difference']:.1e}; bad blocks: {len(bad)}")
         for name, reason in it["damage"].items():
-            print(f"  {name}: {reason}{' (mended)' if repair else ''}")
+            say(f"  {name}: {reason}{' (mended)' if repair else ''}")
         for index, reason in bad.items():
-            print(f"  block {index}: {reason}{' (removed)' if repair else ''}")
+            say(f"  block {index}: {reason}{' (removed)' if repair else ''}")
     if not it["good"]:
         raise typer.Exit(1)

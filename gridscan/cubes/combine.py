@@ -34,9 +34,13 @@ def total(cubes: Sequence[xr.Dataset]) -> xr.Dataset:
     found = {"chi2": chi2, "chi2_by_experiment": together}
     return xr.Dataset(
         {name: array.assign_attrs(VARIABLES[name].attrs) for name, array in found.items()},
-        attrs={"title": " + ".join(str(cube.attrs.get("title", "cube")) for cube in cubes)}
-        | origin.combined(cubes),
+        attrs={"title": f"{' + '.join(names)}{_on(chi2)}"} | origin.combined(cubes),
     )
+
+
+def _on(chi2: xr.DataArray) -> str:
+    """The axes, in a title."""
+    return f": {' × '.join(map(str, chi2.dims))}" if chi2.dims else ""
 
 
 def _check_same_grid(one: xr.Dataset, other: xr.Dataset) -> None:

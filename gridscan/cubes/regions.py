@@ -1,6 +1,8 @@
 """Confidence regions of χ²: thresholds, where a curve crosses them, lines in a plane."""
 
+import re
 from collections.abc import Callable, Hashable, Iterable
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,11 +12,21 @@ def threshold(cl: float, dof: int) -> float:
     """Δχ² at confidence level `cl` for `dof` degrees of freedom: 2.706 at 90 % for one."""
     from scipy.special import gammaincinv
 
-    if not 0 < cl < 1:
-        raise ValueError(f"cl: found {cl}; allowed: between 0 and 1")
+    cl = check_level(cl)
     if not 0 < dof < float("inf"):
         raise ValueError(f"dof: found {dof}; allowed: above 0")
     return float(2 * gammaincinv(dof / 2, cl))
+
+
+def check_level(cl: Any) -> float:
+    """A confidence level. Raises ValueError, with what a percentage or a list may have meant."""
+    if np.ndim(cl) == 0 and isinstance(cl, int | float | np.number | np.ndarray) and 0 < cl < 1:
+        return float(cl)
+    numbers = re.findall(r"(?<![\w.-])\d*\.?\d+(?![\w.])", str(cl))
+    meant = float(numbers[0]) if len(numbers) == 1 else 0.0
+    meant = meant / 100 if meant > 1 else meant
+    hint = f"say {meant:g}, " if 0 < meant < 1 else ""
+    raise ValueError(f"cl: found {cl!r}; {hint}allowed: a number between 0 and 1")
 
 
 def least(chi2: xr.DataArray, dims: Iterable[Hashable]) -> xr.DataArray:

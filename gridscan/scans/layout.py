@@ -71,7 +71,7 @@ class Layout:
             "inputs_sha256": json.dumps(study.inputs.hashes()),
             "references": json.dumps(list(references)),
             "engine_revision": ENGINE_REVISION,
-            "software": _software(),
+            "software": software(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 
@@ -114,6 +114,6 @@ def _coordinates(study: Study, dims: set[str]) -> xr.Dataset:
 
 
 @cache
-def _software() -> str:
+def software() -> str:
     """Versions of packages, as JSON."""
     return json.dumps({name: version(name) for name in RECORDED})

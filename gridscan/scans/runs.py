@@ -18,7 +18,7 @@ from gridscan.scans import checks, structure, workers
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.evaluation import evaluate
-from gridscan.scans.layout import Layout
+from gridscan.scans.layout import Layout, software
 from gridscan.scans.workers import ScanFailed
 from gridscan.schema import VARIABLES
 from gridscan.storage import manifest, stores
@@ -52,9 +52,10 @@ def study_from(text: str) -> Study:
 def store_path(study: Study, out: str | Path) -> Path:
     """Where the cube of a study lives: the store's name is the study's hash.
 
-    Raises StoreError for a URL.
+    out: folder of cubes, or the cube itself, whatever it is called. Raises StoreError for a URL.
     """
-    return local(out) / f"{study.key[:16]}.zarr"
+    place = local(out)
+    return place if stores.is_store(place) else place / f"{study.key[:16]}.zarr"
 
 
 def run(
@@ -170,7 +171,7 @@ def check_code(path: str | Path) -> None:
     """Raises StoreError for a store that other code began: a cube holds numbers of one code."""
     if not same_code(path):
         raise StoreError(
-            f"{path}: begun by other code ({_versions(stores.attributes(path))}): "
+            f"{path}: begun by other code ({_other(stores.attributes(path))}): "
             "finish it with that code, or remove it and run again"
         )
 
@@ -182,6 +183,20 @@ def same_code(path: str | Path) -> bool:
     if same and "plugins" in found:
         return found["plugins"] == json.dumps(study_from(found["study"]).plugins)
     return same
+
+
+def _other(found: Mapping[str, Any]) -> str:
+    """In what the code of a store differs from this: versions, or only the source."""
+    theirs, here = _versions(found), _versions({"software": software()})
+    if theirs.rpartition(", ")[0] != here.rpartition(", ")[0]:
+        return f"{theirs}; here {here.rpartition(', ')[0]}"
+    if found.get("code_sha256") == code(*FOLLOWS_FROM):
+        return f"the same gridscan, other plug-ins; {found.get('created')}"
+    begun = str(found.get("code_sha256"))[:8]
+    return (
+        f"the same versions, but other source: {begun}…, here {code(*FOLLOWS_FROM)[:8]}…; "
+        f"{found.get('created')}"
+    )
 
 
 def _versions(attrs: Mapping[str, Any]) -> str:

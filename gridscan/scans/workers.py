@@ -29,6 +29,9 @@ ASK_SECONDS = 1.0
 PATIENCE_SECONDS = 30.0
 """How long a cluster may have no workers; one that dies is back in a few seconds."""
 
+ANSWER_SECONDS = 10
+"""How long a scheduler may take to answer."""
+
 Attempt = Callable[[Index], tuple[Index, str | None]]
 """Computes and writes a block; its index, and what went wrong if something did."""
 
@@ -104,10 +107,19 @@ def local_client(workers: int) -> Iterator[Any]:
 
 
 def client_of(scheduler: str) -> Any:
-    """A client of a scheduler by its address. Raises OSError, ValueError where none answers."""
+    """A client of a scheduler by its address. Raises ConnectionError, which says why there is none.
+
+    Of an address that it cannot use, distributed raises what it likes.
+    """
     from distributed import Client
 
-    return Client(scheduler, timeout="10s")
+    try:
+        return Client(scheduler, timeout=f"{ANSWER_SECONDS}s")
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        if scheduler.startswith("tls:") and "TLS" in reason:
+            reason = "tls:// needs certificates: distributed.comm.tls of dask's configuration"
+        raise ConnectionError(reason) from None
 
 
 def on_cluster(attempt: Attempt, blocks: Sequence[Index], client: Any, report: Report) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from zarr.codecs import BloscCodec, Crc32cCodec
+from zarr.storage import LocalStore
 
 from gridscan.storage.guard import Guarded
 from gridscan.storage.local import beside, remove
@@ -19,7 +20,7 @@ COMPRESSORS = (BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCode
 def write(path: Path, coords: xr.Dataset) -> None:
     """A store of coordinates alone, with checksums: a wrong axis is a wrong cube."""
     encoding = {name: {"compressors": COMPRESSORS} for name in coords.variables}
-    coords.to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
+    coords.to_zarr(LocalStore(path), mode="w", zarr_format=3, consolidated=False, encoding=encoding)
 
 
 def wrong(path: str | Path, coords: xr.Dataset) -> list[str]:

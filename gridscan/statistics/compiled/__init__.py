@@ -2,10 +2,12 @@
 
 A family: `linear.scan` and `shapes.scan` stand in for `poisson.scan` and `shapes.scan`. What they
 share, sums over bins, is in `steps`. Compiled on first use, for all processes after that from
-numba's cache.
+numba's cache, as `machine` keeps it.
 """
 
 import contextlib
+import os
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +23,17 @@ def _cached(twin: str) -> Iterator[Path]:
 
 def is_ready(twin: str) -> bool:
     """Whether a twin, `linear` or `shapes`, was compiled before; found without numba."""
-    return any(_cached(twin))
+    return is_own(HERE / "__pycache__") and any(map(is_own, _cached(twin)))
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file or folder is the user's, and nobody else may write it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    user = getattr(os, "geteuid", lambda: found.st_uid)()
+    return found.st_uid == user and not found.st_mode & stat.S_IWOTH
 
 
 def drop_stale() -> None:

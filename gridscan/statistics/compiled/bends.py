@@ -4,8 +4,7 @@ What the shapes make of a point's signal is in its `bends`, (1 + M, bins): the s
 zero, then the coefficients of every monomial. Monomials are summed two at a time.
 """
 
-from numba import njit
-
+from gridscan.statistics.compiled.machine import njit
 from gridscan.statistics.compiled.steps import HELPER, INLINE, add, combine
 
 

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from gridscan.statistics.compiled.machine import njit
 from gridscan.statistics.compiled.steps import HELPER, INLINE
 from gridscan.statistics.gram import Columns
 from gridscan.statistics.newton import RIDGE

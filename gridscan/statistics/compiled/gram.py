@@ -7,11 +7,11 @@ to the slow twin.
 """
 
 import numpy as np
-from numba import njit
 
 from gridscan.statistics import shapes
 from gridscan.statistics.compiled.forms import Lanes, curvatures, forces
 from gridscan.statistics.compiled.lanes import factorise, solve
+from gridscan.statistics.compiled.machine import njit
 from gridscan.statistics.compiled.steps import HELPER, OPTIONS
 from gridscan.statistics.gram import Gram
 from gridscan.statistics.prediction import ShapeNuisances

@@ -4,8 +4,7 @@ Loops over lanes are the innermost, and their number is known at run time only: 
 unrolled into single numbers before the compiler looks for vectors.
 """
 
-from numba import njit
-
+from gridscan.statistics.compiled.machine import njit
 from gridscan.statistics.compiled.steps import HELPER
 
 

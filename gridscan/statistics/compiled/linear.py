@@ -7,9 +7,9 @@ Compiled by numba on first use, for all processes after that from its cache.
 """
 
 import numpy as np
-from numba import njit
 
 from gridscan.statistics import poisson
+from gridscan.statistics.compiled.machine import njit
 from gridscan.statistics.compiled.problems import LinearProblem, LinearRoom
 from gridscan.statistics.compiled.steps import (
     HELD,

@@ -7,11 +7,11 @@ the minimax coefficients of FreeBSD's e_log.c (Sun Microsystems, 1993; error bel
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from gridscan.statistics.compiled.machine import njit
 
 EXACT: Any = {
     "nogil": True,
-    "cache": True,
     "error_model": "numpy",
     "fastmath": {"contract"},
 }

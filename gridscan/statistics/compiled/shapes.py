@@ -4,10 +4,10 @@ A point that does not settle, or has an occupied bin without prediction, is left
 """
 
 import numpy as np
-from numba import njit
 
 from gridscan.statistics import shapes
 from gridscan.statistics.compiled.bends import predict, slopes
+from gridscan.statistics.compiled.machine import njit
 from gridscan.statistics.compiled.problems import ShapedProblem, ShapedRoom
 from gridscan.statistics.compiled.steps import (
     HELD,

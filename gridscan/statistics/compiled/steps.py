@@ -7,9 +7,9 @@ Rows (slopes, template terms) are padded with zeros to a multiple of `ROWS`.
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from gridscan.statistics.compiled.logarithm import logarithm
+from gridscan.statistics.compiled.machine import njit
 from gridscan.statistics.deviance import saturated
 from gridscan.statistics.newton import RIDGE
 from gridscan.statistics.poisson import BOUNDARY, EMPTY, NOTHING
@@ -18,7 +18,6 @@ ROWS = 4
 
 OPTIONS: Any = {
     "nogil": True,
-    "cache": True,
     "_nrt": False,
     "error_model": "numpy",
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
