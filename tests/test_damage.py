@@ -262,6 +262,14 @@ def test_a_cube_of_other_code_gets_no_manifest_but_is_taken(path, monkeypatch):
     assert verification.verify(STUDY, path.parent)["good"]
 
 
+def test_damage_of_a_cube_of_other_code_is_not_sent_to_a_repair_that_refuses(path):
+    edit(path, "", lambda found: found["attributes"].update(code_sha256="other"))
+    edit(path, "pulls", lambda found: found.update(fill_value=0.0))
+    for use in (verification.status, runs.run):
+        with pytest.raises(StoreError, match=f"by the code that began it, or {REMOVE}$"):
+            use(STUDY, path.parent)
+
+
 def test_a_cube_in_a_place_where_nobody_may_write_is_complete(path, monkeypatch):
     def denied(*_):
         raise PermissionError(13, "Permission denied")

@@ -139,7 +139,8 @@ def prepare(study: Study, out: str | Path) -> Path:
         return path
     check_study(path, study)
     layout = structure.cut_as(path, layout)
-    structure.check(path, structure.faults(path, layout, same_code(path)))
+    exact = same_code(path)
+    structure.check(path, structure.faults(path, layout, exact), exact)
     return path
 
 

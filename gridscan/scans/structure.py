@@ -10,7 +10,7 @@ from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.layout import Layout
 from gridscan.schema import VARIABLES
 from gridscan.storage import damage, manifest, opening
-from gridscan.storage.local import REPAIR, StoreError
+from gridscan.storage.local import REMOVE, REPAIR, StoreError
 from gridscan.storage.metadata import Array
 
 BLOCK = "block"
@@ -123,9 +123,13 @@ def unlike_manifest(path: str | Path, layout: Layout) -> tuple[dict[str, str], d
     return faults, bad
 
 
-def check(path: str | Path, found: dict[str, str]) -> None:
-    """Raises StoreError for a store with faults, in one line that says what to do."""
+def check(path: str | Path, found: dict[str, str], exact: bool = True) -> None:
+    """Raises StoreError for a store with faults, in one line that says what to do.
+
+    exact: as for `faults`; what other code began this one cannot repair.
+    """
     if found:
         told = [f"{name}: {why}" for name, why in found.items()]
+        todo = REPAIR if exact else f"{REPAIR}, by the code that began it, or {REMOVE}"
         more = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
-        raise StoreError(f"{path}: damaged: {'; '.join(told[:SHOWN])}{more}; {REPAIR}")
+        raise StoreError(f"{path}: damaged: {'; '.join(told[:SHOWN])}{more}; {todo}")

@@ -74,7 +74,8 @@ def verify(
     check_study(path, study)
     layout = structure.cut_as(path, Layout.of(study))
     faults, bad = structure.unlike_manifest(path, layout)
-    faults |= structure.faults(path, layout, same_code(path))
+    exact = same_code(path)
+    faults |= structure.faults(path, layout, exact)
     if repair:
         check_code(path)
         mend(path, layout, faults)
@@ -87,7 +88,7 @@ def verify(
         if repair:
             # what is there is put right, too, before a run adds the rest
             remove_blocks(path, bad | _compared(study, path, None if every else points)[2])
-        structure.check(path, {} if repair else faults)
+        structure.check(path, {} if repair else faults, exact)
         _check_complete(_found(study, path), faults)
     computed, largest, wrong = _compared(study, path, None if every else points)
     bad |= wrong
