@@ -137,6 +137,9 @@ def used(kind: str, of: str, folder: str, shipped: Any, work: bool) -> None:
     if kind in ("figures", "limits"):
         return
     study = library.study("mutant") if kind == "scans" else _study(kind, of, card, library, shipped)
+    if work and kind == "scans":
+        # of many experiments, templates alone take longer than a mutant may
+        study = library.study("mutant", {"experiments": [card.experiments[0]]})
     if work:
         checks.computable(study)
 
