@@ -9,6 +9,7 @@ import pytest
 from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
+from gridscan.scans import axes, layout
 
 CSI = "coherent-csi-2021"
 
@@ -31,6 +32,13 @@ def _own_catalog_and_cubes(monkeypatch, tmp_path, cache):
     monkeypatch.delenv("GRIDSCAN_CUBES", raising=False)
     monkeypatch.setenv("GRIDSCAN_CACHE", str(cache))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _own_grids():
+    """Tests cut grids as they like: none sees how another cut the same study."""
+    axes._resolved.cache_clear()
+    layout._layout.cache_clear()
 
 
 @pytest.fixture(scope="session")

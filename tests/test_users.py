@@ -51,13 +51,15 @@ def here(monkeypatch, capsys):
 
 
 def test_the_readmes_own_experiment_works_as_printed(here, tmp_path, monkeypatch):
-    card, scan, *_ = re.findall(r"```toml\n(.*?)```", README, re.S)
+    card, surface, scan, *_ = re.findall(r"```toml\n(.*?)```", README, re.S)
     (tmp_path / "mycatalog").mkdir()
     (tmp_path / "mycatalog" / "my-germanium.toml").write_text(card)
+    with_surface = card.split("[nuisances]")[0] + surface
+    (tmp_path / "mycatalog" / "my-yields.toml").write_text(with_surface)
     (tmp_path / "mine.toml").write_text(scan)
     shell = README.split("export GRIDSCAN_CATALOG=mycatalog\n")[1].split("```")[0]
     monkeypatch.setenv("GRIDSCAN_CATALOG", "mycatalog")
-    lines = [*shell.strip().splitlines(), "gridscan run mine.toml"]
+    lines = [*shell.strip().splitlines(), "gridscan check my-yields", "gridscan run mine.toml"]
     outputs = [here(*shlex.split(line)[1:]) for line in lines]
     assert "Germanium, 15 kg at the SNS, one year" in outputs[0]
     assert "Ge74" in outputs[1]
