@@ -147,13 +147,13 @@ class Cubes:
     def find(self, name: str) -> Path | None:
         """A cube by its path or the start of its hash; None for what is neither.
 
-        Raises CardError for a file, and for a start that several cubes have.
+        Raises CardError for what is no folder of a cube, and for a start that several have.
         """
         path = local(name)
         if path.is_file():
             raise CardError(f"{name}: is a file; a cube is a folder (an archive: unpack it first)")
         if path.is_dir():
-            return path
+            return _cube_at(path)
         if not HASH.fullmatch(name):
             return None
         found = [cube.path for cube in self if cube.sha256.startswith(name)]
@@ -178,6 +178,14 @@ class Cubes:
             and (model is None or model == cube.model)
             and (axis is None or axis in cube.axes)
         ]
+
+
+def _cube_at(path: Path) -> Path:
+    """A folder that is a cube, or was one. Raises CardError for any other."""
+    inside = next((below.name for below in path.glob("*.zarr")), None)
+    if inside and not stores.is_store(path):
+        raise CardError(f"{path}: is a folder of cubes; name one of them: {path / inside}")
+    return path
 
 
 def _study(path: str) -> Any:

@@ -92,6 +92,7 @@ def test_cards_are_nearer_than_hashes_and_have_cubes_too(
         ("nowhere.zarr", "no cube there"),
         ("0123abcd", "no cube there"),
         ("folder", "not a cube of gridscan"),
+        ("cubes", "is a folder of cubes; name one of them: cubes/good.zarr"),
     ],
 )
 def test_no_name_of_a_cube_is_answered_with_advice_to_delete_what_is_good(
@@ -99,12 +100,13 @@ def test_no_name_of_a_cube_is_answered_with_advice_to_delete_what_is_good(
 ):
     (tmp_path / "line.zarr.zip").write_bytes(b"PK")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "cubes" / "good.zarr").mkdir(parents=True)
     for command in (("intervals",), ("plot",), ("limits", "--param", "x")):
         status, _, err = gridscan(monkeypatch, capsys, command[0], name, *command[1:])
         assert status == 2
         assert message in err
         assert err.count("\n") == 1
-        assert name != "line.zarr.zip" or "remove" not in err
+        assert (name == "folder") == ("remove" in err)
 
 
 def test_the_start_of_several_hashes_names_them(computed, tmp_path):
