@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, minimize_scalar
 
 from gridscan.channels import likelihood
 from gridscan.channels.expansion import Couplings
@@ -438,6 +438,25 @@ def test_points_that_do_not_settle_are_left_to_the_slow_twin(monkeypatch):
 
 
 ARGON = "coherent-lar-2020"
+
+
+@pytest.mark.parametrize(("count", "variance"), [(80, 1), (70, 7), (20, 90)])
+def test_forms_halve_steps_that_overshoot_and_need_no_slow_twin(count, variance, monkeypatch):
+    """A count below all that a parabola reaches: whole steps jump about its vertex."""
+    none = LinearNuisances((), *np.zeros((2, 0, 1)), np.zeros(1), np.zeros(0))
+    bends = 100 * np.reshape([0.15, 0.05], (2, 1, 1))
+    monomials, tight, nothing = parabolas([0]), np.array([4.0]), np.zeros((2, 0, 1))
+    shape = (np.zeros((0, 1)), np.zeros((0, 0)), tight, monomials, bends, nothing)
+    nuisances = ShapeNuisances(("x",), none, *shape)
+    data = np.full((1, 1), 100.0), np.array([count]), nuisances, np.array([0]), np.array([variance])
+
+    def chi2(pull):
+        return (100 + 15 * pull + 5 * pull**2 - count) ** 2 / variance + 4 * pull**2
+
+    best = minimize_scalar(chi2, bounds=(-4, 2), method="bounded", options={"xatol": 1e-10})
+    monkeypatch.delattr(shapes, "scan")
+    found = total(compiled_gram.scan(np.ones((1, 1)), *contracted(*data)), nuisances)
+    np.testing.assert_allclose(found, best.fun, rtol=1e-9)
 
 
 def test_argon_is_25_bins_and_ends_where_the_slow_twin_does(library):

@@ -328,7 +328,7 @@ def test_bins_without_an_uncertainty_have_no_pull():
 
 def test_no_pull_of_a_bin_comes_or_goes_along_an_axis():
     axis = {"sets": [f"{CSI}.nuisances.mc.per_bin.3"], "values": [0.0, 0.1, 0.5]}
-    fixed = {f"{CSI}.nuisances": loose([0.1] * card_of().counts.size, "brn")}
+    fixed = {f"{CSI}.nuisances": loose([0.2] * card_of().counts.size, "brn")}
     study = study_of({}, fixed=fixed, axes={"sigma": axis})
     with pytest.raises(CardError, match=r"axes\.sigma: .*\.mc\[3\] is not there at all"):
         checks.usable(study)
