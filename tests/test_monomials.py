@@ -81,7 +81,7 @@ def test_slopes_are_the_derivatives_of_the_sum_that_counts_are(seed, monomials):
     pulls = rng.normal(0, 0.7, (len(rows), 4))
     expected, slopes = predict(rows, template, pulls, nuisances)
     for row, pull, mu, slope in zip(rows, pulls, expected, slopes, strict=True):
-        np.testing.assert_allclose(mu, by_hand(row, template, pull, nuisances), rtol=1e-12)
+        np.testing.assert_allclose(mu, by_hand(row, template, pull, nuisances), 1e-12, 1e-12)
         found = approx_fprime(pull, lambda x, row=row: by_hand(row, template, x, nuisances), 1e-7)
         np.testing.assert_allclose(slope.T, found, atol=1e-3)
 

@@ -157,7 +157,7 @@ def test_json_is_one_document(here):
     text = here("run", "csi-2021-ee-mumu", "--set", "axes.eps_ee.num=11", "--json")
     found = json.loads(text)
     assert set(found) == {"best_fit", "chi2_min", "intervals_90", "cube", "sha256"}
-    cube = xr.open_zarr(found["cube"], consolidated=False)
+    cube = xr.open_zarr(found["cube"])
     assert float(cube["chi2"].min()) == pytest.approx(found["chi2_min"])
     for arguments in (["ls"], ["plan", "csi-2021-ee-ud"], ["counts", "coherent-csi-2021"],
                       ["status", "csi-2021-ee-ud"], ["show", "nsi"], ["search", "csi"],

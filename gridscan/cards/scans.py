@@ -176,7 +176,8 @@ class Scan(Described):
         subject = ("experiments", "model", "axes")
         same = all(tuple(getattr(self, key)) == tuple(getattr(card, key)) for key in subject)
         title = self.title if same else card.subject()
-        rest = [path for path in changes if same or path not in subject]
+        # in one order: which was changed first is no content
+        rest = sorted(path for path in changes if same or path not in subject)
         told = [f"{path.removeprefix('axes.')} = {_short(changes[path])}" for path in rest]
         return f"{title} [{'; '.join(told)}]" if told else title
 
