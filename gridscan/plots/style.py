@@ -194,8 +194,8 @@ TITLE_WIDTH = 56
 
 def balanced(text: str, width: int = TITLE_WIDTH) -> str:
     """A text in as few lines as it needs, of about one length, broken at blanks only."""
-    least = -(-len(text) // width)
-    for letters in range(-(-len(text) // max(1, least)), width + 1):
+    least = max(1, -(-len(text) // width))
+    for letters in range(max(1, -(-len(text) // least)), width + 1):
         found = fill(text, letters, break_on_hyphens=False, break_long_words=False)
         if found.count("\n") < least:
             return found
