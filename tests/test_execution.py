@@ -23,7 +23,7 @@ def cluster(monkeypatch):
     monkeypatch.setattr(workers, "POLL_SECONDS", 0.1)
     monkeypatch.setattr(workers, "PATIENCE_SECONDS", 0.3)
     with LocalCluster(
-        n_workers=0, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=0, threads_per_worker=1, processes=False, dashboard_address=":0"
     ) as cluster:
         yield cluster
 
