@@ -160,3 +160,4 @@ def test_an_address_without_a_scheduler_is_told_in_one_line(address, monkeypatch
     assert err.startswith(f"gridscan: --scheduler {address}: cannot connect: ")
     assert err.count("\n") == 1
     assert ("certificates" in err) == address.startswith("tls:")
+    assert dask.config.get("scheduler", None) is None, "nothing of it stays"

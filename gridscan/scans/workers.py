@@ -5,6 +5,7 @@ did; what it raises ends the run. A few of them at a time are in flight, and eac
 reported.
 """
 
+import asyncio
 import logging
 import sys
 from collections import Counter
@@ -114,12 +115,23 @@ def client_of(scheduler: str) -> Any:
     from distributed import Client
 
     try:
+        # a client that finds none stays with dask as its default, and ends late and loudly
+        asyncio.run(_answer(scheduler))
         return Client(scheduler, timeout=f"{ANSWER_SECONDS}s")
     except Exception as error:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         if scheduler.startswith("tls:") and "TLS" in reason:
             reason = "tls:// needs certificates: distributed.comm.tls of dask's configuration"
         raise ConnectionError(reason) from None
+
+
+async def _answer(scheduler: str) -> None:
+    """Raises whatever distributed does where no scheduler listens."""
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    how = Security().get_connection_args("client")
+    await (await connect(scheduler, timeout=ANSWER_SECONDS, **how)).close()
 
 
 def on_cluster(attempt: Attempt, blocks: Sequence[Index], client: Any, report: Report) -> None:
