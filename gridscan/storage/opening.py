@@ -92,7 +92,7 @@ def _opened(
         metadata.check_together(path, found, last)
     except StoreError as error:
         raise StoreError(f"{error}: damaged metadata: {REPAIR}") from None
-    store = Guarded(path, chunks={name: array.bounds for name, array in found.items()})
+    store = Guarded(path, chunks={name: one.bounds for name, one in found.items()})
     names = sorted(found, key=lambda name: name == last)
     return found, {
         name: array(store, name, mode="r+").with_config({"write_empty_chunks": True})
