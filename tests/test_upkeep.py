@@ -1,6 +1,7 @@
 """Verify and repair: what is wrong in a cube is found wherever it is, and is right afterwards."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,9 +24,10 @@ def study():
 @pytest.fixture(scope="module")
 def good_cube(study, tmp_path_factory):
     """A cube of 16 blocks of 2 × 2 points."""
-    with pytest.MonkeyPatch.context() as blocks:
-        blocks.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1)
-        return runs.run(study, tmp_path_factory.mktemp("good"))
+    folder, layout = tmp_path_factory.mktemp("good"), Layout.of(study)
+    of_four = replace(layout, grid=replace(layout.grid, block=(2, 2)))
+    runs.begin(of_four, runs.store_path(study, folder))
+    return runs.run(study, folder)
 
 
 @pytest.fixture(scope="module")
