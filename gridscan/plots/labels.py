@@ -18,7 +18,7 @@ def crossings(
     (axis,) = delta.dims
     units = delta[axis].attrs.get("units", "1")
     for handle, value in zip(handles, at, strict=True):
-        said = "none" if np.isnan(value) else f"{value:.4g}"
+        said = "none" if np.isnan(value) else f"{value:#.4g}".rstrip(".")
         handle.set_label(f"{handle.get_label()}: {said}")
     shown = [handles[i] for i in np.argsort(at, kind="stable")]
     title = f"{level} CL at" + (f" [{units}]" if units not in ("", "1") else "")
