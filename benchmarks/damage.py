@@ -175,7 +175,9 @@ def _case(seed: int, folder: Path) -> str:
     cubes, outside = folder / "cubes", folder / "outside"
     before = snapshot(outside)
     titles, line = told(lambda: Cubes(cubes).titles())
-    if line or not any(t == study().scan.title for k, t in titles.items() if "a-good-one" in k):
+    good = [t for k, t in titles.items() if "a-good-one" in k] if not line else []
+    # what differs from a damaged one of the same title is said beside it
+    if not any(t.startswith(study().scan.title) for t in good):
         raise Broken(f"the folder is not listed: {line}")
     told(lambda: list(Cubes(cubes)))
     read, line = told(lambda: stores.read(path).load())
