@@ -3,6 +3,7 @@
 import json
 import warnings
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 import pytest
@@ -318,3 +319,23 @@ def test_verify_does_not_trust_templates_that_were_kept(tmp_path, monkeypatch):
         stores.read_statistic(path)
     runs.run(study, tmp_path)
     assert verification.verify(study, tmp_path, every=True)["good"]
+
+
+@pytest.mark.parametrize("told", [("cname", 2 * 10**10), ("shuffle", {}), ("clevel", -1)])
+def test_what_packs_chunks_is_compared_to_its_settings(path, told):
+    """What zarr does not open is not good."""
+    key, value = told
+    edit(path, "chi2_by_experiment", lambda a: a["codecs"][1]["configuration"].update({key: value}))
+    found = verification.verify(STUDY, path.parent)
+    assert (found["good"], [*found["damage"]]) == (False, ["chi2_by_experiment"])
+    assert f"blosc.{key}" in found["damage"]["chi2_by_experiment"]
+    put_right(path)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "zarr.json", "chi2/zarr.json"])
+def test_a_folder_in_the_place_of_a_file_is_told_in_one_line(path, name):
+    (path / name).unlink()
+    (path / name).mkdir()
+    for ask in (verification.verify, runs.run):
+        found, line = damage.told(partial(ask, STUDY, path.parent))
+        assert line or ask is runs.run or not found["good"]

@@ -79,7 +79,9 @@ def verify(
     if repair:
         check_code(path)
         mend(path, layout, faults)
-    elif faults.keys() - {*layout.coordinates.coords, damage.ROOT} or not stores.opens(path):
+    elif faults.keys() - {*layout.coordinates.coords, damage.ROOT} or stores.unopened(path):
+        # what does not open is never good
+        faults = faults or {damage.ROOT: stores.unopened(path)}
         blocks = math.prod(layout.grid.blocks_per_axis)
         unread = {"store": str(path), "blocks": blocks, "done": 0}
         return unread | _told(layout, faults, bad, 0, 0.0)

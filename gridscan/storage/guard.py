@@ -47,15 +47,20 @@ def plain(root: str | Path, key: str) -> Path:
 
 
 def content(root: str | Path, key: str, most: int) -> bytes:
-    """A file of a store, whole. Raises StoreError, and OSError where there is none."""
-    with plain(root, key).open("rb") as file:
-        if (size := os.fstat(file.fileno()).st_size) > most:
-            raise StoreError(f"{root}: {key}: has {size} bytes; allowed: {most}")
-        return file.read(most)
+    """A file of a store, whole. Raises FileNotFoundError, and StoreError for what is no file."""
+    try:
+        with plain(root, key).open("rb") as file:
+            if (size := os.fstat(file.fileno()).st_size) > most:
+                raise StoreError(f"{root}: {key}: has {size} bytes; allowed: {most}")
+            return file.read(most)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(*error.args) from None
+    except OSError as error:
+        raise StoreError(f"{root}: {key}: cannot be read ({error.strerror})") from None
 
 
 def document(root: str | Path, key: str, most: int = FEW_BYTES) -> dict[str, Any]:
-    """A file of a store as a table. Raises StoreError, and OSError where there is none."""
+    """A file of a store as a table. Raises StoreError, and FileNotFoundError if there is none."""
     try:
         found = parsed(content(root, key, most))
     except ValueError as error:

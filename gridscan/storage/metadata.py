@@ -4,7 +4,7 @@ zarr would run whatever codec a name stands for, and fill what is missing with a
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,17 @@ LABEL_BYTES = 64_000_000
 
 CODECS = {("blosc", "crc32c"), ("zstd",)}
 """What packs a chunk: the second, axes and labels of the first cubes."""
+
+PACKING: dict[str, Collection[Any]] = {
+    "cname": ("zstd",),
+    "shuffle": ("shuffle", "bitshuffle", "noshuffle"),
+    "clevel": range(10),
+    "typesize": range(1, 256),
+    "blocksize": range(2**31),
+    "level": range(-(2**17), 23),
+    "checksum": (True, False),
+}
+"""What these may be told."""
 
 ATTRIBUTES = ("long_name", "units", "symbol", "scale", "role")
 """Of an array. Others, as CF's scale_factor, are somebody else's, and move no number."""
@@ -121,6 +132,10 @@ def _check_codecs(found: list[dict[str, Any]], text: bool) -> None:
         raise ValueError(f"codecs begin with {_short(first)}")
     if names not in CODECS:
         raise ValueError(f"codecs {_short(names)}; allowed: blosc and crc32c")
+    for one in packing:
+        how = one.get("configuration") or {}
+        if wrong := [k for k, value in how.items() if value not in PACKING.get(k, ())]:
+            raise ValueError(f"codecs: {one['name']}.{wrong[0]} {_short(how[wrong[0]])}")
 
 
 def _short(found: Any) -> str:

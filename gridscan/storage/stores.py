@@ -24,8 +24,8 @@ from gridscan.storage.reading import read, read_block, read_statistic
 __all__ = [
     "CHI2", "Index", "StoreError", "arrays", "attributes", "block_shape", "chunk_keys",
     "complete_blocks", "create", "is_store",
-    "opens", "read", "read_block", "read_statistic",
-    "remove_block", "table", "variables", "write",
+    "read", "read_block", "read_statistic",
+    "remove_block", "table", "unopened", "variables", "write",
 ]  # fmt: skip
 
 
@@ -76,12 +76,13 @@ def write(path: str | Path, region: Mapping[str, slice], block: xr.Dataset) -> N
         array[where] = block[name].transpose(*along).values
 
 
-def opens(path: str | Path) -> bool:
-    """Whether a store's metadata make a cube."""
+def unopened(path: str | Path) -> str:
+    """Why a store's metadata make no cube; nothing where they do."""
     try:
-        return bool(arrays(path))
-    except StoreError:
-        return False
+        arrays(path)
+    except StoreError as error:
+        return str(error).removeprefix(f"{path}: ")
+    return ""
 
 
 def is_store(path: Path) -> bool:
