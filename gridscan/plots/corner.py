@@ -7,6 +7,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gridscan.plots.cube import DELTA
 from gridscan.plots.entries import legend_of
 from gridscan.plots.style import STYLE, balanced, new_figure
 
@@ -59,6 +60,7 @@ def finish(figure: Figure, panels: Panels, heading: str | None) -> None:
         if row == column:
             ax.yaxis.tick_right()
             ax.yaxis.set_label_position("right")
+            ax.set_ylabel(DELTA, fontsize=11)
             ax.tick_params(left=True, right=True, labelright=True, labelleft=False)
     for legend in list(figure.legends):
         legend.remove()

@@ -1,10 +1,11 @@
 """Fonts, colours, pages of panels, legends, saving."""
 
 import builtins
+import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from textwrap import fill
 from typing import Any, Literal
@@ -208,10 +209,21 @@ def save(drawn: Axes | Figure, path: str | Path) -> Path:
     room: Any = {} if figure.get_layout_engine() else {"bbox_inches": "tight"}
     dated = UNDATED.get(path.suffix.lower(), {})
     try:
-        with mpl.rc_context(STYLE):
+        with mpl.rc_context(STYLE), _quiet(logging.getLogger("fontTools")):
             figure.savefig(partial, metadata=dated, **room)
         partial.replace(path)
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()
     return path
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    """No warnings of a logger: matplotlib's own fonts are dated before fonts were."""
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
