@@ -19,6 +19,7 @@ from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.evaluation import evaluate
 from gridscan.scans.layout import Layout, software
+from gridscan.scans.threads import on_threads
 from gridscan.scans.workers import ScanFailed
 from gridscan.schema import VARIABLES
 from gridscan.storage import manifest, stores
@@ -94,7 +95,7 @@ def run(
         store = str(path.resolve())
         attempt = partial(_attempt, store)
         if client is None:
-            workers.on_threads(attempt, missing, threads, report)
+            on_threads(attempt, missing, threads, report)
         else:
             workers.on_cluster(attempt, missing, client, report)
     remove_leftovers(path)
