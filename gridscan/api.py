@@ -20,6 +20,7 @@ from gridscan.physics.couplings.parameters import Parameter
 from gridscan.physics.detectors import bin_coordinates
 from gridscan.scans import lazy, plans, runs
 from gridscan.scans.function import ChiSquare
+from gridscan.scans.progress import Progress, reported
 from gridscan.schema import BIN_NAMES, VARIABLES
 from gridscan.statistics.toys import toys as draw
 from gridscan.storage import stores
@@ -199,15 +200,19 @@ def run(
     changes: Changes = None,
     *,
     catalog: Roots = (),
+    progress: bool | Progress | None = None,
 ) -> xr.Dataset:
     """Compute a scan to disk, or what is missing of it, and open its cube.
 
     out: folder of cubes (default "cubes"); client: a distributed Client, else threads; changes:
-    entries of the card to replace. Raises CardError for a bad card, ScanFailed if blocks failed
-    (the others are kept).
+    entries of the card to replace; progress: whether to show how far it is (None: in notebooks and
+    terminals), or a function that is told (blocks done, of how many). Raises CardError for a bad
+    card, ScanFailed if blocks failed (the others are kept). Ctrl-C ends it within two seconds,
+    and what is complete is kept: the next call goes on from there.
     """
     study = Library(catalog).study(scan, changes)
-    return stores.read(runs.run(study, out or cubes_folder(), client, threads))
+    with reported(progress) as report:
+        return stores.read(runs.run(study, out or cubes_folder(), client, threads, report))
 
 
 def open_cube(path: str | Path) -> xr.Dataset:

@@ -14,7 +14,7 @@ import gridscan
 from gridscan import plots
 from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
-from gridscan.cubes.accessor import threshold
+from gridscan.cubes.regions import threshold
 from gridscan.plots.style import balanced
 from gridscan.scans import lazy, runs
 from gridscan.storage import stores

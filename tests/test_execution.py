@@ -10,6 +10,7 @@ import pytest
 from distributed import Client, Future, LocalCluster
 
 from gridscan.scans import runs, workers
+from gridscan.scans.threads import on_threads
 from gridscan.scans.workers import ScanFailed
 from gridscan.storage import stores
 from tests.test_cards import gridscan
@@ -125,7 +126,7 @@ def test_threads_are_as_many_as_cores_that_the_process_may_use(monkeypatch):
         running.remove(index)
         return index, None
 
-    workers.on_threads(attempt, BLOCKS[:6], None, lambda index, failure: None)
+    on_threads(attempt, BLOCKS[:6], None, lambda index, failure: None)
     assert max(most) == 1
 
 

@@ -53,7 +53,17 @@ def main() -> None:
     message, status = _ended()
     if message:
         output.note(message)
+    if status == INTERRUPTED and _computing():
+        # Python would end with threads that compute, and some libraries' do not take it
+        output.flush()
+        os._exit(status)
     raise SystemExit(status)
+
+
+def _computing() -> bool:
+    """Whether an interrupted run has threads that are in the middle of a block."""
+    threads = sys.modules.get("gridscan.scans.threads")
+    return threads is not None and threads.unstoppable()
 
 
 def _ended() -> tuple[str, int]:

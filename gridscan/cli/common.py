@@ -1,9 +1,8 @@
 """What the commands share: options, errors, printing."""
 
-import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from gridscan.cards.study import Study
+    from gridscan.scans.progress import Progress
 
 CardName = Annotated[
     str,
@@ -219,26 +219,8 @@ def picture(cube: "xr.Dataset", path: Path, x: str | None = None, y: str | None 
         raise CardError(f"{path}: {error}") from None
 
 
-@contextmanager
-def progress(quiet: bool):
-    """A progress bar on standard error; a function to tell it (done, total)."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+def progress(quiet: bool) -> "AbstractContextManager[Progress]":
+    """A progress bar on standard error, where that is a terminal: told (done, total)."""
+    from gridscan.scans.progress import reported
 
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("blocks"),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
-    with Progress(
-        *columns, console=Console(stderr=True), disable=quiet or not sys.stderr.isatty()
-    ) as bar:
-        task = bar.add_task("scan", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    return reported(False if quiet else None)

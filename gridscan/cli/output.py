@@ -78,6 +78,13 @@ def note(message: str) -> None:
         print(f"gridscan: {escaped(' '.join(message.split()))}", file=sys.stderr, flush=True)
 
 
+def flush() -> None:
+    """What was written reaches who reads it, if somebody does."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+
+
 def escaped(text: str) -> str:
     """Text with control characters and line ends as Python writes them: \\x1b, \\n."""
     return "".join(

@@ -2,5 +2,6 @@
 
 accessor → ds.gridscan      regions → thresholds, intervals, contours      limits → bounds, tables
 tables → how they are written      combine → sums of cubes
-origin → the study that a cube carries
+origin → the study that a cube carries      overview → what it is, in a few lines
+levels → what confidence levels are called      pictures → what is drawn of a cube
 """

@@ -1,15 +1,16 @@
 """The accessor `ds.gridscan`: what one asks of a cube of χ²."""
 
 import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from gridscan.cubes import origin
+from gridscan.cubes import origin, overview
 from gridscan.cubes.combine import parts, total
 from gridscan.cubes.limits import limits
+from gridscan.cubes.pictures import Pictures
 from gridscan.cubes.regions import (
     check_whole,
     contours,
@@ -17,22 +18,26 @@ from gridscan.cubes.regions import (
     is_log,
     least,
     scales,
-    threshold,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-LEVELS = {r"$1\sigma$": 0.6826894921, "90 %": 0.9, r"$2\sigma$": 0.9544997361}
-"""Confidence levels that pictures show."""
 
 
 @xr.register_dataset_accessor("gridscan")
-class Cube:
+class Cube(Pictures):
     """Questions to a cube: a dataset with `chi2` over the axes of a scan."""
 
     def __init__(self, dataset: xr.Dataset):
         self._dataset = dataset
+
+    def __repr__(self) -> str:
+        return overview.text(self._dataset)
+
+    def _repr_html_(self) -> str:
+        return overview.html(self._dataset)
+
+    @property
+    def attrs(self) -> Mapping[Any, Any]:
+        """What the cube says of itself."""
+        return self._dataset.attrs
 
     @property
     def chi2(self) -> xr.DataArray:
@@ -99,7 +104,7 @@ class Cube:
         """
         return origin.standard_model(self._dataset, without)
 
-    def _standard_model_to_show(self) -> dict[str, float] | None:
+    def standard_model_to_show(self) -> dict[str, float] | None:
         """The same; a study that cannot be read is a warning, for a picture does not need it."""
         try:
             return self.standard_model()
@@ -182,10 +187,11 @@ class Cube:
 
         Default axes: the first two. Each line has dims (vertex, axis) with axis = [x, y].
         """
-        x, y = self._plane(x, y)
+        x, y = self.plane(x, y)
         return contours(self.profile(y, x), cl, dof)
 
-    def _plane(self, x: str | None, y: str | None) -> tuple[str, str]:
+    def plane(self, x: str | None = None, y: str | None = None) -> tuple[str, str]:
+        """Two axes of several values: those that are named, else the first ones. ValueError."""
         long = self._long_axes
         for name in (x, y):
             if name and self._axis(name) not in long:
@@ -205,35 +211,6 @@ class Cube:
         Raises ValueError where axes differ or an experiment is counted twice.
         """
         return total([self._dataset, *others])
-
-    def plot(self, x: str | None = None, y: str | None = None, ax: Any = None) -> "Axes":
-        """Allowed regions in the plane of two axes, or Δχ² along the only one of several values.
-
-        Regions at 1σ, 90 % and 2σ (2 dof; a single axis: 1 dof), best fit, standard-model point.
-        Returns the matplotlib Axes; `gridscan.plots.save(ax, path)` writes it. Raises ValueError
-        for unknown axes, a cube with gaps and one with no axis of two values.
-        """
-        from gridscan import plots
-
-        ax = ax if ax is not None else plots.new_axes()
-        loaded = self._dataset[["chi2"]].compute().gridscan
-        check_whole(loaded.chi2)
-        if len(self._long_axes) == 1:
-            levels = {text: threshold(cl, 1) for text, cl in LEVELS.items()}
-            plots.curve(loaded.profile(*self._long_axes), levels, ax)
-        else:
-            x, y = self._plane(x, y)
-            levels = {text: threshold(cl, 2) for text, cl in LEVELS.items()}
-            best, sm = loaded.best_fit(), self._standard_model_to_show()
-            plots.regions(
-                loaded.profile(y, x),
-                levels,
-                ax,
-                best_fit=[float(best[x]), float(best[y])],
-                standard_model=[sm[x], sm[y]] if sm else None,
-            )
-        plots.title(ax, str(self._dataset.attrs.get("title", "")))
-        return ax
 
 
 def _above_minimum(chi2: xr.DataArray) -> xr.DataArray:

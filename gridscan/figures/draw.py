@@ -12,22 +12,13 @@ from gridscan import api, plots
 from gridscan.cards.base import CardError, suggest
 from gridscan.cards.figures import Curves, Drawn, Exclusion, Figure, Regions, Scans, Spectrum
 from gridscan.cards.library import Library
+from gridscan.cubes.levels import level_name
 from gridscan.cubes.regions import last_crossing, specks, threshold
 from gridscan.figures.layers import Drawing, cube, delta
 from gridscan.figures.published import drawn_limits, panel_axes, per
 from gridscan.plots import labels
 from gridscan.plots import panels as brush
 from gridscan.schema import UNITS
-
-SIGMAS = {0.6827: 1, 0.9545: 2, 0.9973: 3}
-
-
-def level_name(cl: float) -> str:
-    """1σ, 2σ, 3σ, else in percent."""
-    for value, number in SIGMAS.items():
-        if abs(cl - value) < 1e-4:
-            return rf"${number}\sigma$"
-    return f"{100 * cl:.4g} %"
 
 
 def picture(

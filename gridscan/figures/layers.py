@@ -13,6 +13,7 @@ from gridscan.cards.layers import Layer, Variation
 from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
+from gridscan.cubes.combine import on_axes_of
 from gridscan.cubes.regions import least
 from gridscan.scans.stored import store_path
 from gridscan.storage import stores
@@ -179,7 +180,7 @@ def delta(drawing: Drawing, ds: xr.Dataset, out: Path) -> xr.DataArray:
     if drawing.reference is not None:
         path, name = store_path(drawing.reference, out), drawing.layer.experiment
         sm = (_of(path, name) if name else stores.read_statistic(path))["chi2"]
-        zero = least(sm, set(sm.dims) - set(chi2.dims))
+        zero = on_axes_of(chi2, least(sm, set(sm.dims) - set(chi2.dims)))
     found = (chi2 - zero).transpose(*kept)
     for axis in kept:
         found[axis].attrs.update(ds[axis].attrs)

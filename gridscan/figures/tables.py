@@ -9,9 +9,9 @@ from typing import Any
 
 from gridscan.cards.base import CardError, suggest
 from gridscan.cards.figures import Limits
+from gridscan.cubes.levels import level_name
 from gridscan.cubes.limits import BOUNDS, table
 from gridscan.cubes.tables import as_csv, as_markdown
-from gridscan.figures.draw import level_name
 from gridscan.figures.layers import Drawing, cube, delta, whole
 from gridscan.storage.local import put
 

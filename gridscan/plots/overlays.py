@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from gridscan.plots.panels import Style, tinted
-from gridscan.plots.style import LINES
+from gridscan.plots.colours import LINES, tinted
+from gridscan.plots.panels import Style
 
 MARKERS = {"square": "s", "circle": "o", "diamond": "D", "star": "*"}
 

@@ -8,15 +8,22 @@ import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withTickedStroke
 
-from gridscan.plots.style import LINES, PALETTE, STYLE, label, log_numbers
+from gridscan.plots.colours import (
+    CYCLE,
+    LINES,
+    PALETTE,
+    WIDTH,
+    tinted,
+    tints_of,
+    widths_of,
+)
+from gridscan.plots.style import STYLE, label, log_numbers
 
 GREYS = ("#bdbdbd", "#dedede", "#969696", "#eeeeee")
-WIDTH = 1.8
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,8 @@ class Style:
 
     @property
     def rgb(self) -> str:
-        return PALETTE[self.colour]
+        """A colour of the palette by its name, or any that matplotlib knows."""
+        return PALETTE.get(self.colour, self.colour)
 
     def handle(self) -> Any:
         if self.filled:
@@ -44,14 +52,8 @@ class Style:
 
 
 def style(text: str, number: int, line: str, colour: str | None, width: float = WIDTH) -> Style:
-    """A layer's style; without a colour of its own, the next of the palette."""
-    return Style(text, colour or list(PALETTE)[number % len(PALETTE)], line, width)
-
-
-def tinted(colour: str, strength: float) -> tuple[float, float, float]:
-    """A colour on white paper: opaque, so that overlapping pictures print alike."""
-    red, green, blue = (1 - strength * (1 - part) for part in to_rgb(colour))
-    return red, green, blue
+    """A layer's style; without a colour of its own, the next of the cycle."""
+    return Style(text, colour or CYCLE[number % len(CYCLE)], line, width)
 
 
 def axes_of(ax: Axes, x: xr.DataArray, y: xr.DataArray | None = None) -> None:
@@ -96,15 +98,14 @@ def region(ax: Axes, delta: xr.DataArray, thresholds: Sequence[float], look: Sty
     """Where Δχ² is below the thresholds (increasing): filled, darker inside, or as lines."""
     y, x = delta.dims
     if look.filled:
-        tints = np.linspace(0.75, 0.2, len(thresholds)) if len(thresholds) > 1 else [0.45]
-        fills = [tinted(look.rgb, strength) for strength in tints]
+        fills = [tinted(look.rgb, strength) for strength in tints_of(len(thresholds))]
         bounds = [-np.inf, *thresholds]
         ax.contourf(delta[x], delta[y], delta, levels=bounds, colors=fills, zorder=1)
     ax.contour(
         *(delta[x], delta[y], delta),
         levels=list(thresholds),
         colors=look.rgb,
-        linewidths=1.0 if look.filled else np.linspace(WIDTH, 1.0, len(thresholds)),
+        linewidths=1.0 if look.filled else widths_of(len(thresholds)),
         linestyles=[LINES[look.line]],
         zorder=2,
     )
@@ -131,10 +132,9 @@ def shades(texts: Sequence[str], looks: Sequence[Style]) -> list[Any]:
     """What several confidence levels of filled regions look like: in their colour, if it is one."""
     colours = {look.rgb for look in looks if look.filled}
     colour = colours.pop() if len(colours) == 1 else "#404040"
-    tints = np.linspace(0.75, 0.2, len(texts))
     return [
         Patch(facecolor=tinted(colour, strength), edgecolor=colour, lw=0.8, label=text)
-        for strength, text in zip(tints, texts, strict=True)
+        for strength, text in zip(tints_of(len(texts)), texts, strict=True)
     ]
 
 

@@ -1,10 +1,11 @@
 """Fonts, colours, pages of panels, legends, saving."""
 
 import builtins
+import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from textwrap import fill
 from typing import Any, Literal
@@ -32,31 +33,10 @@ STYLE: Any = {
     "legend.framealpha": 0.85,
     "legend.edgecolor": "none",
     "savefig.dpi": 200,
+    # letters that a journal can search and embed; the same picture is the same file
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "gridscan",
 }
-COLOURS = ("#1f4e8c", "#3f7fbf", "#8fb8de", "#c9dcef")
-"""From the tightest region outwards."""
-
-PALETTE: Mapping[str, str] = {
-    "blue": "#0072B2",
-    "orange": "#D55E00",
-    "green": "#009E73",
-    "purple": "#8C4A91",
-    "red": "#A50026",
-    "sky": "#56B4E9",
-    "black": "#000000",
-    "brown": "#8C5A2B",
-    "grey": "#7A7A7A",
-}
-"""Colours that differ in brightness too (after M. Okabe and K. Ito): also for colour-blind eyes."""
-
-LINES: Mapping[str, Any] = {
-    "solid": "-",
-    "filled": "-",
-    "dashed": (0, (5, 2)),
-    "dotted": (0, (1.2, 1.4)),
-    "dash-dotted": (0, (6, 1.8, 1.2, 1.8)),
-}
-
 PANEL_INCHES = {1: (5.4, 4.6), 2: (4.3, 3.9), 3: (3.7, 3.4)}
 """Width and height of a panel, by the number of columns."""
 
@@ -125,15 +105,20 @@ def _words(coordinate: xr.DataArray, units: str) -> str:
 QUICK_INCHES = (5.6, 5.0)
 
 
-def new_axes() -> Axes:
-    """Axes on a figure of their own: a notebook shows it, elsewhere it needs no display."""
+def new_figure(inches: tuple[float, float] = QUICK_INCHES) -> Figure:
+    """A figure: a notebook shows it, elsewhere it needs no display."""
     make: Any = Figure
     if hasattr(builtins, "__IPYTHON__"):
         from matplotlib import pyplot
 
         make = pyplot.figure
     # outside of the style, whose end would undo what the notebook's backend sets
-    figure = make(figsize=QUICK_INCHES, layout="constrained")
+    return make(figsize=inches, layout="constrained")
+
+
+def new_axes() -> Axes:
+    """Axes on a figure of their own."""
+    figure = new_figure()
     with mpl.rc_context(STYLE):
         return figure.add_subplot()
 
@@ -207,20 +192,38 @@ def title(ax: Axes, text: str) -> None:
         ax.set_title(balanced(text), fontsize=11)
 
 
+UNDATED: Mapping[str, Any] = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+"""Metadata without the time: the same picture is the same file."""
+
+
 def save(drawn: Axes | Figure, path: str | Path) -> Path:
     """Write a figure, or the one of an Axes, under its name complete or not at all.
 
-    The format follows from the file's ending.
+    The format follows from the file's ending: png, pdf, svg. A figure that leaves no room for what
+    is beside its panels is written with it.
     """
     path = Path(path)
     partial = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
     figure = drawn if isinstance(drawn, Figure) else drawn.get_figure(root=True)
     assert figure is not None
+    room: Any = {} if figure.get_layout_engine() else {"bbox_inches": "tight"}
+    dated = UNDATED.get(path.suffix.lower(), {})
     try:
-        with mpl.rc_context(STYLE):
-            figure.savefig(partial)
+        with mpl.rc_context(STYLE), _quiet(logging.getLogger("fontTools")):
+            figure.savefig(partial, metadata=dated, **room)
         partial.replace(path)
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()
     return path
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    """No warnings of a logger: matplotlib's own fonts are dated before fonts were."""
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -5,5 +5,5 @@ checks, memory → what is refused      layout → what a cube is before anythin
 lazy → a dataset that computes what you touch      runs → a cube on disk, resumable
 function → χ² at any points      plans → what it will cost
 structure, verification → is it right      repair → so that it is
-workers → where blocks are computed
+threads, workers → where blocks are computed      progress → how far a run is
 """

@@ -15,6 +15,7 @@ from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.evaluation import evaluate
 from gridscan.scans.layout import Layout
 from gridscan.scans.stored import Stored, store_path
+from gridscan.scans.threads import on_threads
 from gridscan.scans.workers import ScanFailed
 from gridscan.storage import stores
 
@@ -56,7 +57,7 @@ def run(
         stored.open_again(missing)
         attempt = partial(_attempt, str(stored.path.resolve()))
         if client is None:
-            workers.on_threads(attempt, missing, threads, report)
+            on_threads(attempt, missing, threads, report)
         else:
             workers.on_cluster(attempt, missing, client, report)
     stored.remove_leftovers()

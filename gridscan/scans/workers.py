@@ -1,4 +1,4 @@
-"""Where blocks are computed: on threads of this process, or on a distributed cluster.
+"""Where blocks are computed: on a distributed cluster. `threads` are those of this process.
 
 Nothing here knows what a block is: `attempt` computes one and says what went wrong, if all tries
 did; what it raises ends the run. A few of them at a time are in flight, and each that ends is
@@ -7,6 +7,8 @@ reported.
 
 import asyncio
 import logging
+import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -44,30 +46,6 @@ class ScanFailed(RuntimeError):
     """Some blocks failed; the others are in the store, and the next run computes the rest."""
 
 
-def on_threads(
-    attempt: Attempt, blocks: Sequence[Index], threads: int | None, report: Report
-) -> None:
-    """Blocks on threads of this process, by default one per core that it may use."""
-    import dask
-    from dask import threaded
-    from dask.callbacks import Callback
-    from dask.system import CPU_COUNT
-
-    class Finished(Callback):
-        def _posttask(self, key, result, dsk, state, worker_id):
-            report(*result)
-
-    # the scheduler itself, not its name: dask would import distributed to look the name up
-    tasks = [dask.delayed(attempt)(index) for index in blocks]
-    with Finished():
-        dask.compute(
-            *tasks,
-            scheduler=threaded.get,
-            num_workers=threads or CPU_COUNT,
-            optimize_graph=False,
-        )
-
-
 @contextmanager
 def local_client(workers: int) -> Iterator[Any]:
     """A client of so many worker processes on this machine, each of one thread.
@@ -83,8 +61,11 @@ def local_client(workers: int) -> Iterator[Any]:
     logger = logging.getLogger("distributed")
     level = logger.level
     environ = dask.config.get("distributed.nanny.pre-spawn-environ")
-    with dask.config.set(
-        {"distributed.nanny.pre-spawn-environ": environ | {"MALLOC_TRIM_THRESHOLD_": None}}
+    with (
+        dask.config.set(
+            {"distributed.nanny.pre-spawn-environ": environ | {"MALLOC_TRIM_THRESHOLD_": None}}
+        ),
+        _not_interrupted(),
     ):
         cluster = LocalCluster(
             n_workers=workers,
@@ -102,9 +83,40 @@ def local_client(workers: int) -> Iterator[Any]:
                 yield client
             except KeyboardInterrupt:
                 logger.setLevel(logging.CRITICAL)
+                _kill(cluster)
                 raise
     finally:
         logger.setLevel(level)
+
+
+def _kill(cluster: Any) -> None:
+    """End worker processes in the middle of a block: asked to, they would finish it first."""
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        if nanny.pid is not None:
+            with suppress(OSError):
+                os.kill(nanny.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+@contextmanager
+def _not_interrupted() -> Iterator[None]:
+    """Ctrl-C comes late to this thread, and never to processes that are started meanwhile.
+
+    A terminal sends it to all of them; those of a cluster are ended by who started them. Python's
+    tracker of what they leave, one of them, clears up without a word.
+    """
+    mask, said = getattr(signal, "pthread_sigmask", None), os.environ.get("PYTHONWARNINGS")
+    before = mask(signal.SIG_BLOCK, {signal.SIGINT}) if mask else None
+    quiet = "ignore:resource_tracker:UserWarning"
+    os.environ["PYTHONWARNINGS"] = f"{said},{quiet}" if said else quiet
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONWARNINGS"]
+        if said is not None:
+            os.environ["PYTHONWARNINGS"] = said
+        if mask:
+            mask(signal.SIG_SETMASK, before)
 
 
 def client_of(scheduler: str) -> Any:

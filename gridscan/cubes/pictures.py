@@ -1,0 +1,221 @@
+"""Pictures of cubes: what is drawn of each, for the methods `plot`, `corner` and `plot_limits`."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from gridscan.cubes.levels import chosen, level_name
+from gridscan.cubes.overview import experiments_of
+from gridscan.cubes.regions import check_whole, threshold
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from gridscan.cubes.accessor import Cube
+
+
+class Pictures:
+    """What one draws of a cube: methods of the accessor."""
+
+    def plot(
+        self: Any,
+        x: str | None = None,
+        y: str | None = None,
+        ax: Any = None,
+        *,
+        cl: float | Sequence[float] | None = None,
+        dof: int | None = None,
+        color: str | None = None,
+        label: str | None = None,
+        filled: bool | None = None,
+        title: str | None = None,
+    ) -> "Axes":
+        """Allowed regions in the plane of two axes, or Δχ² along the only one of several values.
+
+        Draw several cubes on one `ax`: each has a colour and dashes of its own, and the legend
+        says which is which. cl: one level or several (1σ, 90 % and 2σ); dof: degrees of freedom
+        (2; along one axis 1); color: a name of gridscan's palette, or any of matplotlib's; label:
+        in the legend (the experiments); filled: a region or its edge (the first is filled);
+        title: of the picture ("": none).
+        Returns the matplotlib Axes; `gridscan.plots.save(ax, path)` writes png, pdf or svg. Raises
+        ValueError for unknown axes, levels and colours, for an `ax` of other axes, a cube with gaps
+        and one with no axis of two values.
+        """
+        look = {"color": color, "label": label, "filled": filled}
+        return _plot(self, x, y, ax, cl, dof, title, **look)
+
+    def corner(
+        self: Any,
+        axes: Sequence[str] = (),
+        figure: "Figure | None" = None,
+        *,
+        cl: float | Sequence[float] | None = None,
+        dof: int | None = None,
+        color: str | None = None,
+        label: str | None = None,
+        filled: bool | None = None,
+        title: str | None = None,
+    ) -> "Figure":
+        """Regions in the planes of all pairs of axes, with Δχ² along each (1 dof) on the diagonal.
+
+        axes: which, in this order (all parameters of several values); figure: that of another
+        cube of the same axes, to draw on; all else as of `plot`. Returns the matplotlib Figure.
+        Raises ValueError as `plot`, and for axes of the apparatus that are not named.
+        """
+        look = {"color": color, "label": label, "filled": filled}
+        return _corner(self, axes, figure, cl, dof, title, **look)
+
+    def plot_limits(
+        self: Any,
+        param: str,
+        along: str,
+        ax: Any = None,
+        *,
+        cl: float | Sequence[float] | None = None,
+        dof: int | None = None,
+        color: str | None = None,
+        label: str | None = None,
+        filled: bool | None = None,
+        title: str | None = None,
+    ) -> "Axes":
+        """Limits on one axis (`limits`) against another, as an exposure or a threshold.
+
+        cl: one level or several (90 %); all else as of `plot`. Returns the matplotlib Axes.
+        """
+        look = {"color": color, "label": label, "filled": filled}
+        return _limits(self, param, along, ax, cl, dof, title, **look)
+
+
+def _plot(
+    cube: "Cube",
+    x: str | None,
+    y: str | None,
+    ax: Any,
+    cl: Any,
+    dof: int | None,
+    title: str | None,
+    **look: Any,
+) -> "Axes":
+    """look: label, color and filled."""
+    from gridscan import plots
+
+    ax = ax if ax is not None else plots.new_axes()
+    loaded = _loaded(cube)
+    names = [name for name in loaded.axes if loaded.chi2.sizes[name] > 1]
+    if len(names) == 1 and not (x or y):
+        shown = _shown(cube, ax, cl, dof or 1, title, lines=True, **look)
+        return plots.curve(loaded.profile(*names), ax, shown)
+    x, y = loaded.plane(x, y)
+    shown = _shown(cube, ax, cl, dof or 2, title, **look)
+    best, sm = loaded.best_fit(), cube.standard_model_to_show()
+    point = [float(best[x]), float(best[y])]
+    return plots.regions(loaded.profile(y, x), ax, shown, point, [sm[x], sm[y]] if sm else None)
+
+
+def _corner(
+    cube: "Cube",
+    names: Sequence[str],
+    figure: "Figure | None",
+    cl: Any,
+    dof: int | None,
+    title: str | None,
+    **look: Any,
+) -> "Figure":
+    from gridscan import plots
+
+    loaded = _loaded(cube)
+    names = names or _parameters(cube)
+    for name in names:
+        loaded.plane(name, None)
+    if len(set(names)) < len(names):
+        raise ValueError(f"axes: found {', '.join(names)}; allowed: each once")
+    if figure is None:
+        figure, panels = plots.corner_page(len(names))
+    else:
+        panels = plots.panels_of(figure, len(names))
+    sm, best = cube.standard_model_to_show(), loaded.best_fit()
+    for row, column, x, y in plots.ordered(names):
+        ax = panels[row, column]
+        shown = _shown(cube, ax, cl, dof or 2, "", **look)
+        star = [float(best[x]), float(best[y])]
+        plots.regions(loaded.profile(y, x), ax, shown, star, [sm[x], sm[y]] if sm else None)
+    for place, name in enumerate(names):
+        ax = panels[place, place]
+        plots.curve(loaded.profile(name), ax, _shown(cube, ax, cl, 1, "", lines=True, **look))
+    first = len(plots.entries(panels[0, 0])) == 1
+    plots.finish(figure, panels, title if title is not None or not first else _titled(cube))
+    return figure
+
+
+def _limits(
+    cube: "Cube",
+    param: str,
+    along: str,
+    ax: Any,
+    cl: Any,
+    dof: int | None,
+    title: str | None,
+    **look: Any,
+) -> "Axes":
+    from gridscan import plots
+
+    ax = ax if ax is not None else plots.new_axes()
+    levels, dof = chosen(0.9 if cl is None else cl), dof or 1
+    found = [cube.limits(param, level, dof, along=[along]) for level in levels]
+    axis = cube.chi2[param]
+    attrs = {"long_name": param} | axis.attrs
+    pairs = [(one["lower"].assign_attrs(attrs), one["upper"].assign_attrs(attrs)) for one in found]
+    shown = _shown(cube, ax, levels, dof, title, **look)
+    return plots.bounds(pairs, (float(axis.min()), float(axis.max())), ax, shown)
+
+
+def _loaded(cube: "Cube") -> "Cube":
+    """The same in memory, read once. Raises ValueError for a cube with gaps."""
+    loaded = cube.chi2.compute()
+    check_whole(loaded)
+    found: Cube = xr.Dataset({"chi2": loaded}, attrs=cube.attrs).gridscan
+    return found
+
+
+def _parameters(cube: "Cube") -> list[str]:
+    """Axes of a corner plot where one does not say. Raises ValueError for one of designs.
+
+    What an apparatus is like is chosen: a picture that minimised over it would be of no apparatus.
+    """
+    long = [name for name in cube.axes if cube.chi2.sizes[name] > 1]
+    designs = [name for name in long if cube.chi2[name].attrs.get("role") == "design"]
+    if designs:
+        raise ValueError(
+            f"corner: {designs[0]} is an axis of the apparatus; first: "
+            f".gridscan.at({designs[0]}=…), or name the axes"
+        )
+    if len(long) < 2:
+        raise ValueError(f"corner: needs two axes of two values; this cube has {len(long)}")
+    return long
+
+
+def _shown(
+    cube: "Cube",
+    ax: Any,
+    cl: Any,
+    dof: int,
+    title: str | None,
+    *,
+    label: str | None = None,
+    color: str | None = None,
+    filled: bool | None = None,
+    lines: bool = False,
+) -> Any:
+    """How the next cube on an Axes is shown. Raises ValueError for levels and colours."""
+    from gridscan import plots
+
+    levels = {level_name(one): threshold(one, dof) for one in chosen(cl)}
+    look = plots.next_look(ax, label, color, filled, lines)
+    name = label or " + ".join(experiments_of(cube.attrs)) or _titled(cube) or "cube"
+    return plots.Shown(name, levels, dof, look, title, _titled(cube))
+
+
+def _titled(cube: "Cube") -> str:
+    return str(cube.attrs.get("title", ""))
