@@ -238,14 +238,26 @@ def test_the_sum_of_cubes_is_called_by_its_experiments_and_axes(tmp_path):
 
 @pytest.mark.parametrize(
     ("given", "meant"),
-    [(90, "0.9"), ("90%", "0.9"), ([0.9], "0.9"), ("0.9", "0.9"), (95.4, "0.954"), ("9 %", "0.09")],
+    [
+        (90, "0.9"),
+        ("90%", "0.9"),
+        ([0.9], "0.9"),
+        ("0.9", "0.9"),
+        (95.4, "0.954"),
+        ("9 %", "0.09"),
+        ("0,9", "0.9"),
+        ("95,45 %", "0.9545"),
+    ],
 )
 def test_a_level_that_is_no_number_below_one_is_told_what_it_may_mean(given, meant):
     with pytest.raises(ValueError, match=f"say {meant}, allowed: a number between 0 and 1"):
         threshold(given, 1)
 
 
-@pytest.mark.parametrize("given", [0, 1, -0.1, float("nan"), None, "x", [0.68, 0.95], True, "1e9"])
+@pytest.mark.parametrize(
+    "given",
+    [0, 1, -0.1, float("nan"), None, "x", [0.68, 0.95], True, "1e9", "0.68,0.95", "1,000", "２"],
+)
 def test_a_level_that_means_nothing_has_no_hint(given):
     with pytest.raises(ValueError, match=r"found [^;]*; allowed: a number"):
         check_level(given)
