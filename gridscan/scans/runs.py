@@ -160,9 +160,12 @@ def check_study(path: str | Path, study: Study) -> None:
     attrs = stores.attributes(path)
     found = attrs.get("sha256")
     if found != study.key:
+        same = attrs.get("study") == study.canonical()
+        what = "holds its card by another hash" if same else "holds another card"
+        todo = f": damaged, or of another engine: {REMOVE}" if same else ""
         raise CardError(
-            f"{path}: holds another card (sha256 {str(found)[:16]}…, not {study.key[:16]}…; "
-            f"{_versions(attrs)})"
+            f"{path}: {what} (sha256 {str(found)[:16]}…, not {study.key[:16]}…; "
+            f"{_versions(attrs)}){todo}"
         )
     if attrs.get("study") != study.canonical():
         raise StoreError(f"{path}: its study is not what its sha256 stands for: {REMOVE}")
