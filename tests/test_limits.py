@@ -25,6 +25,12 @@ def valleys() -> xr.DataArray:
     return chi2.assign_coords(m=("m", mass, attrs))
 
 
+def test_what_excludes_nothing_has_both_bounds_without_a_number():
+    x = np.linspace(-1, 1, 5)
+    flat = xr.Dataset({"chi2": ("x", np.zeros(5))}, {"x": x})
+    assert limits.rows(flat.gridscan.limits("x")) == [["x lower", "x upper"], ["", ""]]
+
+
 def test_the_limit_is_the_bound_next_to_the_standard_model():
     found = limits.limits(valleys(), "m", np.inf, 0.9, 1)
     assert found["upper"].isnull().all()

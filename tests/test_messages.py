@@ -146,3 +146,27 @@ def test_poisson_counts_are_no_residuals(gaussian):
     observed[0][0] = -3.0
     with pytest.raises(CardError, match="observed: found -3; allowed: 0 or more with a poisson"):
         Experiment.from_mapping(content, "mine")
+
+
+def test_a_card_of_any_kind_is_shown_and_checked_by_name_and_by_file(
+    tmp_path, monkeypatch, capsys, library
+):
+    for kind, names in library.files.items():
+        name = min(names)
+        for command in ("show", "check"):
+            status, by_name, err = gridscan(monkeypatch, capsys, command, name)
+            assert (status, err) == (0, "")
+            status, by_file, err = gridscan(monkeypatch, capsys, command, names[name])
+            assert (status, err) == (0, "")
+            assert name in by_name
+            assert by_file.replace(names[name], name) == by_name
+
+
+def test_a_card_of_another_kind_in_the_place_of_a_scan_is_told_as_such(
+    monkeypatch, capsys, library
+):
+    for kind in ("experiments", "models", "figures"):
+        file = min(library.files[kind].values())
+        status, out, err = gridscan(monkeypatch, capsys, "run", file)
+        assert (status, out) == (2, "")
+        assert err == f"gridscan: {file}: found a card of {kind}; allowed: one of scans\n"

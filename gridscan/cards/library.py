@@ -135,8 +135,23 @@ class Library:
             return scan, "scan"
         text = str(scan)
         if text.endswith(".toml"):
-            return self.read("scans", text), text
+            return self._scan_in(text), text
         return self.load("scans", text), self.files["scans"][text]
+
+    def _scan_in(self, where: str) -> Scan:
+        """A scan from its file. Raises CardError, also for what is a good card of another kind."""
+        try:
+            return self.read("scans", where)
+        except CardError:
+            kind = _kind(where) or "scans"
+            if kind == "scans" or not self._reads(kind, where):
+                raise
+        raise CardError(f"{where}: found a card of {kind}; allowed: one of scans")
+
+    def _reads(self, kind: str, where: str) -> bool:
+        with suppress(CardError):
+            return bool(self.read(kind, where))
+        return False
 
     def inputs(
         self, experiments: Sequence[str], model: str, conventions: str | None = None

@@ -83,11 +83,12 @@ def records(found: xr.Dataset) -> list[dict[str, str | float | None]]:
 def rows(found: xr.Dataset) -> list[list[str]]:
     """A dataset of limits as cells: a header, then one line per point of its dims.
 
-    Models stand side by side. A bound that nothing has is left out, and no limit is an empty cell.
+    Models stand side by side. Of two bounds, one that nothing has is left out, and no limit is an
+    empty cell.
     """
     dims = [str(d) for d in found["lower"].dims if d != "model"]
     models = [str(m) for m in found["model"].values] if "model" in found.dims else [""]
-    shown = [name for name in BOUNDS if found[name].notnull().any()] or ["lower"]
+    shown = [name for name in BOUNDS if found[name].notnull().any()] or [*BOUNDS]
     units = found["lower"].attrs.get("units", "1")
     unit = "" if units in ("", "1") else f" [{units}]"
     columns = [f"{m or found.attrs['param']} {name}{unit}" for m in models for name in shown]

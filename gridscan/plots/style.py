@@ -200,7 +200,7 @@ def save(drawn: Axes | Figure, path: str | Path) -> Path:
     """Write a figure, or the one of an Axes, under its name complete or not at all.
 
     The format follows from the file's ending: png, pdf, svg. A figure that leaves no room for what
-    is beside its panels is written with it.
+    is beside its panels is written with it. Raises OSError that names it.
     """
     path = Path(path)
     partial = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
@@ -212,6 +212,8 @@ def save(drawn: Axes | Figure, path: str | Path) -> Path:
         with mpl.rc_context(STYLE), _quiet(logging.getLogger("fontTools")):
             figure.savefig(partial, metadata=dated, **room)
         partial.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()
