@@ -93,7 +93,7 @@ class Library:
 
     def load(self, kind: str, name: str) -> Any:
         """One validated card. Raises CardError."""
-        where = self.files[kind].get(name)
+        where = self.files[kind].get(name) if isinstance(name, str) else None
         if where is not None:
             return self.read(kind, where)
         for other in self.ignored:
@@ -101,7 +101,7 @@ class Library:
                 parse_toml(text_of(other), other)
                 raise CardError(f"{other}: not a card of any kind; {_KINDS_OF_CARDS}")
         raise CardError(
-            f"unknown {kind.removesuffix('s')} {name!r}; {suggest(name, self.files[kind])}"
+            f"unknown {kind.removesuffix('s')} {name!r}; {suggest(str(name), self.files[kind])}"
         )
 
     def read(self, kind: str, where: str) -> Any:
@@ -193,7 +193,9 @@ class Library:
         except CardError as error:
             told = str(error)
             if ".toml:" in told or (changes and self._is_good(card)):
-                raise CardError(told.removeprefix("fixed: ")) from None
+                # of an entry by its path, the table that changes go to is no part
+                own = told.startswith("fixed: ") and "fixed" in (changes or {})
+                raise CardError(told if own else told.removeprefix("fixed: ")) from None
             raise CardError(f"{where}: {told}") from None
 
     def _study(self, card: Scan) -> Study:

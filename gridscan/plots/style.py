@@ -179,8 +179,9 @@ TITLE_WIDTH = 56
 
 def balanced(text: str, width: int = TITLE_WIDTH) -> str:
     """A text in as few lines as it needs, of about one length, broken at blanks only."""
-    least = max(1, -(-len(text) // width))
-    for letters in range(max(1, -(-len(text) // least)), width + 1):
+    # where a line is broken, a blank goes
+    least = -(-(len(text) + 1) // (width + 1))
+    for letters in range(max(1, -(-(len(text) + 1) // least) - 1), width + 1):
         found = fill(text, letters, break_on_hyphens=False, break_long_words=False)
         if found.count("\n") < least:
             return found
