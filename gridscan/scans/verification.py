@@ -12,6 +12,7 @@ from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.channels import combination
 from gridscan.scans import program
+from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Index
 from gridscan.scans.evaluation import evaluate
 from gridscan.scans.layout import Layout, variables
