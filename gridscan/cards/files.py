@@ -45,7 +45,9 @@ def _local_files(root: str) -> list[str]:
         folder, level = ahead.pop()
         for entry in _entries(folder):
             if not entry.is_dir(follow_symlinks=False):
-                found += [entry.path] if _is_card(entry.name) and not entry.is_dir() else []
+                found += (
+                    [entry.path] if _is_card(entry.name) and not os.path.isdir(entry.path) else []
+                )
             elif level < DEEPEST and not entry.name.startswith("."):
                 ahead.append((entry.path, level + 1))
     return sorted(found)
