@@ -44,12 +44,11 @@ def _local_files(root: str) -> list[str]:
     while ahead:
         folder, level = ahead.pop()
         for entry in _entries(folder):
-            if not entry.is_dir(follow_symlinks=False):
-                found += (
-                    [entry.path] if _is_card(entry.name) and not os.path.isdir(entry.path) else []
-                )
-            elif level < DEEPEST and not entry.name.startswith("."):
-                ahead.append((entry.path, level + 1))
+            if entry.is_dir(follow_symlinks=False):
+                if level < DEEPEST and not entry.name.startswith("."):
+                    ahead.append((entry.path, level + 1))
+            elif _is_card(entry.name) and not os.path.isdir(entry.path):
+                found.append(entry.path)
     return sorted(found)
 
 
