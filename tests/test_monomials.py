@@ -16,6 +16,7 @@ from gridscan.statistics.compiled import gram as compiled_gram
 from gridscan.statistics.compiled import shapes as compiled_shapes
 from gridscan.statistics.compiled.problems import ShapedProblem, ShapedRoom
 from gridscan.statistics.contraction import contracted
+from gridscan.statistics.curvature import bending
 from gridscan.statistics.gram import Gram
 from gridscan.statistics.monomials import ladder, parabolas
 from gridscan.statistics.prediction import (
@@ -84,6 +85,24 @@ def test_slopes_are_the_derivatives_of_the_sum_that_counts_are(seed, monomials):
         np.testing.assert_allclose(mu, by_hand(row, template, pull, nuisances), 1e-12, 1e-12)
         found = approx_fprime(pull, lambda x, row=row: by_hand(row, template, x, nuisances), 1e-7)
         np.testing.assert_allclose(slope.T, found, atol=1e-3)
+
+
+@settings(max_examples=30)
+@given(seed=SEEDS, monomials=st.sampled_from([TENSOR, BOTH, parabolas([2, 3])]))
+def test_the_bending_of_counts_is_the_derivative_of_their_slopes(seed, monomials):
+    rng = np.random.default_rng(seed)
+    rows, template, _, nuisances = surface(rng, monomials)
+    pulls = rng.normal(0, 0.7, (len(rows), 4))
+    residual = rng.normal(size=(len(rows), 12))
+    for row, pull, weights, found in zip(
+        rows, pulls, residual, bending(rows, pulls, residual, nuisances), strict=True
+    ):
+
+        def gradient(x, row=row, weights=weights):
+            return predict(row[None], template, x[None], nuisances)[1][0] @ weights
+
+        np.testing.assert_allclose(found, approx_fprime(pull, gradient, 1e-7), atol=1e-3)
+        np.testing.assert_array_equal(found, found.T)
 
 
 @pytest.mark.parametrize("monomials", [TENSOR, BOTH], ids=["tensor", "both"])

@@ -25,7 +25,10 @@ from gridscan.statistics.compiled.steps import (
     weigh,
 )
 from gridscan.statistics.prediction import ShapeNuisances
-from gridscan.statistics.shapes import DECREMENT, GAIN, HALVINGS, MAX_STEPS
+from gridscan.statistics.shapes import DECREMENT, GAIN, HALVINGS
+
+MAX_STEPS = 50
+"""Gauss–Newton steps after which a point is left to the slow twin, which has Newton's."""
 
 NEAR = 1e-2
 """Decrement below which a step needs no proof that χ² falls."""
