@@ -28,7 +28,7 @@ DECREMENT = 1e-8
 """Stop after the step at which λ² is below this: Newton's step then leaves nothing."""
 NEAR = 1.0
 """Decrement of a Gauss–Newton step below which Newton's are tried."""
-PATIENCE = 10
+PATIENCE = 20
 """Gauss–Newton steps after which they are tried in any case."""
 HALVINGS = 30
 GAIN = 0.1

@@ -1,5 +1,9 @@
 """The compiled twin of `shapes.scan`: the same steps, one point after the other, warm-started.
 
+Where data lie far off the surface of all predictions, χ² may have several minima: the answer is the
+one that is reached from pulls of zero, whatever the points before. A minimum that is reached from
+theirs is taken only where the fit is good: then it is the same (D. Bates, D. Watts, J. R. Stat. Soc.
+B 42, 1: the nearest point of a surface is unique within its radius of curvature).
 A point that does not settle, or has an occupied bin without prediction, is left to the slow twin.
 """
 
@@ -25,10 +29,10 @@ from gridscan.statistics.compiled.steps import (
     weigh,
 )
 from gridscan.statistics.prediction import ShapeNuisances
-from gridscan.statistics.shapes import DECREMENT, GAIN, HALVINGS
+from gridscan.statistics.shapes import DECREMENT, GAIN, HALVINGS, PATIENCE
 
-MAX_STEPS = 50
-"""Gauss–Newton steps after which a point is left to the slow twin, which has Newton's."""
+GOOD = 3.0
+"""χ² per bin up to which a minimum does not depend on the start."""
 
 NEAR = 1e-2
 """Decrement below which a step needs no proof that χ² falls."""
@@ -87,19 +91,6 @@ def _held(data):
 
 
 @njit(**INLINE)
-def _predicted(solved, problem, room, pulls):
-    """μ at the pulls, or at zero where these leave μ > 0; how many points before are of use."""
-    for attempt in range(2):
-        if attempt:
-            pulls[:] = 0
-            solved = 0
-        predict(pulls, problem, room)
-        if inside(room.mu, room.mu, 0.0, problem.data):
-            break
-    return solved
-
-
-@njit(**INLINE)
 def _go(sure, value, decrement, held, problem, room, pulls):
     """As `shapes._fallen`, where it is sure that χ² falls only halved until μ > 0; χ² there."""
     trial, step, weight = room.trial, room.step, problem.weight
@@ -127,7 +118,7 @@ def _descend(solved, held, problem, room, pulls):
     slope, hessian, gradient, step = room.slope, room.hessian, room.gradient, room.step
     value, stale, last = 0.0, True, np.inf
     converged = False
-    for _ in range(MAX_STEPS):
+    for _ in range(PATIENCE):
         slopes(problem, room)
         _weigh(mu, problem.data, residual, curvature)
         decrement = newton(slope, residual, curvature, pulls, weight, hessian, gradient, step)
@@ -144,6 +135,28 @@ def _descend(solved, held, problem, room, pulls):
     return converged, solved
 
 
+@njit(**INLINE)
+def _is_good(deviance, p, pulls, problem):
+    """Whether χ² is so small that there is no other minimum."""
+    total = 0.0
+    for e in range(deviance.shape[1]):
+        total += deviance[p, e]
+    for k in range(len(problem.weight)):
+        total += pulls[k] * pulls[k] * problem.weight[k]
+    return total < GOOD * problem.data.shape[1]
+
+
+@njit(**INLINE)
+def _settle(solved, held, problem, room, pulls):
+    """From the pulls to a minimum: whether it is one, and how many points before are of use."""
+    mu, converged = room.mu, False
+    if fill(mu, problem.data):
+        converged, solved = _descend(solved, held, problem, room, pulls)
+    for b in range(len(mu)):
+        room.part[b] = room.bends[0, b] + problem.nominal[b]
+    return converged and not on_the_boundary(mu, room.part, problem.data), solved
+
+
 @njit(**OPTIONS)
 def _scan(rows, problem, room, deviance, pulls, lost):
     data, alpha, mu = problem.data, room.pulls, room.mu
@@ -153,19 +166,20 @@ def _scan(rows, problem, room, deviance, pulls, lost):
             room.row[t] = rows[p, t]
         combine(room.flat, room.nothing, problem.template, room.row)
         extrapolate(alpha, room.before, solved)
-        solved = _predicted(solved, problem, room, alpha)
-        if not fill(mu, data):
-            lost[p] = True
-            alpha[:] = 0
+        while True:
+            cold = solved == 0
+            if cold:
+                alpha[:] = 0
+            predict(alpha, problem, room)
+            settled = False
+            if cold or inside(mu, mu, 0.0, data):
+                settled, solved = _settle(solved, held, problem, room, alpha)
+            deviances(mu, data, problem.constant, problem.edges, deviance, p)
+            good = settled and _is_good(deviance, p, alpha, problem)
+            if cold or good:
+                break
             solved = 0
-            continue
-        converged, solved = _descend(solved, held, problem, room, alpha)
-        for b in range(len(mu)):
-            room.part[b] = room.bends[0, b] + problem.nominal[b]
-        lost[p] = not converged or on_the_boundary(mu, room.part, data)
-        solved = 0 if lost[p] else solved + 1
-        if lost[p]:
-            alpha[:] = 0
-        deviances(mu, data, problem.constant, problem.edges, deviance, p)
+        lost[p] = not settled
+        solved = solved + 1 if good else 0
         for k in range(pulls.shape[1]):
             pulls[p, k] = alpha[k]
