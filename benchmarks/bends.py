@@ -13,7 +13,7 @@ from gridscan.statistics import shapes
 from gridscan.statistics.compiled import shapes as compiled
 from gridscan.statistics.monomials import parabolas
 from gridscan.statistics.prediction import LinearNuisances, ShapeNuisances
-from tests.test_monomials import BOTH, TENSOR, surface
+from tests.test_monomials import far, turning
 from tests.test_statistics import as_shapes, known, shaped
 
 Rng = np.random.Generator
@@ -67,14 +67,6 @@ def parabola(rng: Rng) -> Data:
     return _line(rows), template, rng.poisson(observed * rng.uniform(0, 2, 12)) * 1.0, nuisances
 
 
-def quartic(rng: Rng) -> Data:
-    """Products of powers of two pulls, bends of 30 %."""
-    level = 10.0 ** rng.uniform(0.5, 4)
-    monomials = TENSOR if rng.random() < 0.7 else BOTH
-    rows, *rest = surface(rng, monomials, level=level, bend=0.3)
-    return _line(rows), *rest
-
-
 def _line(rows: np.ndarray) -> np.ndarray:
     return rows[0] + np.linspace(-0.2, 2, POINTS)[:, None] ** 2 * (rows[1] + 0.1)
 
@@ -84,7 +76,8 @@ FAMILIES: dict[str, Callable[[Rng], Data]] = {
     "empty bins": empty_known,
     "empty bins, bends of 10 %": bent_known,
     "parabolas, counts anywhere": parabola,
-    "quartic surfaces, 30 %": quartic,
+    "surfaces far from data, 8 or 30 %": far,
+    "surfaces and parabolas that turn": turning,
 }
 
 

@@ -1,5 +1,6 @@
 """Polynomials in several pulls: their derivatives, minima, and how they follow from nodes."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -56,6 +57,55 @@ def surface(rng, monomials=TENSOR, bins=12, level=40.0, bend=0.08):
     rows = np.column_stack([np.ones(6), rng.uniform(-0.5, 2, (6, 2)) ** 2])
     observed = rng.poisson(rows[3] @ template + components.sum(axis=0)).astype(float)
     return rows, template, observed, nuisances
+
+
+def turning(rng, points=100):
+    """Rows along a line, predictions that bend more than they slope, and data that they fit."""
+    monomials = [TENSOR, parabolas([2, 3])][rng.integers(2)]
+    rows, template, _, nuisances = surface(
+        rng, monomials, level=10 ** rng.uniform(0.5, 4), bend=0.3
+    )
+    choices = {1: [0.02, 0.1, 0.3, 1.0], 2: [1.0, 3.0]}
+    size = [rng.choice(choices.get(len(one), [1.0])) for one in monomials]
+    size = np.reshape(size, (-1, 1, 1))
+    bent = replace(
+        nuisances, signal=nuisances.signal * size, background=nuisances.background * size
+    )
+    pulls = rng.normal(0, [[0.1, 0.1, 0.8, 0.8]])
+    mu, _ = predict(rows[3:4], template, pulls, bent)
+    line = rows[3] * (1 + np.linspace(-0.3, 0.3, points)[:, None] * rng.normal(size=3))
+    return line, template, rng.poisson(np.maximum(mu[0], 0)).astype(float), bent
+
+
+def far(rng, points=100):
+    """Rows along a line that goes far from what data fit."""
+    monomials, level = [TENSOR, BOTH][rng.integers(2)], 10 ** rng.uniform(0.5, 4)
+    rows, *data = surface(rng, monomials, level=level, bend=rng.choice([0.08, 0.3]))
+    return rows[0] + np.linspace(-0.2, 2, points)[:, None] ** 2 * (rows[1] + 0.1), *data
+
+
+@pytest.mark.parametrize("seed", [*range(16), 28, 76])
+@pytest.mark.parametrize("drawn", [turning, far])
+def test_which_of_several_minima_is_found_depends_on_the_point_alone(drawn, seed):
+    """Not on those before it, on their order, or on which twin is asked."""
+    rng = np.random.default_rng(seed)
+    rows, *data = drawn(rng)
+    order, weight = rng.permutation(len(rows)), data[2].every_inverse_variance
+
+    def chi2(rows, scan=compiled_shapes.scan):
+        found, pulls = scan(rows, *data, np.array([0]))
+        return found.sum(axis=1) + np.square(pulls) @ weight
+
+    whole, mixed, halves = chi2(rows), chi2(rows[order]), map(chi2, np.split(rows, 2))
+    alone = np.concatenate([chi2(row[None]) for row in rows[::9]])
+    slow = chi2(rows, shapes.scan)
+    for found, expected in (
+        (mixed, whole[order]),
+        (np.concatenate([*halves]), whole),
+        (alone, whole[::9]),
+        (whole, slow),
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-8)
 
 
 def by_hand(row, template, pulls, nuisances):
