@@ -113,7 +113,7 @@ class ShapedProblem(NamedTuple):
     nominal: np.ndarray
     """Sum of the components before nuisances: (bins,)"""
     turning: np.ndarray
-    """See `_turning`: (n, 1 + M)"""
+    """See `turning_of`: (n, 1 + M)"""
 
     @classmethod
     def of(
@@ -139,11 +139,11 @@ class ShapedProblem(NamedTuple):
             *_derivatives(nuisances),
             nuisances.every_inverse_variance,
             nuisances.components.sum(axis=0),
-            _turning(nuisances),
+            turning_of(nuisances),
         )
 
 
-def _turning(nuisances: ShapeNuisances) -> np.ndarray:
+def turning_of(nuisances: ShapeNuisances) -> np.ndarray:
     """How much each monomial |x|, as it stands at some pulls, turns the slope along each pull.
 
     Sizes of coefficients relative to that of the pull itself: where their sum is below one the

@@ -33,10 +33,11 @@ from gridscan.statistics.compiled.steps import (
 from gridscan.statistics.prediction import ShapeNuisances
 from gridscan.statistics.shapes import DECREMENT, GAIN, HALVINGS, PATIENCE
 
+TURNED = 0.6
+"""Part of a slope at zero by which bends may turn it where a minimum is taken for the only one."""
+
 GOOD = 3.0
 """χ² per bin up to which a minimum may be taken for the only one."""
-TURNED = 0.6
-"""Part of a slope at zero by which bends may turn it up to there."""
 
 NEAR = 1e-2
 """Decrement below which a step needs no proof that χ² falls."""
