@@ -67,7 +67,7 @@ def test_lines_differ_without_colours():
 @pytest.fixture
 def cubes():
     """Three cubes of one minimum each."""
-    one = paraboloid(21).isel(z=1, drop=True)
+    one = paraboloid(25).isel(z=1, drop=True)
     return [one, one.assign(chi2=one["chi2"] * 2), one.assign(chi2=one["chi2"] * 4)]
 
 
@@ -167,7 +167,7 @@ def test_an_axes_of_other_axes_is_refused_until_it_is_cleared(cubes):
 
 
 def test_a_corner_has_every_pair_once_and_each_axis():
-    cube = paraboloid(21)
+    cube = paraboloid(25)
     figure = cube.gridscan.corner(cl=0.9, label="one")
     assert len(figure.axes) == 6
     labels = [(ax.get_xlabel(), ax.get_ylabel()) for ax in figure.axes]
@@ -188,7 +188,7 @@ def test_a_corner_has_every_pair_once_and_each_axis():
 
 
 def test_a_corner_minimises_over_no_apparatus():
-    cube = paraboloid(21)
+    cube = paraboloid(25)
     cube["z"].attrs["role"] = "design"
     with pytest.raises(ValueError, match=r"z is an axis of the apparatus; first: \.gridscan\.at"):
         cube.gridscan.corner()
@@ -196,7 +196,7 @@ def test_a_corner_minimises_over_no_apparatus():
 
 
 def test_lines_of_limits_are_the_limits():
-    cube = paraboloid(41)
+    cube = paraboloid(49)
     cube["y"].attrs |= {"units": "kg", "long_name": "mass_kg"}
     ax = cube.gridscan.plot_limits("x", "y", label="one")
     found = cube.gridscan.limits("x", along=["y"])

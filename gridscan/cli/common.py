@@ -28,6 +28,9 @@ CubeName = Annotated[
         help="A saved cube: its folder, the start of its hash, or the scan that it is of.",
     ),
 ]
+ByGrid = Annotated[
+    bool, typer.Option("--grid", help="By the grid's values alone: nothing between them.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of cubes.  [default: see gridscan status]")]
 Experiments = Annotated[

@@ -8,6 +8,7 @@ import typer
 from gridscan.cards.base import CardError
 from gridscan.cli.common import (
     AsJson,
+    ByGrid,
     CubeName,
     Level,
     check_picture,
@@ -34,15 +35,19 @@ def intervals(
     param: Annotated[list[str] | None, typer.Option(help="An axis.  [default: all]")] = None,
     cl: Level = "0.9",
     dof: Annotated[int, typer.Option(help="Degrees of freedom.", min=1)] = 1,
+    grid: ByGrid = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print the allowed intervals of each axis of a cube, the others minimised over."""
+    """Print the allowed intervals of each axis of a cube, the others minimised over.
+
+    Edges and islands are found between the points of the grid, too.
+    """
     from gridscan.storage import stores
 
     chosen, ds = level(cl), stores.read_statistic(cube_of(cube))
     with mistakes():
         found = {
-            name: interval_list(ds.gridscan.intervals(name, chosen, dof))
+            name: interval_list(ds.gridscan.intervals(name, chosen, dof, exact=not grid))
             for name in param or ds.gridscan.axes
         }
     if as_json:
@@ -68,6 +73,7 @@ def limits(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write a table: .csv, .md or .tex.")
     ] = None,
+    grid: ByGrid = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the limits on one axis; of several cubes: a table of their models and experiments.
@@ -91,9 +97,10 @@ def limits(
         if len(opened) > 1:
             if along or by_experiment:
                 raise CardError("--along, --by-experiment: allowed for one cube only")
-            found = table(_by_model(paths, opened), param, chosen, dof)
+            found = table(_by_model(paths, opened), param, chosen, dof, not grid)
         else:
-            found = opened[0].gridscan.limits(param, chosen, dof, along or (), by_experiment)
+            how = {"along": along or (), "by_experiment": by_experiment, "exact": not grid}
+            found = opened[0].gridscan.limits(param, chosen, dof, **how)
     cells = rows(found)
     if out:
         local.put(tables.FORMATS[out.suffix](cells), out)
@@ -128,6 +135,7 @@ def contours(
     cl: Level = "0.9",
     x: Annotated[str | None, typer.Option(help="Horizontal axis.")] = None,
     y: Annotated[str | None, typer.Option(help="Vertical axis.")] = None,
+    grid: ByGrid = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the contour lines of a cube in a plane (2 dof): one vertex per line, as CSV."""
@@ -136,7 +144,7 @@ def contours(
 
     chosen, ds = level(cl), stores.read_statistic(cube_of(cube))
     with mistakes():
-        lines = ds.gridscan.contours(chosen, 2, x, y)
+        lines = ds.gridscan.contours(chosen, 2, x, y, exact=not grid)
     if as_json:
         return say_json({"cl": chosen, "lines": [line.values.tolist() for line in lines]})
     header = [["line", *lines[0]["axis"].values]] if lines else []

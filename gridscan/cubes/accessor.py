@@ -1,24 +1,18 @@
 """The accessor `ds.gridscan`: what one asks of a cube of χ²."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from gridscan.cubes import origin, overview
+from gridscan.cubes import answering, origin, overview
 from gridscan.cubes.combine import parts, total
-from gridscan.cubes.limits import limits
+from gridscan.cubes.exact.answers import Answers
 from gridscan.cubes.pictures import Pictures
-from gridscan.cubes.regions import (
-    check_whole,
-    contours,
-    intervals,
-    is_log,
-    least,
-    scales,
-)
+from gridscan.cubes.regions import is_log, scales
 
 
 @xr.register_dataset_accessor("gridscan")
@@ -27,6 +21,7 @@ class Cube(Pictures):
 
     def __init__(self, dataset: xr.Dataset):
         self._dataset = dataset
+        self._answers: list[Answers | None] = []
 
     def __repr__(self) -> str:
         return overview.text(self._dataset)
@@ -63,21 +58,49 @@ class Cube(Pictures):
             raise ValueError(f"unknown axis {name!r}; allowed: {', '.join(self.axes)}")
         return name
 
-    def delta(self) -> xr.DataArray:
-        """χ² above its minimum over the whole cube: dims as chi2; NaN if the cube has gaps."""
-        return _above_minimum(self.chi2)
+    @property
+    def _designs(self) -> list[str]:
+        return answering.designs(self._dataset)
 
-    def profile(self, *names: str) -> xr.DataArray:
-        """Δχ² over the named axes, minimised over all others: dims `names`.
+    @cached_property
+    def _whole(self) -> xr.Dataset:
+        """The cube with χ² in memory: read once, whatever is asked."""
+        return self._dataset.assign(chi2=self.chi2.compute())
 
-        The least of the lowest is the lowest of all: one pass over the cube, and no copy of it.
-        NaN if the cube has gaps.
+    def _over(self, dims: Sequence[str], exact: bool, ask: Callable[..., Any]) -> Any:
+        """Answers for every value of some axes, along these, and whether they may be exact."""
+        exact = exact and answering.fits(self.chi2)
+        cube = self._whole if exact else self._dataset
+        return answering.over(cube, dims, lambda one: ask(one, one.gridscan._asked(exact)))
+
+    def _asked(self, exact: bool) -> Answers | None:
+        if not exact:
+            return None
+        if not self._answers:
+            self._answers.append(answering.asked(self._whole))
+        return self._answers[0]
+
+    def delta(self, exact: bool = True) -> xr.DataArray:
+        """χ² above its minimum over all parameters: dims as chi2; NaN if the cube has gaps.
+
+        exact: the minimum is that of the function between the points, not of the grid.
+        """
+        return self.profile(*self.axes, exact=exact)
+
+    def profile(self, *names: str, exact: bool = True) -> xr.DataArray:
+        """Δχ² over the named axes, minimised over all other parameters: dims `names`.
+
+        Nothing is minimised over design axes: those that are not named stay, behind the others,
+        and every value of one has its own minimum. exact: others are minimised over continuously;
+        attribute `exact` says whether they were. NaN if the cube has gaps.
         """
         kept = [self._axis(name) for name in names]
         if len(set(kept)) < len(kept):
             raise ValueError(f"profile: found an axis twice in {', '.join(kept)}")
-        rest = [d for d in self.axes if d not in kept]
-        return _above_minimum(least(self.chi2, rest).transpose(*kept))
+        designs = self._designs
+        parameters = [name for name in kept if name not in designs]
+        found = self._over(designs, exact, partial(answering.profile, names=parameters))
+        return found.transpose(*kept, ...)
 
     def at(self, **values: float) -> xr.Dataset:
         """The cube at the grid points nearest to values of some axes.
@@ -120,35 +143,52 @@ class Cube(Pictures):
             return None
 
     def alone(self, name: str) -> xr.Dataset | None:
-        """The line along one axis with all others at the standard model, if the grid has it."""
+        """The line along one axis with all others at the standard model.
+
+        None where the scan has no such point; and where the grid has none and its study cannot be
+        asked.
+        """
         point = self.standard_model(without=name)
         if point is None:
             return None
         for other, value in point.items():
             grid = self._dataset[other].values
             if np.abs(grid - value).min() > 1e-6 * np.ptp(grid):
-                return None
+                return answering.line(self._whole, name, point)
         return self.at(**point)
 
-    def best_fit(self) -> xr.Dataset:
-        """The grid point of least χ²: chi2 and the value of every axis, as scalars.
+    def best_fit(self, exact: bool = True) -> xr.Dataset:
+        """All variables, and the value of every axis, where χ² is least.
 
-        Raises ValueError for a cube with gaps.
+        exact: between the points, too; attribute `exact` says whether it is. Dims: those of
+        design axes, each value of which has its own. Raises ValueError for a cube with gaps.
         """
-        chi2 = self.chi2.compute()
-        check_whole(chi2)
-        where = np.unravel_index(int(chi2.values.argmin()), chi2.shape)
-        return self._dataset.isel(dict(zip(chi2.dims, where, strict=True)))
+        self.chi2  # noqa: B018 - a dataset without it is no cube
+        return self._over(self._designs, exact, answering.best_fit)
 
-    def intervals(self, name: str, cl: float = 0.9, dof: int = 1) -> xr.DataArray:
-        """Allowed intervals of one axis, the others minimised over.
+    def intervals(
+        self, name: str, cl: float = 0.9, dof: int = 1, exact: bool = True
+    ) -> xr.DataArray:
+        """Allowed intervals of one axis, the other parameters minimised over.
 
         Returns dims (interval, bound) with bound "low", "high", in the axis' unit; coordinate
-        `at_edge` is true where the interval goes on beyond the scanned range.
+        `at_edge` is true where the interval goes on beyond the scanned range. exact: edges, and
+        islands, are those of the function between the points; attribute `exact` says whether they
+        are. Raises ValueError for a cube with design axes.
         """
         if dof < 1:
             raise ValueError(f"dof: found {dof}; allowed: 1 or more")
-        return intervals(self.profile(name), cl, dof)
+        self._axis(name)
+        self._check_no_design("intervals")
+        ask = partial(answering.intervals, name=name, cl=cl, dof=dof)
+        return self._over((), exact, ask)
+
+    def _check_no_design(self, what: str) -> None:
+        if designs := self._designs:
+            raise ValueError(
+                f"{what}: {', '.join(designs)} belongs to the apparatus, and nothing is minimised "
+                "over it; select a value of it, or ask for limits along it"
+            )
 
     def of(self, experiment: str) -> xr.Dataset:
         """The cube of one experiment alone. Raises ValueError if it shares a nuisance."""
@@ -157,9 +197,10 @@ class Cube(Pictures):
             raise ValueError(f"unknown experiment {experiment!r}; allowed: {', '.join(names)}")
         origin.check_alone(self._dataset, [experiment])
         own = parts(self._dataset).sel(experiment=experiment, drop=True)
-        return self._dataset.drop_dims("experiment").assign(
+        alone = self._dataset.drop_dims("experiment").assign(
             chi2=own.assign_attrs(self.chi2.attrs),
         )
+        return alone.assign_attrs(origin.alone(self._dataset, experiment))
 
     def limits(
         self,
@@ -168,35 +209,56 @@ class Cube(Pictures):
         dof: int = 1,
         along: Sequence[str] = (),
         by_experiment: bool = False,
+        exact: bool = True,
     ) -> xr.Dataset:
         """Bounds of the allowed interval of one axis that holds the standard model.
 
         Where the axis has no such point, it is that of least χ². along: axes for each value of
-        which there is a limit; the others are minimised over. by_experiment: for each alone.
-        Returns `lower` and `upper` with dims ([experiment,] *along), in the axis' unit, NaN where
-        nothing is excluded. Raises ValueError for unknown axes and for shared nuisances.
+        which there is a limit, besides design axes; the others are minimised over.
+        by_experiment: for each alone. exact: see `intervals`. Returns `lower` and `upper` with
+        dims ([experiment,] *along), in the axis' unit, NaN where nothing is excluded. Raises
+        ValueError for unknown axes and for shared nuisances.
         """
         along = [along] if isinstance(along, str) else along
         kept = [self._axis(name) for name in (param, *along)]
         if len(set(kept)) < len(kept):
             raise ValueError(f"along: {param!r} is the parameter that the limit is on")
-        chi2 = self.chi2
         if by_experiment:
-            chi2 = parts(self._dataset)
-            origin.check_alone(self._dataset, map(str, chi2["experiment"].values))
-        rest = [name for name in self.axes if name not in kept]
+            names = list(map(str, parts(self._dataset)["experiment"].values))
+            each = [self.of(n).gridscan.limits(param, cl, dof, along, exact=exact) for n in names]
+            return xr.concat(each, xr.DataArray(names, dims="experiment", name="experiment"))
+        if param in self._designs:
+            raise ValueError(f"{param}: belongs to the apparatus; allowed: a parameter")
         anchor = origin.anchor(self._dataset, param)
-        return limits(least(chi2, rest), param, anchor, cl, dof)
+        ask = partial(answering.bounds, param=param, anchor=anchor, cl=cl, dof=dof)
+        return self._over([*dict.fromkeys((*along, *self._designs))], exact, ask)
 
     def contours(
-        self, cl: float = 0.9, dof: int = 2, x: str | None = None, y: str | None = None
+        self,
+        cl: float = 0.9,
+        dof: int = 2,
+        x: str | None = None,
+        y: str | None = None,
+        exact: bool = True,
     ) -> list[xr.DataArray]:
         """Closed or open lines of constant Δχ² in the plane of two axes, the others minimised over.
 
-        Default axes: the first two. Each line has dims (vertex, axis) with axis = [x, y].
+        Default axes: the first two. Each line has dims (vertex, axis) with axis = [x, y], and an
+        attribute `exact`. exact: see `intervals`. Raises ValueError for design axes beside them.
         """
         x, y = self.plane(x, y)
-        return contours(self.profile(y, x), cl, dof)
+        self._check_no_design("contours")
+        ask = partial(answering.contours, x=x, y=y, cl=cl, dof=dof)
+        return self._over((), exact, ask)
+
+    def region(self, x: str, y: str, levels: Sequence[float], exact: bool = True) -> xr.DataArray:
+        """Δχ² in a plane, the others minimised over, to be drawn at some levels: dims (y, x).
+
+        exact: on a lattice of its own, fine enough for what is drawn; else at the grid's values.
+        """
+        x, y = self.plane(x, y)
+        self._check_no_design("region")
+        return self._over((), exact, partial(answering.region, x=x, y=y, levels=levels))
 
     def plane(self, x: str | None = None, y: str | None = None) -> tuple[str, str]:
         """Two axes of several values: those that are named, else the first ones. ValueError."""
@@ -219,12 +281,3 @@ class Cube(Pictures):
         Raises ValueError where axes differ or an experiment is counted twice.
         """
         return total([self._dataset, *others])
-
-
-def _above_minimum(chi2: xr.DataArray) -> xr.DataArray:
-    with np.errstate(invalid="ignore"):
-        # infinite everywhere: not a number
-        delta = chi2 - least(chi2, chi2.dims)
-    return delta.rename("delta_chi2").assign_attrs(
-        long_name="chi-square above its minimum", units="1", symbol=r"\Delta\chi^2"
-    )

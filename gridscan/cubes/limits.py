@@ -45,7 +45,13 @@ def limits(chi2: xr.DataArray, param: str, anchor: float | None, cl: float, dof:
     return named.assign({name: named[name].assign_attrs(attrs) for name in BOUNDS})
 
 
-def table(cubes: Mapping[str, xr.Dataset], param: str, cl: float = 0.9, dof: int = 1) -> xr.Dataset:
+def table(
+    cubes: Mapping[str, xr.Dataset],
+    param: str,
+    cl: float = 0.9,
+    dof: int = 1,
+    exact: bool = True,
+) -> xr.Dataset:
     """Limits of every experiment alone in cubes of several models, and of all together.
 
     cubes: datasets by the name of their model. Returns `lower` and `upper` with dims
@@ -55,9 +61,11 @@ def table(cubes: Mapping[str, xr.Dataset], param: str, cl: float = 0.9, dof: int
     rows = []
     whole = {str(e) for cube in cubes.values() for e in cube["experiment"].values}
     for cube in cubes.values():
-        alone = cube.gridscan.limits(param, cl, dof, by_experiment=True)
+        alone = cube.gridscan.limits(param, cl, dof, by_experiment=True, exact=exact)
         if 1 < alone.sizes["experiment"] == len(whole):
-            together = cube.gridscan.limits(param, cl, dof).expand_dims(experiment=["all"])
+            together = cube.gridscan.limits(param, cl, dof, exact=exact).expand_dims(
+                experiment=["all"]
+            )
             alone = xr.concat([alone, together], dim="experiment", coords="minimal")
         rows.append(alone)
     order = dict.fromkeys(str(e) for row in rows for e in row["experiment"].values)

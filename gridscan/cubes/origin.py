@@ -6,6 +6,7 @@ accessor, stays quick. Where a study cannot be read, CardError (a ValueError) sa
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -50,6 +51,25 @@ def combined(cubes: Iterable[xr.Dataset]) -> dict[str, str]:
     if not studies:
         return {}
     return {"study": json.dumps(studies[0]), "others": json.dumps(studies[1:])}
+
+
+def alone(cube: xr.Dataset, experiment: str) -> dict[str, str]:
+    """The study of one of a cube's experiments, as attributes; none where there is no such study.
+
+    Axes may be of the cards of another experiment.
+    """
+    from gridscan.cards.study import Study
+
+    for study in studies_of([cube]):
+        if experiment in study.inputs.experiments:
+            # entries of cards that are fixed are in these
+            inputs = study.fixed_inputs().only([experiment])
+            fixed = {k: v for k, v in study.scan.fixed.items() if k in inputs.parameters}
+            scan = study.scan.model_copy(update={"experiments": (experiment,), "fixed": fixed})
+            content = {"scan": scan.model_dump(), "inputs": inputs.model_dump()}
+            with suppress(ValueError):
+                return {"study": Study.from_mapping(content, "study").canonical(), "others": "[]"}
+    return {}
 
 
 def standard_value(study: "Study", name: str) -> float | None:

@@ -111,7 +111,8 @@ def _plot(
     shown = _shown(cube, ax, cl, dof or 2, title, **look)
     best, sm = loaded.best_fit(), cube.standard_model_to_show()
     point = [float(best[x]), float(best[y])]
-    return plots.regions(loaded.profile(y, x), ax, shown, point, [sm[x], sm[y]] if sm else None)
+    delta = loaded.region(x, y, list(shown.levels.values()))
+    return plots.regions(delta, ax, shown, point, [sm[x], sm[y]] if sm else None)
 
 
 def _corner(
@@ -140,7 +141,8 @@ def _corner(
         ax = panels[row, column]
         shown = _shown(cube, ax, cl, dof or 2, "", **look)
         star = [float(best[x]), float(best[y])]
-        plots.regions(loaded.profile(y, x), ax, shown, star, [sm[x], sm[y]] if sm else None)
+        delta = loaded.region(x, y, list(shown.levels.values()))
+        plots.regions(delta, ax, shown, star, [sm[x], sm[y]] if sm else None)
     for place, name in enumerate(names):
         ax = panels[place, place]
         plots.curve(loaded.profile(name), ax, _shown(cube, ax, cl, 1, "", lines=True, **look))

@@ -1,6 +1,7 @@
 """Confidence regions of χ²: thresholds, where a curve crosses them, lines in a plane."""
 
 import re
+import warnings
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
@@ -78,16 +79,15 @@ def scales(coordinate: xr.DataArray) -> tuple[Callable, Callable]:
     return (np.log, np.exp) if is_log(coordinate) else (np.asarray, np.asarray)
 
 
-def intervals(delta: xr.DataArray, cl: float, dof: int) -> xr.DataArray:
-    """Where Δχ² along one axis is below the threshold; dims, coordinates as `Cube.intervals`.
+def bounded(delta: xr.DataArray, level: float) -> xr.DataArray:
+    """Where Δχ² along one axis is below a level, by the grid; dims as `pairs`.
 
-    Raises ValueError for a curve with gaps and for a bad level.
+    Warns of an interval that is narrower than two steps. Raises ValueError for a curve with gaps.
     """
     (name,) = map(str, delta.dims)
     delta = delta.sortby(name).compute()
     check_whole(delta)
     x, y = delta[name].values, delta.values
-    level = threshold(cl, dof)
     inside = y <= level
     scale, back = scales(delta[name])
     edges = back(crossings(scale(x), y, level))
@@ -95,6 +95,21 @@ def intervals(delta: xr.DataArray, cl: float, dof: int) -> xr.DataArray:
     at_edge = np.zeros(len(bounds), dtype=bool)
     at_edge[:1] |= inside[0]
     at_edge[-1:] |= inside[-1]
+    found = pairs(bounds, at_edge, delta[name])
+    within = [np.sum((low <= x) & (x <= high)) for low, high in found.values]
+    if min(within, default=2) < 2 <= len(x):
+        warnings.warn(
+            f"an allowed interval of {name} is narrower than two steps of the grid, which decides",
+            stacklevel=5,
+        )
+    return found
+
+
+def pairs(bounds: np.ndarray, at_edge: np.ndarray, axis: xr.DataArray) -> xr.DataArray:
+    """Intervals of an axis: dims (interval, bound) with bound "low", "high", in its unit.
+
+    at_edge: whether a bound is the end of the scanned range, beyond which the interval goes on.
+    """
     return xr.DataArray(
         bounds.reshape(-1, 2),
         dims=("interval", "bound"),
@@ -102,8 +117,8 @@ def intervals(delta: xr.DataArray, cl: float, dof: int) -> xr.DataArray:
             "bound": ["low", "high"],
             "at_edge": (("interval", "bound"), at_edge.reshape(-1, 2)),
         },
-        name=name,
-        attrs={**delta[name].attrs, "cl": cl, "dof": dof},
+        name=axis.name,
+        attrs=axis.attrs,
     )
 
 

@@ -34,8 +34,9 @@ class ChiSquare:
         self._axes = Axes.of(study)
         checks.usable(self._axes)
         self._of_couplings = self._axes.of_couplings
-        self._of_settings = self._axes.of_settings
-        self._bounds = self._every_bound()
+        self.of_settings = self._axes.of_settings
+        """Parameters of which every value has a likelihood of its own: they cost milliseconds."""
+        self._every = self._every_bound()
         self._joint = lru_cache(maxsize=TOGETHER)(self._likelihood)
 
     def __reduce__(self) -> tuple[type, tuple[Study]]:
@@ -85,10 +86,10 @@ class ChiSquare:
         self, columns: dict[str, np.ndarray], size: int
     ) -> Iterator[tuple[tuple[float, ...], np.ndarray]]:
         """Settings among the points, and at which each is; their templates at hand."""
-        if not self._of_settings or not size:
+        if not self.of_settings or not size:
             yield from [((), np.arange(size))] if size else []
             return
-        others = np.column_stack([columns[name] for name in self._of_settings])
+        others = np.column_stack([columns[name] for name in self.of_settings])
         every, member = np.unique(others, axis=0, return_inverse=True)
         for number, one in enumerate(map(tuple, every.tolist())):
             if number % TOGETHER == 0 and len(every) > 1:
@@ -111,10 +112,19 @@ class ChiSquare:
         ]
         return [one for one in every if np.isfinite(one[2:]).any()]
 
+    def bounds(self, name: str) -> tuple[float, float]:
+        """Between which values of a parameter its couplings make sense: infinite if everywhere."""
+        low, high = -np.inf, np.inf
+        for i, weight, minimum, maximum in self._every:
+            if self.parameters[i] == name:
+                ends = sorted((minimum / weight, maximum / weight))
+                low, high = max(low, ends[0]), min(high, ends[1])
+        return low, high
+
     def _inside(self, rows: np.ndarray) -> np.ndarray:
         """Points at which every coupling makes sense."""
         inside = np.ones(len(rows), dtype=bool)
-        for i, weight, minimum, maximum in self._bounds:
+        for i, weight, minimum, maximum in self._every:
             value = rows[:, i] * weight
             inside &= (minimum <= value) & (value <= maximum)
         return inside

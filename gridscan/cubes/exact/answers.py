@@ -1,0 +1,125 @@
+"""What one asks of a cube, answered between its points: minima, profiles, crossings, lines.
+
+A cube without design axes of several values. Answers are kept on disk by the study, the ranges
+and the question: they follow from nothing else.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
+
+import numpy as np
+import xarray as xr
+
+from gridscan.cubes.exact import line, plane, search
+from gridscan.cubes.exact.function import Function
+from gridscan.cubes.exact.nested import Nested
+from gridscan.cubes.exact.profile import Minimised, Profile
+from gridscan.storage import cache
+
+FOLLOWS_FROM = ("gridscan.cubes.exact", "gridscan.scans.function")
+"""Code that answers follow from, with that of the function."""
+
+
+class Answers:
+    """Answers to a cube of χ², as exact as the function behind it."""
+
+    def __init__(self, cube: xr.Dataset):
+        """Raises GridOnly where the cube's numbers do not follow from studies it carries."""
+        self.function = Function.of(cube)
+        self._grid = self.function.grid(cube)
+        self._chi2 = cube["chi2"].squeeze().transpose(*self.function.names).values
+        self._costly = [i for i, axis in enumerate(self.function.axes) if axis.costly]
+        self._beyond = [axis.beyond for axis in self.function.axes]
+        self._profiles = lru_cache(maxsize=None)(self._profile)
+        self._planes = lru_cache(maxsize=None)(self._plane)
+
+    @cached_property
+    def minima(self) -> np.ndarray:
+        """All minima, the lowest first: (n, axes + 1), points in units of ranges and χ²."""
+        return self._kept(("minima",), self._search)
+
+    @property
+    def least(self) -> float:
+        """χ² at the best fit."""
+        return float(self.minima[0, -1])
+
+    @property
+    def best(self) -> np.ndarray:
+        """The best fit: (1, axes) in units of ranges."""
+        return self.minima[:1, :-1]
+
+    def profile(self, names: Sequence[str], places: np.ndarray) -> np.ndarray:
+        """Δχ² at places (n, names) in units of ranges, minimised over the other axes: (n,)."""
+        return self._profiles(tuple(names))(places) - self.least
+
+    def crossings(self, name: str, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Values of an axis at which Δχ² crosses a level, and whether its first value is below."""
+        found = self._kept(("crossings", name, level), lambda: self._crossings(name, level))
+        axis = self.function.axes[self.function.names.index(name)]
+        return axis.values(found[1:]), found[:1] <= level
+
+    def lines(self, x: str, y: str, level: float) -> list[np.ndarray]:
+        """Lines of Δχ² at a level in a plane, each (vertices, 2), in units of axes."""
+        found = self._kept(("lines", x, y, level), lambda: self._lines(x, y, level))
+        axes = [self.function.axes[self.function.names.index(name)] for name in (x, y)]
+        values = np.column_stack([a.values(u) for a, u in zip(axes, found[:, 1:].T, strict=True)])
+        return [values[found[:, 0] == number] for number in np.unique(found[:, 0])]
+
+    def region(self, x: str, y: str, levels: Sequence[float]) -> np.ndarray:
+        """Δχ² on the lattice of a plane (y, x), exact where it matters to any of the levels."""
+        found = self._planes(x, y)
+        for level in levels:
+            found.lines(self.least + level)
+        return found.whole(self.least + max(levels)).T - self.least
+
+    def _search(self) -> np.ndarray:
+        axes = range(len(self.function.axes))
+        at = np.zeros(len(axes))
+        cheap = not self._costly
+        found = search.minima(self.function, self._grid, self._chi2, axes, at, cheap, self._beyond)
+        return np.column_stack([found.points, found.values])
+
+    def _profile(self, names: tuple[str, ...]) -> Minimised:
+        kept = [self.function.names.index(name) for name in names]
+        nested = [i for i in self._costly if i not in kept]
+        points = self.minima[:, :-1]
+        found: Minimised = Profile(
+            self.function, [*kept, *nested], points, self._costly, self._beyond
+        )
+        for number, i in reversed(list(enumerate(nested))):
+            mesh = np.concatenate([self._grid[i], points[:, i]])
+            found = Nested(self.function, found, [*kept, *nested[:number]], mesh)
+        return found
+
+    def _crossings(self, name: str, level: float) -> np.ndarray:
+        profile, i = self._profiles((name,)), self.function.names.index(name)
+        height = self.least + level
+
+        def curve(places: np.ndarray) -> np.ndarray:
+            return profile(places[:, None])
+
+        around = np.concatenate([self.minima[:, i], self._grid[i]])
+        places, values = line.mesh(curve, height, around)
+        found = line.crossings(curve, places, values, height)
+        return np.append(values[0] - self.least, found)
+
+    def _plane(self, x: str, y: str) -> plane.Plane:
+        kept = [self.function.names.index(name) for name in (x, y)]
+        costly = kept[0] in self._costly, kept[1] in self._costly
+        return plane.Plane(self._profiles((x, y)), self.minima[:, kept], costly)
+
+    def _lines(self, x: str, y: str, level: float) -> np.ndarray:
+        lines = self._planes(x, y).lines(self.least + level)
+        parts = [np.column_stack([np.full(len(one), n), one]) for n, one in enumerate(lines)]
+        return np.concatenate(parts) if parts else np.empty((0, 3))
+
+    def _kept(self, question: tuple, ask: Callable[[], np.ndarray]) -> np.ndarray:
+        """An array that was found before by this code, else found now."""
+        names = *self.function.follows_from, *FOLLOWS_FROM
+        about = self.function.identity, tuple(map(bytes, self._grid)), question
+
+        def labelled() -> xr.DataArray:
+            found = ask()
+            return xr.DataArray(found, dims=[f"dim_{i}" for i in range(found.ndim)])
+
+        return cache.kept(names, about, labelled).values

@@ -1,0 +1,175 @@
+"""χ² of a cube anywhere between the ends of its axes: that of the studies which it carries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from gridscan.cubes import origin
+from gridscan.cubes.regions import is_log
+
+if TYPE_CHECKING:
+    from gridscan.cards.study import Study
+    from gridscan.scans.function import ChiSquare
+
+SAME = 1e-6
+"""Difference of χ², relative where it is large, of a cube from its study that is none."""
+
+
+BEYOND = 0.05
+"""How far outside of the ends of an axis differences may reach, as a part of its range."""
+
+
+class GridOnly(ValueError):
+    """A cube whose study cannot be asked between its points: told in one line, why."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """An axis between its ends, in its own scale: 0 is the first value, 1 the last."""
+
+    name: str
+    low: float
+    high: float
+    log: bool
+    costly: bool
+    """Whether each of its values has a likelihood of its own."""
+    beyond: float
+    """How far outside of its ends χ² may be asked, for differences, as a part of the range."""
+
+    def units(self, values: np.ndarray) -> np.ndarray:
+        there = np.log(values) if self.log else np.asarray(values)
+        return (there - self.low) / (self.high - self.low)
+
+    def values(self, units: np.ndarray) -> np.ndarray:
+        inside = np.clip(units, -self.beyond, 1 + self.beyond)
+        there = self.low + inside * (self.high - self.low)
+        return np.exp(there) if self.log else there
+
+
+class Function:
+    """χ² (n,) at points (n, axes) in units of ranges; `axes` in the order of the cube's.
+
+    Axes of one value, and those that were selected, are held there.
+    """
+
+    def __init__(self, functions: "Sequence[ChiSquare]", axes: Sequence[Range],
+                 held: Mapping[str, float]):  # fmt: skip
+        self._functions = functions
+        self.axes = tuple(axes)
+        self._held = held
+
+    @classmethod
+    def of(cls, cube: xr.Dataset) -> "Function":
+        """Raises GridOnly where the cube's numbers do not follow from studies it carries."""
+        studies = _studies(cube)
+        axes, held = cube["chi2"].dims, {}
+        for name in studies[0].scan.axes:
+            if name not in cube.coords or (cube[name].ndim and name not in axes):
+                raise GridOnly(f"the axis {name} of its study is gone")
+            if cube[name].size == 1:
+                held[name] = float(cube[name].item())
+        if unknown := {*axes} - {*studies[0].scan.axes}:
+            raise GridOnly(f"its study has no axis {', '.join(sorted(map(str, unknown)))}")
+        try:
+            functions = [_function(study) for study in studies]
+        except ValueError as error:
+            raise GridOnly(str(error)) from None
+        long = [str(name) for name in axes if cube.sizes[name] > 1]
+        found = cls(functions, [_range(cube[n], functions) for n in long], held)
+        found._check(cube)
+        return found
+
+    @property
+    def identity(self) -> str:
+        """What its values follow from: studies, ranges, values that are held."""
+        keys = [function.study.key for function in self._functions]
+        ranges = [(axis.name, axis.low, axis.high, axis.log) for axis in self.axes]
+        return repr((keys, ranges, sorted(self._held.items())))
+
+    @property
+    def follows_from(self) -> tuple[str, ...]:
+        """Packages and modules whose code its values follow from."""
+        from gridscan.scans import program
+
+        return program.FOLLOWS_FROM
+
+    def details(self, points: np.ndarray) -> xr.Dataset:
+        """All variables at points (n, axes): dims (…, point)."""
+        values = self._values(points)
+        found = [f.details(**{n: values[n] for n in f.parameters}) for f in self._functions]
+        if len(found) == 1:
+            return found[0]
+        each = xr.concat([one["chi2_by_experiment"] for one in found], "experiment")
+        return xr.Dataset({"chi2": sum(one["chi2"] for one in found), "chi2_by_experiment": each})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(axis.name for axis in self.axes)
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        values = self._values(points)
+        each = [f(np.column_stack([values[n] for n in f.parameters])) for f in self._functions]
+        return np.sum(each, axis=0)
+
+    def _values(self, points: np.ndarray) -> dict[str, np.ndarray]:
+        """Values of all axes, of those that are held too."""
+        return self.values(points) | {n: np.full(len(points), v) for n, v in self._held.items()}
+
+    def values(self, points: np.ndarray) -> dict[str, np.ndarray]:
+        """Values of axes at points (n, axes) in units of ranges."""
+        return {axis.name: axis.values(points[:, i]) for i, axis in enumerate(self.axes)}
+
+    def grid(self, cube: xr.Dataset) -> list[np.ndarray]:
+        """The cube's values along every axis, in units of ranges."""
+        return [axis.units(cube[axis.name].values) for axis in self.axes]
+
+    def _check(self, cube: xr.Dataset) -> None:
+        """Raises GridOnly for a cube of other numbers than its studies give: scaled, shifted."""
+        chi2 = cube["chi2"].transpose(*self.names, ...).values.reshape(cube["chi2"].shape)
+        flat = chi2.reshape([cube.sizes[n] for n in self.names])
+        finite = np.where(np.isfinite(flat), flat, np.inf)
+        places = sorted({int(finite.argmin()), 0, finite.size // 3, finite.size - 1})
+        at = np.array([np.unravel_index(place, flat.shape) for place in places])
+        grid = self.grid(cube)
+        points = np.column_stack([grid[i][at[:, i]] for i in range(len(grid))])
+        points = points.reshape(len(at), len(grid))
+        saved, exact = flat[tuple(at.T)] if grid else flat.reshape(-1), self(points)
+        apart = np.abs(saved - exact) / np.maximum(1, np.abs(exact))
+        if not (apart[np.isfinite(exact) & np.isfinite(saved)] < SAME).all():
+            raise GridOnly("its χ² is not that of the study it carries")
+
+
+@lru_cache(maxsize=64)
+def _function(study: "Study") -> "ChiSquare":
+    from gridscan.scans.function import ChiSquare
+
+    return ChiSquare(study)
+
+
+def _studies(cube: xr.Dataset) -> list:
+    try:
+        studies = origin.studies_of([cube])
+    except ValueError as error:
+        raise GridOnly(str(error)) from None
+    if not studies:
+        raise GridOnly("it carries no study")
+    if any(study.scan.statistic != "chi2" for study in studies):
+        raise GridOnly("its statistic is not χ²")
+    return studies
+
+
+def _range(axis: xr.DataArray, functions: "Sequence[ChiSquare]") -> Range:
+    name, log = str(axis.name), is_log(axis)
+    bounds = [function.bounds(name) for function in functions]
+    least, most = max(low for low, _ in bounds), min(high for _, high in bounds)
+    low, high = max(axis.values.min(), least), min(axis.values.max(), most)
+    costly = any(name in function.of_settings for function in functions)
+    if log:
+        low, high = np.log(low), np.log(high)
+    # a coupling makes sense everywhere, or its range may end where its sense does
+    beyond = 0.0 if costly or np.isfinite([least, most]).any() else BEYOND
+    return Range(name, float(low), float(high), log, costly, beyond)

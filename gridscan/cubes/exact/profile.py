@@ -1,0 +1,209 @@
+"""A function minimised over some axes, at values of the others; what was found helps beside it."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from gridscan.cubes.exact.descent import Function, descend
+from gridscan.cubes.exact.search import scattered
+
+NEIGHBOURS = 4
+"""Places nearby whose minima are starts."""
+
+MOST_STARTS = 4
+"""Starts from which is descended at each place, the lowest ones."""
+
+SWEEPS = 30
+"""Most rounds in which places learn from each other."""
+
+SCATTERED = 32
+"""Places per free axis from which is begun besides, before anything is known nearby."""
+
+BASIN = 0.1
+"""Distance below which of two starts the lower one is enough."""
+
+FIRST = 256
+"""Places that are minimised at before others, which learn from them."""
+
+LOWER = 1e-7
+"""Decrease that counts as having learnt something."""
+
+OTHER = 1e-3
+"""Distance from which a start is another one."""
+
+STEP = 1e-5
+"""Distance of differences for slopes, in units of the range."""
+
+AT_ONCE = 48
+"""Likelihoods that are at hand at once: places of more are done one lot after the other."""
+
+
+class Minimised(Protocol):
+    """A function minimised over some axes, which is asked at places (n, kept)."""
+
+    def __call__(self, places: np.ndarray) -> np.ndarray:
+        """Least values (n,)."""
+
+    def at(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points (n, axes) of the least values, and these (n,)."""
+
+    def slopes(self, points: np.ndarray, steps: Sequence[float] = ()) -> np.ndarray:
+        """How the least value changes along the kept axes (n, kept), at points of it."""
+
+
+class Profile:
+    """Least values at places (n, kept): dims `kept` columns of the function's points.
+
+    At every place is begun from the lowest of the minima of the whole function and of places
+    nearby; then places learn from each other until none gets lower.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        kept: Sequence[int],
+        minima: np.ndarray,
+        costly: Sequence[int] = (),
+        beyond: Sequence[float] = (),
+    ):
+        """minima: (n, axes) of the whole function, the lowest first.
+
+        costly: axes each value of which costs milliseconds. beyond: how far outside of its range
+        each axis may be asked (default: nowhere).
+        """
+        self.function = function
+        self.kept = list(kept)
+        axes = minima.shape[1]
+        self.free = [i for i in range(axes) if i not in self.kept]
+        self._minima = minima
+        self._costly = [self.kept.index(i) for i in costly if i in self.kept]
+        self._beyond = [beyond[i] for i in self.free] if len(beyond) else []
+        self._known = np.empty((0, axes))
+
+    def __call__(self, places: np.ndarray) -> np.ndarray:
+        """Values (n,) at places (n, kept)."""
+        return self.at(places)[1]
+
+    def at(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points (n, axes) of the least values at places (n, kept), and these (n,)."""
+        points = np.empty((len(places), self._minima.shape[1]))
+        values = np.empty(len(places))
+        first = np.arange(0, len(places), max(1, len(places) // FIRST))
+        for part in (first, np.setdiff1d(np.arange(len(places)), first)):
+            for some in self._lots(places[part]):
+                here = part[some]
+                points[here], values[here] = self._at(np.clip(places[here], 0.0, 1.0))
+        return points, values
+
+    def slopes(self, points: np.ndarray, steps: Sequence[float] = ()) -> np.ndarray:
+        """How the least value changes along the kept axes, at points (n, axes) of it: (n, kept)."""
+        return slopes(self.function, points, self.kept, steps)
+
+    def _lots(self, places: np.ndarray) -> Iterator[np.ndarray]:
+        """Places, those of not too many costly values at a time."""
+        if not self._costly or not len(places):
+            yield np.arange(len(places))
+            return
+        _, lot = np.unique(places[:, self._costly], axis=0, return_inverse=True)
+        for first in range(0, lot.max() + 1, AT_ONCE):
+            yield np.flatnonzero((first <= lot.ravel()) & (lot.ravel() < first + AT_ONCE))
+
+    def _at(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        points = np.empty((len(places), self._minima.shape[1]))
+        points[:, self.kept] = places
+        if not self.free or not len(places):
+            return points, self.function(points) if len(points) else np.empty(0)
+        values = np.full(len(places), np.inf)
+        for which, starts in self._starts(points):
+            self._try(points, values, which, starts)
+        self._learn(points, values)
+        self._known = np.concatenate([self._known, points])
+        return points, values
+
+    def _starts(self, points: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Where to begin, lot by lot: at which places, and their free coordinates (n, free).
+
+        The lowest of the minima of the whole function, of places nearby or, where there are none
+        yet, of places all over; no two of them in what looks like one basin.
+        """
+        known = np.repeat(self._everywhere[None], len(points), axis=0)
+        if len(self._known):
+            tree, number = KDTree(self._known[:, self.kept]), min(NEIGHBOURS, len(self._known))
+            _, near = tree.query(points[:, self.kept], range(1, 1 + number))
+            found = self._minima[:, self.free], self._known[near][..., self.free]
+            minima = np.repeat(found[0][None], len(points), axis=0)
+            known = np.concatenate([minima, found[1]], axis=1)
+        every = np.repeat(points[:, None], known.shape[1], axis=1)
+        every[..., self.free] = known
+        values = self.function(every.reshape(-1, points.shape[1])).reshape(known.shape[:2])
+        which = np.arange(len(points))
+        for _ in range(MOST_STARTS):
+            which = which[np.isfinite(values[which]).any(axis=1)]
+            if not len(which):
+                return
+            best = values[which].argmin(axis=1)
+            starts = known[which, best]
+            yield which, starts
+            apart = np.abs(known[which] - starts[:, None]).max(axis=2)
+            values[which] = np.where(apart < BASIN, np.inf, values[which])
+
+    @cached_property
+    def _everywhere(self) -> np.ndarray:
+        """Minima of the whole function, and places all over: free coordinates (n, free)."""
+        return np.concatenate([self._minima[:, self.free], scattered(len(self.free), SCATTERED)])
+
+    def _try(
+        self, points: np.ndarray, values: np.ndarray, which: np.ndarray, starts: np.ndarray
+    ) -> np.ndarray:
+        """Descend from other starts at some places; where that is lower, it stays. Which did."""
+        trial = points[which]
+        trial[:, self.free] = starts
+        found = descend(self.function, trial, self.free, self._beyond)
+        lower = ~(found.values > values[which] - LOWER)
+        points[which[lower]], values[which[lower]] = found.points[lower], found.values[lower]
+        return which[lower]
+
+    def _learn(self, points: np.ndarray, values: np.ndarray) -> None:
+        """Places try the minima of their neighbours, as long as any of these is new."""
+        size = min(2 * len(self.kept) + 1, len(points))
+        if size < 2:
+            return
+        _, near = KDTree(points[:, self.kept]).query(points[:, self.kept], range(2, 1 + size))
+        new = np.ones(len(points), dtype=bool)
+        for _ in range(SWEEPS):
+            changed = np.zeros_like(new)
+            for column in near.T:
+                which = np.flatnonzero(new[column])
+                starts = points[column[which]][:, self.free]
+                apart = np.abs(starts - points[which][:, self.free]).max(axis=1, initial=0.0)
+                which, starts = which[apart > OTHER], starts[apart > OTHER]
+                if len(which):
+                    changed[self._try(points, values, which, starts)] = True
+            new = changed
+            if not new.any():
+                break
+
+
+def slopes(
+    function: Function, points: np.ndarray, axes: Sequence[int], steps: Sequence[float] = ()
+) -> np.ndarray:
+    """Slopes along some axes (n, axes): at a minimum over others, these need not move.
+
+    steps: differences are taken to so far before and behind, as far as the ranges go; default
+    `STEP` for all. A step below zero: only behind (or before, at the end), by its size.
+    """
+    found = np.empty((len(points), len(axes)))
+    for column, axis in enumerate(axes):
+        step = steps[column] if len(steps) else STEP
+        low, high = points.copy(), points.copy()
+        high[:, axis] = np.minimum(points[:, axis] + abs(step), 1.0)
+        before = np.maximum(points[:, axis] - abs(step), 0.0)
+        low[:, axis] = np.where((step > 0) | (points[:, axis] >= 1.0), before, points[:, axis])
+        with np.errstate(invalid="ignore"):
+            # infinity less infinity
+            rise = function(high) - function(low)
+        found[:, column] = np.nan_to_num(rise / (high[:, axis] - low[:, axis]))
+    return found
