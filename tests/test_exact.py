@@ -232,7 +232,7 @@ def test_crossings_of_a_curve_are_all_of_them(seed):
 
 def test_lines_of_a_plane_close_around_every_island():
     """Three islands of different size, the smallest of which is no larger than a coarse cell."""
-    centres, sizes = np.array([[0.2, 0.3], [0.7, 0.8], [0.81, 0.21]]), [0.1, 0.05, 0.012]
+    centres, sizes = np.array([[0.2, 0.3], [0.7, 0.8], [0.81, 0.21]]), [0.1, 0.05, 0.013]
 
     def least(points: np.ndarray) -> np.ndarray:
         apart = [

@@ -20,6 +20,10 @@ FOLLOWS_FROM = ("gridscan.cubes.exact", "gridscan.scans.function")
 """Code that answers follow from, with that of the function."""
 
 
+MESH = 65
+"""Even values of a costly axis that are looked at, besides those of the grid."""
+
+
 class Answers:
     """Answers to a cube of χ², as exact as the function behind it."""
 
@@ -75,8 +79,9 @@ class Answers:
     def _search(self) -> np.ndarray:
         axes = range(len(self.function.axes))
         at = np.zeros(len(axes))
-        cheap = not self._costly
-        found = search.minima(self.function, self._grid, self._chi2, axes, at, cheap, self._beyond)
+        found = search.minima(
+            self.function, self._grid, self._chi2, axes, at, self._costly, self._beyond
+        )
         return np.column_stack([found.points, found.values])
 
     def _profile(self, names: tuple[str, ...]) -> Minimised:
@@ -87,7 +92,7 @@ class Answers:
             self.function, [*kept, *nested], points, self._costly, self._beyond
         )
         for number, i in reversed(list(enumerate(nested))):
-            mesh = np.concatenate([self._grid[i], points[:, i]])
+            mesh = np.concatenate([self._grid[i], points[:, i], np.linspace(0, 1, MESH)])
             found = Nested(self.function, found, [*kept, *nested[:number]], mesh)
         return found
 

@@ -25,6 +25,9 @@ REACH = 0.15
 NARROW = 0.03
 """Distance of differences, in units of the distance at which a parabola has risen by one."""
 
+SWEEPS = 50
+"""Rounds over components, where bounds are not settled otherwise."""
+
 NEAREST, FARTHEST = 1e-7, 0.02
 """Bounds of that distance, in units of the range."""
 
@@ -195,8 +198,7 @@ def _least(
 ) -> np.ndarray:
     """Where a parabola that bends up is least between bounds: primal-dual active sets.
 
-    slope: at `at`, which is within the bounds. They settle but for rare cycles: then the straight
-    way to the free minimum, as far as it is within, is lower than where it starts.
+    slope: at `at`, which is within the bounds. They settle but for rare cycles.
     """
     k = at.shape[1]
     free = at - _solved(bend, slope)
@@ -215,12 +217,27 @@ def _least(
         if np.array_equal(before, aim):
             break
     aim = np.clip(aim, low, high)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        room = np.where(free > at, (high - at) / (free - at), (low - at) / (free - at))
-    part = np.clip(np.nan_to_num(room, nan=1.0), 0, 1).min(axis=1, initial=1.0)[:, None]
-    straight = at + part * (free - at)
-    lower_still = _model(0.0, slope, bend, straight - at) < _model(0.0, slope, bend, aim - at)
-    return np.where(lower_still[:, None], straight, aim)
+    # slopes at what is aimed at, where they do not lead out
+    left = slope + np.einsum("nij,nj->ni", bend, aim - at)
+    outward = ((aim <= low) & (left > 0)) | ((aim >= high) & (left < 0))
+    scale = np.einsum("nii->ni", bend)
+    cycled = (~outward & (np.abs(left) > 1e-6 * scale * (high - low))).any(axis=1)
+    if cycled.any():
+        some = at[cycled], slope[cycled], bend[cycled], low[cycled], high[cycled]
+        aim[cycled] = _one_by_one(*some)
+    return aim
+
+
+def _one_by_one(
+    at: np.ndarray, slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
+    """The same by minimising along one component after the other: it gets lower in any case."""
+    aim = at.copy()
+    for _ in range(SWEEPS):
+        for i in range(at.shape[1]):
+            left = slope[:, i] + np.einsum("nj,nj->n", bend[:, i], aim - at)
+            aim[:, i] = np.clip(aim[:, i] - left / bend[:, i, i], low[:, i], high[:, i])
+    return aim
 
 
 def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:

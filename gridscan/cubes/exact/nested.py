@@ -13,11 +13,11 @@ NEAR = 5
 AROUND = 3
 """Values on either side of a minimum nearby that are looked at."""
 
-ROUNDS = 6
+ROUNDS = 12
 """Most rounds in which values are added."""
 
-MOST_ADDED = 32
-"""Most of them in a round."""
+NARROWEST = 1e-4
+"""Distance of neighbours of a minimum below which it is not looked at closer."""
 
 ACCURATE = 1e-5
 """Difference of polynomials of different degree beyond which values are added."""
@@ -58,25 +58,19 @@ class Nested:
         places = np.clip(places, 0.0, 1.0)
         if not len(places):
             return np.empty(0), np.empty(0)
-        mesh = self._mesh
-        table = np.full((len(places), len(mesh)), np.inf)
-        self._fill(places, mesh, table, self._asked(places))
+        mesh, table = self._mesh, np.full((len(places), len(self._mesh)), np.inf)
+        rows, columns = np.nonzero(self._asked(places))
+        table[rows, columns] = self.inner(np.column_stack([places[rows], mesh[columns]]))
         for _ in range(ROUNDS):
-            where, least, apart = _minimum(mesh, table)
-            unsure = np.flatnonzero(apart > ACCURATE)
-            more = np.setdiff1d(_spread(where[unsure]), mesh)
-            if not len(more):
+            rows, values = _unsure(mesh, table)
+            if not len(rows):
                 break
-            every = np.sort(np.concatenate([mesh, more]))
-            old = np.searchsorted(every, mesh)
+            every = np.union1d(mesh, values)
             wider = np.full((len(places), len(every)), np.inf)
-            wider[:, old] = table
-            steps = np.searchsorted(every, where)
-            asked = np.abs(np.arange(len(every)) - steps[:, None]) <= AROUND
-            asked &= np.isin(every, more)[None] & (apart > ACCURATE)[:, None]
+            wider[:, np.searchsorted(every, mesh)] = table
+            found = self.inner(np.column_stack([places[rows], values]))
+            wider[rows, np.searchsorted(every, values)] = found
             mesh, table = every, wider
-            self._fill(places, mesh, table, asked)
-        self._mesh = mesh
         where, least, _ = _minimum(mesh, table)
         self._places = np.concatenate([self._places, places])
         self._found = np.concatenate([self._found, where])
@@ -97,19 +91,47 @@ class Nested:
         distance = np.abs(np.arange(size)[None, None] - steps[:, :, None])
         return (distance <= AROUND).any(axis=1)
 
-    def _fill(
-        self, places: np.ndarray, mesh: np.ndarray, table: np.ndarray, asked: np.ndarray
-    ) -> None:
-        i, j = np.nonzero(asked)
-        if len(i):
-            table[i, j] = self.inner(np.column_stack([places[i], mesh[j]]))
+
+def _unsure(mesh: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where to look next: rows, and values of the axis halfway from a minimum to its neighbours.
+
+    Of minima that may be the least once they are seen better, and of the least ones as long as
+    polynomials of different degree do not agree. Halves are the same for many rows.
+    """
+    rows, columns, left, right = _minima(table)
+    value = table[rows, columns]
+    beside = np.stack([table[rows, left], table[rows, right]])
+    drop = np.where(np.isfinite(beside), beside - value, 0.0).max(axis=0)
+    best = table.min(axis=1)
+    may_be = value - drop < best[rows] - ACCURATE
+    least = table.argmin(axis=1)[rows] == columns
+    chosen = np.where(least, _minimum(mesh, table)[2][rows] > ACCURATE, may_be)
+    chosen &= mesh[right] - mesh[left] > NARROWEST
+    rows, columns, left, right = rows[chosen], columns[chosen], left[chosen], right[chosen]
+    halves = [(mesh[left] + mesh[columns]) / 2, (mesh[columns] + mesh[right]) / 2]
+    inner = [left != columns, right != columns]
+    return (
+        np.concatenate([rows[one] for one in inner]),
+        np.concatenate([half[one] for half, one in zip(halves, inner, strict=True)]),
+    )
 
 
-def _spread(where: np.ndarray) -> np.ndarray:
-    """Some of these values, all over their range."""
-    found = np.unique(np.round(where, 6))
-    some = np.linspace(0, len(found) - 1, min(MOST_ADDED, len(found))).astype(int)
-    return found[some]
+def _minima(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Rows and columns of all minima along rows, and columns of their neighbours with a value.
+
+    At the end of a row, a minimum is its own neighbour.
+    """
+    known, size = np.isfinite(table), table.shape[1]
+    own = np.broadcast_to(np.arange(size), table.shape)
+    last = np.maximum.accumulate(np.where(known, own, -1), axis=1)
+    following = np.minimum.accumulate(np.where(known, own, size)[:, ::-1], axis=1)[:, ::-1]
+    left = np.concatenate([np.full((len(table), 1), -1), last[:, :-1]], axis=1)
+    right = np.concatenate([following[:, 1:], np.full((len(table), 1), size)], axis=1)
+    left, right = np.where(left < 0, own, left), np.where(right == size, own, right)
+    low = table <= np.take_along_axis(table, left, axis=1)
+    low &= (table <= np.take_along_axis(table, right, axis=1)) & known
+    rows, columns = np.nonzero(low)
+    return rows, columns, left[rows, columns], right[rows, columns]
 
 
 def _minimum(mesh: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

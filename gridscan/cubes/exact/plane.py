@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 
 from gridscan.cubes.exact.line import roots
 from gridscan.cubes.exact.profile import STEP, Minimised
@@ -72,6 +73,7 @@ class Plane:
             self._ask(corners.reshape(-1, 2))
             crossed, hidden = self._unsure(corners, step, level)
             if step == 1:
+                hidden &= ~self._beside(cells, crossed)
                 if not hidden.any():
                     return
                 if self.side == FINEST:
@@ -85,6 +87,12 @@ class Plane:
             step //= 2
             parts = split[:, None] + step * np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
             cells = parts.reshape(-1, 2)
+
+    def _beside(self, cells: np.ndarray, crossed: np.ndarray) -> np.ndarray:
+        """Finest cells (n, 2) beside one that is crossed: what they hide is a bulge of its line."""
+        there = np.zeros((self.side, self.side), dtype=bool)
+        there[tuple(cells[crossed].T)] = True
+        return binary_dilation(there, np.ones((3, 3)))[tuple(cells.T)]
 
     def _double(self) -> None:
         """A lattice twice as fine, with what is known of this one."""

@@ -19,8 +19,8 @@ MOST_STARTS = 4
 SWEEPS = 30
 """Most rounds in which places learn from each other."""
 
-SCATTERED = 32
-"""Places per free axis from which is begun besides, before anything is known nearby."""
+SCATTERED = 128
+"""Places per free axis that are looked at besides."""
 
 BASIN = 0.1
 """Distance below which of two starts the lower one is enough."""
@@ -126,16 +126,14 @@ class Profile:
     def _starts(self, points: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Where to begin, lot by lot: at which places, and their free coordinates (n, free).
 
-        The lowest of the minima of the whole function, of places nearby or, where there are none
-        yet, of places all over; no two of them in what looks like one basin.
+        The lowest of the minima of the whole function, of those at places nearby and of places
+        all over; no two of them in what looks like one basin.
         """
         known = np.repeat(self._everywhere[None], len(points), axis=0)
         if len(self._known):
             tree, number = KDTree(self._known[:, self.kept]), min(NEIGHBOURS, len(self._known))
             _, near = tree.query(points[:, self.kept], range(1, 1 + number))
-            found = self._minima[:, self.free], self._known[near][..., self.free]
-            minima = np.repeat(found[0][None], len(points), axis=0)
-            known = np.concatenate([minima, found[1]], axis=1)
+            known = np.concatenate([known, self._known[near][..., self.free]], axis=1)
         every = np.repeat(points[:, None], known.shape[1], axis=1)
         every[..., self.free] = known
         values = self.function(every.reshape(-1, points.shape[1])).reshape(known.shape[:2])

@@ -17,6 +17,9 @@ FEW_STARTS = 12
 STARTS_PER_AXIS = 48
 """Other places from which is descended, where that costs little."""
 
+COSTLY_VALUES = 49
+"""Values of costly axes, all together, that are looked at besides those of the grid."""
+
 APART = 1e-4
 """Distance of minima that are the same."""
 
@@ -30,29 +33,57 @@ def minima(
     values: np.ndarray,
     free: Sequence[int],
     at: np.ndarray,
-    cheap: bool = True,
+    costly: Sequence[int] = (),
     beyond: Sequence[float] = (),
 ) -> Found:
     """Different local minima along the free columns, the lowest first; others are held as `at`.
 
-    grid: values along each free axis; values: χ² there. cheap: whether a point costs microseconds.
-    beyond: as of `descend`.
+    grid: values along each free axis; values: χ² there. costly: columns each value of
+    which costs milliseconds: few of them are tried. beyond: as of `descend`.
     """
-    starts = _lowest(grid, values, MOST_STARTS if cheap else FEW_STARTS)
-    if cheap:
-        starts = np.concatenate([starts, scattered(len(free), STARTS_PER_AXIS)])
+    starts = _lowest(grid, values, FEW_STARTS if costly else MOST_STARTS)
     points = np.repeat(at[None], len(starts), axis=0)
     points[:, list(free)] = starts
-    return different(descend(function, points, free, beyond))
+    others = _coarse(function, free, costly, at) if costly else _all_over(free, at)
+    return different(descend(function, np.concatenate([points, others]), free, beyond))
+
+
+def _all_over(free: Sequence[int], at: np.ndarray) -> np.ndarray:
+    """Points all over the free axes: (n, axes)."""
+    places = scattered(len(free), STARTS_PER_AXIS)
+    points = np.repeat(at[None], len(places), axis=0)
+    points[:, list(free)] = places
+    return points
+
+
+def _coarse(
+    function: Function, free: Sequence[int], costly: Sequence[int], at: np.ndarray
+) -> np.ndarray:
+    """The lowest points of a lattice of costly values and of places all over the other axes."""
+    cheap = [i for i in free if i not in costly]
+    side = max(3, round(COSTLY_VALUES ** (1 / len(costly))))
+    mesh = np.meshgrid(*[np.linspace(0, 1, side)] * len(costly), indexing="ij")
+    places = scattered(len(cheap), STARTS_PER_AXIS) if cheap else np.empty((1, 0))
+    points = np.repeat(at[None, None], side ** len(costly), axis=0).repeat(len(places), axis=1)
+    points[..., list(costly)] = np.column_stack([one.ravel() for one in mesh])[:, None]
+    points[..., cheap] = places
+    values = function(points.reshape(-1, len(at))).reshape(points.shape[:2])
+    least = values.min(axis=1).reshape(mesh[0].shape)
+    best = points[np.arange(len(points)), values.argmin(axis=1)]
+    return best[_low(least)[:FEW_STARTS]]
 
 
 def _lowest(grid: Sequence[np.ndarray], values: np.ndarray, most: int) -> np.ndarray:
     """The lowest of all points of a grid that are no higher than their neighbours: (n, axes)."""
+    where = np.unravel_index(_low(values)[:most], values.shape)
+    return np.column_stack([axis[i] for axis, i in zip(grid, where, strict=True)])
+
+
+def _low(values: np.ndarray) -> np.ndarray:
+    """Which points of a grid are no higher than their neighbours, the lowest first."""
     whole = np.where(np.isfinite(values), values, np.inf)
     low = np.flatnonzero((whole <= minimum_filter(whole, 3, mode="nearest")).ravel())
-    low = low[np.argsort(whole.ravel()[low], kind="stable")][:most]
-    where = np.unravel_index(low, whole.shape)
-    return np.column_stack([axis[i] for axis, i in zip(grid, where, strict=True)])
+    return low[np.argsort(whole.ravel()[low], kind="stable")]
 
 
 def scattered(axes: int, per_axis: int) -> np.ndarray:
