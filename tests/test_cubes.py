@@ -533,7 +533,7 @@ def test_a_store_of_somebody_else_is_named_and_stops_nobody(small, tmp_path, mon
         (lambda cube: cube.at(x=None), "x: found None; allowed: a number"),
         (lambda cube: cube.limits("x", along="z"), "unknown axis 'z'; allowed: x"),
     ],
-    ids=str,
+    ids=["twice", "text", "list", "none", "unknown"],
 )
 def test_a_question_that_makes_no_sense_is_told_by_what_was_found(ask, told):
     cube = xr.Dataset({"chi2": ("x", np.arange(5.0))}, {"x": np.arange(5.0)})

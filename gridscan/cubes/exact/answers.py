@@ -86,7 +86,10 @@ class Answers:
 
     def _profile(self, names: tuple[str, ...]) -> Minimised:
         kept = [self.function.names.index(name) for name in names]
-        nested = [i for i in self._costly if i not in kept]
+        free = [i for i in range(len(self._grid)) if i not in kept]
+        # one axis is minimised over for many costly values at once, too
+        several = self._costly if len(free) > 1 else range(len(self._grid)) if self._costly else []
+        nested = [i for i in free if i in several]
         points = self.minima[:, :-1]
         found: Minimised = Profile(
             self.function, [*kept, *nested], points, self._costly, self._beyond

@@ -11,8 +11,14 @@ from gridscan.cubes.exact.descent import Found, Function, descend
 MOST_STARTS = 64
 """Minima of the grid that are followed, the lowest ones."""
 
+BASIN = 0.05
+"""Distance of starts where every one costs."""
+
+COSTLY_STARTS = 8
+"""Most of these."""
+
 FEW_STARTS = 12
-"""The same where every one costs."""
+"""The same where each value of an axis costs."""
 
 STARTS_PER_AXIS = 48
 """Other places from which is descended, where that costs little."""
@@ -45,7 +51,20 @@ def minima(
     points = np.repeat(at[None], len(starts), axis=0)
     points[:, list(free)] = starts
     others = _coarse(function, free, costly, at) if costly else _all_over(free, at)
-    return different(descend(function, np.concatenate([points, others]), free, beyond))
+    points = np.concatenate([points, others])
+    if costly:
+        points = _some(points, function(points))
+    return different(descend(function, points, free, beyond))
+
+
+def _some(points: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The lowest of points, none of them near another."""
+    chosen: list[int] = []
+    for i in np.argsort(values, kind="stable"):
+        apart = np.abs(points[chosen] - points[i]).max(axis=1, initial=0.0)
+        if (apart > BASIN).all():
+            chosen.append(int(i))
+    return points[chosen[:COSTLY_STARTS]]
 
 
 def _all_over(free: Sequence[int], at: np.ndarray) -> np.ndarray:
