@@ -334,7 +334,11 @@ def test_the_standard_model_point_is_known_to_the_cube(small, tmp_path):
     cube = stores.read(runs.run(small, tmp_path))
     assert cube.gridscan.standard_model() == {"eps_ee_u": 0.0, "eps_ee_d": 0.0}
     assert cube.isel(eps_ee_u=slice(0, 2)).gridscan.standard_model() is None
-    assert cube.gridscan.alone("eps_ee_u") is None, "zero is between two points of this grid"
+    # zero is between two points of this grid
+    alone = cube.gridscan.alone("eps_ee_u")
+    assert float(alone["eps_ee_d"]) == 0
+    exact = gridscan.chi2(small.scan)(eps_ee_u=cube["eps_ee_u"].values, eps_ee_d=0.0)
+    np.testing.assert_allclose(alone["chi2"], exact, rtol=1e-9)
 
 
 def test_other_fixed_couplings_are_not_the_standard_model(tmp_path):

@@ -158,7 +158,7 @@ def test_json_is_one_document(here):
     found = json.loads(text)
     assert set(found) == {"best_fit", "chi2_min", "intervals_90", "cube", "sha256"}
     cube = xr.open_zarr(found["cube"])
-    assert float(cube["chi2"].min()) == pytest.approx(found["chi2_min"])
+    assert 0 <= float(cube["chi2"].min()) - found["chi2_min"] < 0.1, "between the points, too"
     for arguments in (["ls"], ["plan", "csi-2021-ee-ud"], ["counts", "coherent-csi-2021"],
                       ["status", "csi-2021-ee-ud"], ["show", "nsi"], ["search", "csi"],
                       ["intervals", found["cube"]], ["contours", found["cube"]]):  # fmt: skip

@@ -126,11 +126,14 @@ def _client(workers: int | None, scheduler: str | None):
 def _summary(cube: "xr.Dataset") -> dict[str, Any]:
     """Best fit; 90 % intervals of each axis, the others minimised over or at their SM value.
 
-    Nothing of a cube of another statistic.
+    Of a cube with design axes just the least χ², for there is one for each of their values; nothing
+    of a cube of another statistic.
     """
     if "chi2" not in cube:
         return {}
     best = cube.gridscan.best_fit()
+    if designs := [str(name) for name in best["chi2"].dims]:
+        return {"chi2_min": float(best["chi2"].min()), "for_each": designs}
     intervals = {}
     for name in cube.gridscan.axes:
         entry = {"others_minimised": interval_list(cube.gridscan.intervals(name))}
@@ -147,10 +150,14 @@ def _summary(cube: "xr.Dataset") -> dict[str, Any]:
 
 def _print_summary(cube: "xr.Dataset") -> None:
     if not (it := _summary(cube)):
-        return
+        return None
+    least = f"χ² = {it['chi2_min']:.2f}"
+    if "for_each" in it:
+        return say(
+            f"{least} at the least; limits for each {', '.join(it['for_each'])}: "
+            "gridscan limits CUBE --param AXIS"
+        )
     point = ", ".join(f"{name} = {value:.4g}" for name, value in it["best_fit"].items())
-    # rounding may leave less than nothing
-    least = f"χ² = {round(it['chi2_min'], 2) + 0.0:.2f}"
     say(f"best fit {point} ({least})" if point else least)
     for name, entry in it["intervals_90"].items():
         for key, found in entry.items():

@@ -175,7 +175,7 @@ def _points(
     stars = []
     for one, ds, look in zip(drawn, loaded, looks, strict=True):
         if one.layer.best_fit:
-            best = ds.gridscan.best_fit(exact=False)
+            best = ds.gridscan.best_fit()
             x, y = (float(best[axis]) / per(panel, axis) for axis in one.axes)
             stars.append((x, y, look.colour))
     sm = loaded[0].gridscan.standard_model() if panel.standard_model else None
