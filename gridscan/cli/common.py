@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gridscan.cli import piped
+from gridscan.cli.completion import cards
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -18,7 +21,9 @@ CardName = Annotated[
     str,
     typer.Argument(
         metavar="CARD",
-        help="A scan by name, a TOML file, a saved cube's folder, or the start of its hash.",
+        help="A scan by name, a TOML file (-: what is typed or piped), a saved cube's folder, or "
+        "the start of its hash.",
+        autocompletion=cards("scans", cubes=True),
     ),
 ]
 CubeName = Annotated[
@@ -26,12 +31,18 @@ CubeName = Annotated[
     typer.Argument(
         metavar="CUBE",
         help="A saved cube: its folder, the start of its hash, or the scan that it is of.",
+        autocompletion=cards("scans", cubes=True),
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of cubes.  [default: see gridscan status]")]
 Experiments = Annotated[
-    list[str] | None, typer.Option("--experiment", help="Use this experiment; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--experiment",
+        help="Use this experiment; may be repeated.",
+        autocompletion=cards("experiments"),
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -58,6 +69,8 @@ def study_of(
     changes = settings(pairs or [])
     if experiments:
         changes["experiments"] = experiments
+    if name == piped.NAME:
+        return Library().study(piped.scan(), changes), folder(out)
     if (cube := _saved(name, out)) is None:
         return Library().study(name, changes), folder(out)
     if changes:

@@ -71,8 +71,8 @@ def _scans(attrs: Mapping[Any, Any]) -> list[dict[str, Any]]:
 
 def experiments_of(attrs: Mapping[Any, Any]) -> list[str]:
     """Names of the experiments of a cube, from its attributes; none of one that does not say."""
-    named = [name for scan in _scans(attrs) for name in scan.get("experiments", [])]
-    return [str(name) for name in named]
+    lists = [scan.get("experiments") for scan in _scans(attrs)]
+    return [str(name) for names in lists if isinstance(names, list) for name in names]
 
 
 def _short(fixed: Any) -> str:
