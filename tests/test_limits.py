@@ -8,6 +8,7 @@ import xarray as xr
 
 from gridscan.cubes import limits
 from gridscan.cubes.regions import threshold
+from gridscan.cubes.rounding import bounds
 from gridscan.scans import evaluation, runs
 from gridscan.scans.layout import Layout
 from gridscan.storage import stores
@@ -123,7 +124,9 @@ def test_tables_are_printed_and_written(cubes, tmp_path, monkeypatch, capsys):
         assert code == 0
         assert CSI in out
         assert path.read_text().startswith(start)
-        assert f"{printed[0]['lower']:.6g}" in path.read_text()
+        lower, upper = bounds(printed[0]["lower"], printed[0]["upper"])
+        assert lower in path.read_text()
+        assert upper in out
     code, _, err = gridscan(monkeypatch, capsys, "limits", cubes[0], *options, "-o", "a.xls")
     assert (code, err.count("\n")) == (2, 1)
     code, _, err = gridscan(monkeypatch, capsys, "limits", cubes[0], "--param", "nothing")

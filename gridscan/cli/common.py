@@ -52,6 +52,11 @@ Settings = Annotated[
 ]
 Level = Annotated[str, typer.Option(metavar="LEVEL", help="Confidence level, as 0.9.")]
 
+Levels = Annotated[
+    list[str] | None,
+    typer.Option("--cl", metavar="LEVEL", help="Confidence level, as 0.9; repeatable."),
+]
+
 
 def study_of(
     name: str,
@@ -206,30 +211,6 @@ def union(intervals: list[dict[str, Any]]) -> str:
         for i in intervals
     )
     return f"{text}  (* edge of the scan)" if "*" in text else text or "none"
-
-
-def check_picture(path: Path, option: str) -> None:
-    """Raises CardError, naming the option that the path was given by."""
-    from gridscan.cards.base import CardError
-
-    allowed = (".png", ".pdf", ".svg")
-    if path.suffix.lower() not in allowed:
-        raise CardError(
-            f"{option} {path}: found ending {path.suffix!r}; allowed: {', '.join(allowed)}"
-        )
-    if not path.absolute().parent.is_dir():
-        raise CardError(f"{option} {path}: folder {path.parent} does not exist")
-
-
-def picture(cube: "xr.Dataset", path: Path, x: str | None = None, y: str | None = None) -> None:
-    from gridscan import plots
-    from gridscan.cards.base import CardError
-
-    try:
-        plots.save(cube.gridscan.plot(x, y), path)
-    except ValueError as error:
-        # a wrong axis, or a symbol that is no formula
-        raise CardError(f"{path}: {error}") from None
 
 
 def progress(quiet: bool) -> "AbstractContextManager[Progress]":
