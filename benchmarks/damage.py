@@ -35,7 +35,7 @@ from gridscan.cards.library import Library
 from gridscan.cards.study import Study
 from gridscan.catalog import Cubes
 from gridscan.channels import combination
-from gridscan.scans import runs, verification
+from gridscan.scans import runs, stored, verification
 from gridscan.scans.layout import Layout
 from gridscan.scans.workers import ScanFailed
 from gridscan.storage import manifest, stores
@@ -71,7 +71,7 @@ def good() -> tuple[Path, xr.Dataset]:
     folder = Path(tempfile.mkdtemp(prefix="gridscan-good-"))
     layout = Layout.of(study())
     quarters = replace(layout, grid=replace(layout.grid, block=(4, 4)))
-    runs.begin(quarters, runs.store_path(study(), folder))
+    stored.begin(quarters, stored.store_path(study(), folder))
     path = runs.run(study(), folder, threads=1)
     return path, stores.read(path).load()
 

@@ -25,7 +25,7 @@ from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.signals import complete
-from gridscan.scans import evaluation, lazy, runs, workers
+from gridscan.scans import evaluation, lazy, runs, stored, workers
 from gridscan.scans.axes import Axes
 from gridscan.statistics.deviance import poisson as deviance
 from gridscan.storage import stores
@@ -248,7 +248,7 @@ def hundred_million(rows: list) -> None:
             ("464³: peak memory of the process", f"{usage.ru_maxrss / 2**20:.2f} GiB", "≤ 1 GiB")
         )
         rows.append(("464³: time per point over that of 100³", f"{slope:.2f}", "≤ 1.1"))
-        path = runs.store_path(cube_of(464), where)
+        path = stored.store_path(cube_of(464), where)
         chi2 = stores.read(path)["chi2"]
         for what, work, reach in (
             ("point", lambda: chi2.isel(dict.fromkeys(axes, 200)).values, "15 ms"),

@@ -128,7 +128,7 @@ def used(kind: str, of: str, folder: str, shipped: Any, work: bool) -> None:
     """What anybody does with a card of its kind; others are those of the card that it was."""
     from gridscan import figures
     from gridscan.cards.library import Library
-    from gridscan.scans import checks
+    from gridscan.scans.layout import Layout
 
     library = Library([f"{folder}/mine"])
     card = library.load(kind, "mutant")
@@ -141,7 +141,7 @@ def used(kind: str, of: str, folder: str, shipped: Any, work: bool) -> None:
         # of many experiments, templates alone take longer than a mutant may
         study = library.study("mutant", {"experiments": [card.experiments[0]]})
     if work:
-        checks.computable(study)
+        Layout.of(study).check_computable()
 
 
 def _study(kind: str, of: str, card: Any, library: Any, shipped: Any) -> Any:

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from gridscan.channels import recoils
-from gridscan.scans import runs
+from gridscan.scans import program
 from gridscan.storage import cache
 from gridscan.storage.code import _code, code
 from gridscan.storage.local import cache_folder
@@ -186,7 +186,7 @@ def test_other_code_is_another_file(formulas):
 
 @pytest.mark.parametrize(
     ("root", "names"),
-    [("scans/evaluation.py", runs.FOLLOWS_FROM), ("physics/templates.py", recoils.FOLLOWS_FROM)],
+    [("scans/evaluation.py", program.FOLLOWS_FROM), ("physics/templates.py", recoils.FOLLOWS_FROM)],
 )
 def test_numbers_follow_from_all_that_their_module_imports(root, names):
     """But for where templates are kept, how older cards are read, and what is refused."""

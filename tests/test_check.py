@@ -5,6 +5,7 @@ import pytest
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
 from gridscan.scans import checks, runs
+from gridscan.scans.layout import Layout
 from tests.conftest import CSI, study_of
 from tests.test_cards import EXPERIMENT, SCAN, gridscan
 
@@ -69,7 +70,7 @@ def test_what_check_calls_good_is_run(entry, exponent, tmp_path):
     except CardError:
         return
     try:
-        checks.computable(study, every=True)
+        Layout.of(study).check_computable(every=True)
     except CardError:
         with pytest.raises(CardError):
             runs.run(study, tmp_path)
@@ -82,22 +83,22 @@ def test_a_number_somewhere_is_enough(tmp_path):
     (tmp_path / "mine.toml").write_text(BARE.replace("3, 0, 1]", "3, 0, 0]"))
     library = Library([tmp_path])
     scan = {"axes.eps_ee_u.num": 3, "experiments": ["mine"]}
-    checks.computable(library.study("csi-2021-ee-ud", scan), every=True)
+    Layout.of(library.study("csi-2021-ee-ud", scan)).check_computable(every=True)
 
 
 def test_a_run_tries_no_more_than_it_has_to(monkeypatch):
     tried = []
-    profiled = checks._profiled
-    monkeypatch.setattr(checks, "_profiled", lambda *a: tried.append(a) or profiled(*a))
-    checks.computable(study_of(AXIS))
+    at = checks._at
+    monkeypatch.setattr(checks, "_at", lambda *a: tried.append(a) or at(*a))
+    Layout.of(study_of(AXIS)).check_computable()
     assert len(tried) == 1
-    checks.computable(study_of(AXIS), every=True)
+    Layout.of(study_of(AXIS)).check_computable(every=True)
     assert len(tried) == 1 + len(checks.PLACES)
 
 
 def test_check_of_an_experiment_computes_it(tmp_path, monkeypatch, capsys):
     (tmp_path / "mine.toml").write_text(EXPERIMENT)
     monkeypatch.setenv("GRIDSCAN_CATALOG", str(tmp_path))
-    monkeypatch.setattr(checks, "_profiled", lambda *a: 1 / 0)
+    monkeypatch.setattr(checks, "_at", lambda *a: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         gridscan(monkeypatch, capsys, "check", "mine")

@@ -14,7 +14,7 @@ from benchmarks import damage
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
 from gridscan.channels import combination
-from gridscan.scans import runs, verification
+from gridscan.scans import program, runs, verification
 from gridscan.scans.layout import Layout
 from gridscan.storage import cache, manifest, stores
 from gridscan.storage.local import REMOVE, REPAIR, StoreError
@@ -257,7 +257,7 @@ def test_a_run_that_ended_before_the_manifest_is_finished_by_the_next(path):
 
 def test_a_cube_of_other_code_gets_no_manifest_but_is_taken(path, monkeypatch):
     damage.older(path)
-    monkeypatch.setattr(runs, "code", lambda *names: "other")
+    monkeypatch.setattr(program, "code", lambda *names: "other")
     assert runs.run(STUDY, path.parent) == path
     assert not manifest.there(path)
     assert verification.verify(STUDY, path.parent)["good"]

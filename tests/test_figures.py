@@ -16,7 +16,7 @@ from gridscan.cards.library import Library
 from gridscan.cubes.regions import last_crossing, specks, threshold
 from gridscan.figures import draw, layers
 from gridscan.plots import panels as brush
-from gridscan.scans import runs
+from gridscan.scans import runs, stored
 from gridscan.storage import stores
 from tests.test_cards import gridscan
 
@@ -356,7 +356,7 @@ def test_the_standard_model_of_a_layer_is_of_its_experiment_and_its_fixed_cards(
         '"coherent-nai.mass_kg" = 500.0, "coherent-nai.nuisances.signal.sigma" = 0.01 } }]'
     )
     delta, drawing = delta_of(catalog, panel, tmp_path)
-    cube = stores.read(runs.store_path(drawing.study, tmp_path))
+    cube = stores.read(stored.store_path(drawing.study, tmp_path))
     own = cube["chi2_by_experiment"].sel(experiment=experiment)
     at_zero = own.sel(eps_ee_u=0.0, method="nearest")
     np.testing.assert_allclose(delta, own - at_zero, rtol=1e-9, atol=1e-9)
@@ -366,7 +366,7 @@ def test_the_standard_model_of_a_layer_is_of_its_experiment_and_its_fixed_cards(
 def test_a_slice_is_not_a_profile(catalog, tmp_path):
     layer = '{ scan = "plane", label = "a", at = { eps_ee_d = 0.1 } }'
     sliced, drawing = delta_of(catalog, f'kind = "curves"\nlayers = [{layer}]', tmp_path)
-    cube = stores.read_statistic(runs.store_path(drawing.study, tmp_path))
+    cube = stores.read_statistic(stored.store_path(drawing.study, tmp_path))
     line = cube["chi2"].sel(eps_ee_d=0.1, method="nearest")
     np.testing.assert_allclose(sliced, line - line.min())
 

@@ -11,7 +11,7 @@ from gridscan.cards.inputs import Source
 from gridscan.cards.library import MOST_BELOW, Library
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
-from gridscan.scans import checks
+from gridscan.scans.layout import Layout
 from tests.conftest import CSI, study_of
 from tests.test_cards import EXPERIMENT, SCAN, gridscan
 
@@ -206,7 +206,7 @@ def test_a_width_that_no_integral_resolves_is_a_cards_error(path, value, library
         fixed |= {f"{CSI}.observed": rows, f"{CSI}.backgrounds": {}, f"{CSI}.nuisances": {}}
     study = study_of({"eps_ee_u": {"values": [0.0, 0.1]}}, fixed=fixed)
     with pytest.raises(CardError, match=r"cannot be integrated: found steps of .* from 0 to"):
-        checks.computable(study)
+        Layout.of(study).check_computable()
 
 
 def test_a_reactor_without_an_end_is_a_cards_error(library):

@@ -10,7 +10,7 @@ import pytest
 from gridscan.cards.base import CardError
 from gridscan.cards.migration import migrated
 from gridscan.cards.study import Study
-from gridscan.scans import runs, verification
+from gridscan.scans import runs, stored, verification
 from gridscan.scans.evaluation import evaluate
 from gridscan.storage import stores
 from tests.conftest import CSI, study_of
@@ -131,7 +131,7 @@ def test_a_cube_whose_study_cannot_be_read_answers_what_needs_none(edit, reason,
 
 
 def test_a_cube_in_the_place_of_another_says_what_wrote_it(small, tmp_path):
-    shutil.copytree(OLD, runs.store_path(small, tmp_path))
+    shutil.copytree(OLD, stored.store_path(small, tmp_path))
     for command in (verification.verify, verification.status, runs.run):
         with pytest.raises(CardError, match=r"holds another card .*; gridscan 0\.1\.0, numpy"):
             command(small, tmp_path)

@@ -14,7 +14,7 @@ from gridscan.cards.library import Library
 from gridscan.physics import plugins
 from gridscan.physics.couplings import STRUCTURES, sm
 from gridscan.physics.plugins import Family, PluginError
-from gridscan.scans import runs
+from gridscan.scans import program, runs
 from gridscan.storage import stores
 from gridscan.storage.local import StoreError
 from tests.conftest import CSI
@@ -76,7 +76,7 @@ def installed(tmp_path, monkeypatch):
         install(where, *arguments, **more)
         sys.modules.pop("my_scaled", None)
         plugins.source.cache_clear()
-        runs.study_from.cache_clear()
+        program.study_from.cache_clear()
         runs._study_text.cache_clear()
         STRUCTURES.__dict__.pop("_others", None)
         STRUCTURES._loaded.clear()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from gridscan.cards.base import CardError
-from gridscan.scans import evaluation, plans, runs, verification, workers
+from gridscan.scans import evaluation, plans, program, runs, stored, verification, workers
 from gridscan.scans.axes import Axes
 from gridscan.schema import ENGINE_REVISION
 from gridscan.storage import stores
@@ -32,7 +32,7 @@ def other_code(monkeypatch):
     """As if the source had changed since."""
 
     def change():
-        monkeypatch.setattr(runs, "code", lambda *names: "other")
+        monkeypatch.setattr(program, "code", lambda *names: "other")
         runs._study_text.cache_clear()
 
     yield change
@@ -44,8 +44,8 @@ def test_another_revision_of_the_engine_is_another_cube(small, tmp_path, monkeyp
     assert stores.attributes(path)["engine_revision"] == ENGINE_REVISION
     monkeypatch.setattr("gridscan.cards.study.ENGINE_REVISION", ENGINE_REVISION + 1)
     assert small.key != key
-    assert runs.store_path(small, tmp_path) != path
-    path.rename(runs.store_path(small, tmp_path))
+    assert stored.store_path(small, tmp_path) != path
+    path.rename(stored.store_path(small, tmp_path))
     with pytest.raises(CardError, match="holds another card"):
         runs.prepare(small, tmp_path)
 
@@ -69,7 +69,7 @@ def test_versions_are_named_where_they_differ(begun, monkeypatch):
     monkeypatch.setattr(stores, "attributes", lambda path: attrs)
     told = r"code \(gridscan 0\.0\.9, .*; here gridscan \S+, numpy \S+, scipy \S+\): finish"
     with pytest.raises(stores.StoreError, match=told):
-        runs.check_code(begun)
+        program.check(begun, stores.attributes(begun))
 
 
 def test_a_cube_that_does_not_say_of_which_code_it_is_is_of_other_code(begun, monkeypatch):
@@ -77,7 +77,7 @@ def test_a_cube_that_does_not_say_of_which_code_it_is_is_of_other_code(begun, mo
     del attrs["code_sha256"], attrs["software"]
     monkeypatch.setattr(stores, "attributes", lambda path: attrs)
     with pytest.raises(stores.StoreError, match="begun by other code"):
-        runs.check_code(begun)
+        program.check(begun, stores.attributes(begun))
 
 
 def test_a_complete_cube_is_taken_as_it_is_whatever_code_computed_it(

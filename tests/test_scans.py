@@ -22,7 +22,7 @@ from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.signals import Signal, complete
 from gridscan.physics.couplings import nsi
-from gridscan.scans import evaluation, lazy, plans, runs, verification, workers
+from gridscan.scans import evaluation, lazy, plans, program, runs, stored, verification, workers
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import block_shape
 from gridscan.scans.layout import Layout
@@ -53,7 +53,7 @@ def cube(small, tmp_path):
 
 
 def test_the_store_is_named_by_the_hash_and_complete_in_itself(small, cube, tmp_path):
-    path = runs.store_path(small, tmp_path / "cubes")
+    path = stored.store_path(small, tmp_path / "cubes")
     assert path.name == f"{small.key[:16]}.zarr"
     attrs = stores.attributes(path)
     assert attrs["sha256"] == small.key
@@ -260,7 +260,7 @@ def test_dimensions_keep_the_order_of_the_card(tmp_path):
     study = study_of(axes)
     cube = stores.read(runs.run(study, tmp_path))
     assert cube["chi2"].dims == tuple(axes)
-    again = runs.study_from(study.canonical())
+    again = program.study_from(study.canonical())
     assert list(again.scan.axes) == list(axes)
     assert again.key == study.key
 
@@ -390,16 +390,16 @@ def test_failed_blocks_are_reported_and_the_others_kept(small, tmp_path, monkeyp
 
 
 def test_a_store_of_another_card_is_refused(small, cube, tmp_path):
-    path = runs.store_path(small, tmp_path / "cubes")
+    path = stored.store_path(small, tmp_path / "cubes")
     other = study_of({"eps_ee_u": {"values": [0.0, 0.1]}})
-    path.rename(runs.store_path(other, tmp_path / "cubes"))
+    path.rename(stored.store_path(other, tmp_path / "cubes"))
     with pytest.raises(CardError, match="holds another card"):
         runs.run(other, tmp_path / "cubes")
 
 
 @pytest.mark.parametrize("variable", ["chi2", "chi2_by_experiment"])
 def test_a_lost_or_empty_chunk_is_computed_again(variable, small, cube, tmp_path):
-    path = runs.store_path(small, tmp_path / "cubes")
+    path = stored.store_path(small, tmp_path / "cubes")
     good = cube.load()
     chunks = sorted(p for p in (path / variable / "c").rglob("*") if p.is_file())
     chunks[3].unlink()
@@ -412,8 +412,8 @@ def test_a_lost_or_empty_chunk_is_computed_again(variable, small, cube, tmp_path
 @pytest.mark.parametrize("block", [(24, 24), (1, 24), (7, 5)])
 def test_any_chunking_gives_the_same_numbers(small, cube, block, tmp_path):
     layout = Layout.of(small)
-    path = runs.store_path(small, tmp_path)
-    runs.begin(replace(layout, grid=replace(layout.grid, block=block)), path)
+    path = stored.store_path(small, tmp_path)
+    stored.begin(replace(layout, grid=replace(layout.grid, block=block)), path)
     assert stores.block_shape(path) == block
     whole = stores.read(runs.run(small, tmp_path))
     np.testing.assert_allclose(whole["chi2"], cube["chi2"], rtol=1e-12)

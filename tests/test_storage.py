@@ -9,8 +9,8 @@ import xarray as xr
 
 import gridscan
 from gridscan import cli
-from gridscan.scans import evaluation, lazy, plans, runs
-from gridscan.scans.layout import variables
+from gridscan.scans import evaluation, lazy, plans, program, runs, stored
+from gridscan.scans.layout import Layout, variables
 from gridscan.storage import stores
 
 
@@ -22,7 +22,7 @@ def store(small, tmp_path, monkeypatch):
 
 
 def first_block(study, store) -> tuple[dict[str, slice], xr.Dataset]:
-    grid = runs.grid_in(store, study)
+    grid = stored.Stored.found(Layout.of(study), store).grid
     return grid.region((0, 0)), evaluation.evaluate(study, grid.values((0, 0)))
 
 
@@ -111,4 +111,4 @@ def test_tables_of_a_cube_are_shown_as_such_however_it_keeps_them(small, tmp_pat
     assert shown[0] == shown[1]
     assert set(shown[0]["software"]) >= {"gridscan", "numpy"}
     assert "arXiv:2110.07730" in shown[0]["references"]
-    runs.check_code(path)
+    program.check(path, stores.attributes(path))

@@ -11,6 +11,7 @@ from gridscan.cards.library import Library
 from gridscan.channels.expansion import Couplings
 from gridscan.channels.likelihood import Likelihood
 from gridscan.scans import checks
+from gridscan.scans.axes import Axes
 from gridscan.statistics import deviance as deviances
 from tests.test_channels import CSI, LAR, SPECIES, chi2_of, study_of
 
@@ -331,7 +332,7 @@ def test_no_pull_of_a_bin_comes_or_goes_along_an_axis():
     fixed = {f"{CSI}.nuisances": loose([0.2] * card_of().counts.size, "brn")}
     study = study_of({}, fixed=fixed, axes={"sigma": axis})
     with pytest.raises(CardError, match=r"axes\.sigma: .*\.mc\[3\] is not there at all"):
-        checks.usable(study)
+        checks.usable(Axes.of(study))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from gridscan.cards.base import CardError
-from gridscan.scans import runs, verification
+from gridscan.scans import program, runs, stored, verification
 from gridscan.scans.layout import Layout
 from gridscan.storage import coordinates, stores
 from tests.conftest import study_of
@@ -26,7 +26,7 @@ def good_cube(study, tmp_path_factory):
     """A cube of 16 blocks of 2 × 2 points."""
     folder, layout = tmp_path_factory.mktemp("good"), Layout.of(study)
     of_four = replace(layout, grid=replace(layout.grid, block=(2, 2)))
-    runs.begin(of_four, runs.store_path(study, folder))
+    stored.begin(of_four, stored.store_path(study, folder))
     return runs.run(study, folder)
 
 
@@ -45,8 +45,8 @@ def cubes(good_cube, tmp_path):
 
 def spoil(study, cubes, index, **factors) -> None:
     """Multiply variables of one block."""
-    path = runs.store_path(study, cubes)
-    region = runs.grid_in(path, study).region(index)
+    path = stored.store_path(study, cubes)
+    region = stored.Stored.found(Layout.of(study), path).grid.region(index)
     block = stores.read_block(path, region)
     stores.write(path, region, block.assign({n: block[n] * f for n, f in factors.items()}))
 
@@ -99,7 +99,7 @@ def test_any_variable_that_is_wrong_is_found(variable, factor, study, cubes):
 
 
 def test_what_verify_repairs_is_good_after_a_run(study, cubes):
-    path = runs.store_path(study, cubes)
+    path = stored.store_path(study, cubes)
     good = stores.read(path).load()
     spoil(study, cubes, (0, 2), chi2=1.001)
     spoil(study, cubes, (3, 0), pulls=np.nan)
@@ -121,7 +121,7 @@ def test_what_verify_repairs_is_good_after_a_run(study, cubes):
 
 def test_a_cube_of_other_code_is_verified_but_not_repaired(study, cubes, monkeypatch):
     spoil(study, cubes, (0, 0), chi2=1.001)
-    monkeypatch.setattr(runs, "code", lambda *names: "other")
+    monkeypatch.setattr(program, "code", lambda *names: "other")
     assert list(verification.verify(study, cubes)["bad"]) == [(0, 0)]
     with pytest.raises(stores.StoreError, match="begun by other code"):
         verification.verify(study, cubes, repair=True)
@@ -161,7 +161,7 @@ def test_damaged_axes_and_labels_are_told_in_one_line_and_repaired(
 
 def test_an_axis_of_other_values_is_found_though_its_checksum_holds(study, cubes):
     """In an incomplete cube, too: repair mends the axis, and a run the rest."""
-    path = runs.store_path(study, cubes)
+    path = stored.store_path(study, cubes)
     stores.remove_block(path, (1, 1))
     axis = Layout.of(study).coordinates["eps_ee_d"]
     moved = axis.copy(data=axis.values + 1e-9 * (np.arange(8) == 3))

@@ -15,7 +15,7 @@ def check(card: CardName, experiments: Experiments = None, changes: Settings = N
     Of a scan, and of what else is computed from the card, some points are.
     """
     from gridscan.cards.library import Library
-    from gridscan.scans.checks import computable
+    from gridscan.scans.layout import Layout
 
     library = Library()
     if experiments or changes:
@@ -33,7 +33,7 @@ def check(card: CardName, experiments: Experiments = None, changes: Settings = N
             say(f"{card}: good experiment")
         elif kind == "scans":
             study, _ = study_of(card, experiments, changes)
-            computable(study, every=True)
+            Layout.of(study).check_computable(every=True)
             points = " × ".join(map(str, study.shape))
             say(f"{card}: good ({points} points, sha256 {study.key[:16]}…)")
         else:
@@ -44,18 +44,18 @@ def check(card: CardName, experiments: Experiments = None, changes: Settings = N
 def _figure(name: str, library: "Library") -> str:
     """What a good figure has. Raises CardError."""
     from gridscan import figures
-    from gridscan.scans.checks import computable
+    from gridscan.scans.layout import Layout
 
     ready = figures.prepare(name, library)
     for study in ready.studies.values():
-        computable(study, every=True)
+        Layout.of(study).check_computable(every=True)
     return f"({len(ready.views)} panels, {len(ready.studies)} cubes)"
 
 
 def _experiment(name: str, library: "Library") -> None:
     """Raises CardError for an experiment that no scan can use."""
     from gridscan.cards.study import Study
-    from gridscan.scans.checks import computable
+    from gridscan.scans.layout import Layout
 
     inputs = library.inputs([name], "sm")
     scan = {
@@ -66,4 +66,4 @@ def _experiment(name: str, library: "Library") -> None:
     }
     content = {"scan": scan, "inputs": inputs.model_dump(mode="json")}
     where = library.files["experiments"][name]
-    computable(Study.from_mapping(content, where), every=True)
+    Layout.of(Study.from_mapping(content, where)).check_computable(every=True)

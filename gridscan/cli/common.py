@@ -117,7 +117,7 @@ def cube_of(name: str) -> Path:
     """A saved cube by its folder, the start of its hash, or a scan. Raises CardError."""
     from gridscan.cards.base import CardError
     from gridscan.cards.library import Library
-    from gridscan.scans.runs import store_path
+    from gridscan.scans.stored import store_path
 
     if (cube := _saved(name)) is not None:
         return cube

@@ -15,7 +15,7 @@ from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
 from gridscan.cubes.combine import on_axes_of
 from gridscan.cubes.regions import least
-from gridscan.scans import runs
+from gridscan.scans.stored import store_path
 from gridscan.storage import stores
 
 
@@ -148,7 +148,7 @@ def _standard_model(scan: Scan, study: Study, library: Library) -> Study:
 
 def cube(drawing: Drawing, out: Path) -> xr.Dataset:
     """The complete cube of a layer, at the values that it fixes. Raises CardError, StoreError."""
-    path = runs.store_path(drawing.study, out)
+    path = store_path(drawing.study, out)
     if name := drawing.layer.experiment:
         return _at(drawing, _of(path, name))
     return _at(drawing, stores.read_statistic(path))
@@ -156,7 +156,7 @@ def cube(drawing: Drawing, out: Path) -> xr.Dataset:
 
 def whole(drawing: Drawing, out: Path) -> xr.Dataset:
     """The same with the χ² of each experiment."""
-    return _at(drawing, stores.read(runs.store_path(drawing.study, out)))
+    return _at(drawing, stores.read(store_path(drawing.study, out)))
 
 
 def _at(drawing: Drawing, ds: xr.Dataset) -> xr.Dataset:
@@ -178,7 +178,7 @@ def delta(drawing: Drawing, ds: xr.Dataset, out: Path) -> xr.DataArray:
     if drawing.above == "each-x":
         zero = least(chi2, drawing.axes[-1:])
     if drawing.reference is not None:
-        path, name = runs.store_path(drawing.reference, out), drawing.layer.experiment
+        path, name = store_path(drawing.reference, out), drawing.layer.experiment
         sm = (_of(path, name) if name else stores.read_statistic(path))["chi2"]
         zero = on_axes_of(chi2, least(sm, set(sm.dims) - set(chi2.dims)))
     found = (chi2 - zero).transpose(*kept)

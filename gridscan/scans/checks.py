@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 
 import numpy as np
+import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination
 from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.kinds import channel_of
-from gridscan.channels.profile import Profile
 from gridscan.scans import memory
 from gridscan.scans.axes import Axes
+from gridscan.scans.evaluation import evaluate
 from gridscan.statistics import STATISTICS
 
 PLACES = (0.0, 0.5, 1.0)
@@ -21,15 +22,14 @@ MOST_COUNTS = 1e15
 """Beyond, a count more or less is hardly another number, and χ² has no digits of it."""
 
 
-def usable(study: Study) -> Combination:
+def usable(resolved: Axes) -> Combination:
     """The likelihood at the first value of every axis that sets anything but couplings.
 
     Raises CardError for an experiment that sees nothing, whatever the axes are, and for a study
     whose blocks need more memory than they may take.
     """
-    resolved = Axes.of(study)
     memory.check(resolved)
-    for name in resolved.base.experiments if not study.of_cards else ():
+    for name in resolved.base.experiments if not resolved.study.of_cards else ():
         channel_of(resolved.base, name).check_sees()
     setting = resolved.first()
     joint = resolved.joint(setting)
@@ -38,27 +38,27 @@ def usable(study: Study) -> Combination:
     return joint
 
 
-def computable(study: Study, every: bool = False) -> None:
+def computable(study: Study, joint: Combination, every: bool = False) -> None:
     """The study's number is one at some of its points, as a run computes it.
 
-    every: all that are tried are computed, not just as many as find a number. Raises CardError
-    for a study that is not `usable`, and for one whose run would fail or find nothing.
+    joint: as `usable` has it. every: all that are tried are computed, not just as many as find a
+    number. Raises CardError for a study whose run would fail or find nothing.
     """
-    joint = usable(study)
     _check_digits(joint)
     resolved, number = Axes.of(study), STATISTICS[study.scan.statistic].number
     first, good = None, False
     for place in PLACES if study.scan.axes else PLACES[:1]:
-        found = _profiled(resolved, place)
+        found = _at(resolved, place)
         few = (found["counts"] < MOST_COUNTS).all()
-        first, good = first or found, good or bool(few and np.isfinite(found[number]).all())
+        first = found if first is None else first
+        good = good or bool(few and np.isfinite(found[number]).all())
         if good and not every:
             return
     if good or first is None:
         return
     if (many := first["counts"].max()) >= MOST_COUNTS:
-        raise CardError(f"{', '.join(joint.experiments)}: found {many:.3g} events; {_FEWER}")
-    infinite = ~np.isfinite(first["chi2_by_experiment"][0])
+        raise CardError(f"{', '.join(joint.experiments)}: found {float(many):.3g} events; {_FEWER}")
+    infinite = ~np.isfinite(first["chi2_by_experiment"].values.ravel())
     names = [n for n, one in zip(joint.experiments, infinite, strict=True) if one]
     raise CardError(
         f"{', '.join(names)}: χ² is infinite: observed has counts in bins where neither neutrinos "
@@ -79,21 +79,14 @@ def _check_digits(joint: Combination) -> None:
                 raise CardError(f"{channel.name}: {name}: found {most:.3g} counts; {_FEWER}")
 
 
-def _profiled(axes: Axes, place: float) -> Profile:
+def _at(axes: Axes, place: float) -> xr.Dataset:
     """What a run finds at one point. Raises CardError where it would find no number."""
-    at = {n: values[round(place * (len(values) - 1))] for n, values in axes.points.items()}
-    setting = axes.setting({name: float(at[name]) for name in axes.of_settings})
-    points = Points.grid(
-        setting.couplings, {name: np.array([at[name]]) for name in axes.of_couplings}
-    )
+    at = {n: values[[round(place * (len(values) - 1))]] for n, values in axes.points.items()}
     try:
-        joint = axes.joint(setting)
-        # with those of the whole scan, which the first block would ask for
-        axes.integrate([joint])
         with np.errstate(over="raise", invalid="raise", divide="raise"):
-            return joint.profile(points, 1, axes.study.scan.statistic)
+            return evaluate(axes.study, at, of=1)
     except (ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:
-        where = ", ".join(f"{name} = {value:g}" for name, value in at.items())
+        where = ", ".join(f"{name} = {value.item():g}" for name, value in at.items())
         raise CardError(
             f"{', '.join(axes.base.experiments)}: χ² cannot be computed"
             f"{f' at {where}' if where else ''}: numbers of counts, bins or couplings are too far "

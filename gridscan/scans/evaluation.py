@@ -13,8 +13,12 @@ from gridscan.channels.profile import Profile
 from gridscan.scans.axes import TOGETHER, Axes, Setting
 
 
-def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
-    """What a study's statistic says on the grid of `axes` (any values): all scans map this."""
+def evaluate(study: Study, axes: Mapping[str, np.ndarray], of: int = 0) -> xr.Dataset:
+    """What a study's statistic says on the grid of `axes` (any values): all scans map this.
+
+    of: points of the work that this is a part of, by default the scan's own: by it statistics are
+    compiled or not.
+    """
     resolved = Axes.of(study)
     columns = {name: axes[name] for name in resolved.of_couplings}
     others = {name: axes[name] for name in resolved.of_settings}
@@ -22,14 +26,14 @@ def evaluate(study: Study, axes: Mapping[str, np.ndarray]) -> xr.Dataset:
     found = [
         profile
         for start in range(0, len(settings), TOGETHER)
-        for profile in _profiles(resolved, settings[start : start + TOGETHER], columns)
+        for profile in _profiles(resolved, settings[start : start + TOGETHER], columns, of)
     ]
     labels = resolved.joint(settings[0]).labels
     return Profile.joined(found).labelled(others | columns, labels).transpose(..., *axes)
 
 
 def _profiles(
-    resolved: Axes, settings: Sequence[Setting], columns: Mapping[str, np.ndarray]
+    resolved: Axes, settings: Sequence[Setting], columns: Mapping[str, np.ndarray], of: int
 ) -> Iterator[Profile]:
     """Of some settings, those with the same couplings at once."""
     joints = [resolved.joint(setting) for setting in settings]
@@ -39,4 +43,4 @@ def _profiles(
         zip(settings, joints, strict=True), key=lambda pair: pair[0].couplings
     ):
         points = Points.grid(couplings, columns)
-        yield profile([joint for _, joint in alike], points, resolved.whole, statistic)
+        yield profile([joint for _, joint in alike], points, of or resolved.whole, statistic)

@@ -29,10 +29,10 @@ class ChiSquare:
     """
 
     def __init__(self, study: Study):
-        checks.usable(study)
         self.study = study
         self.parameters = tuple(study.scan.axes)
         self._axes = Axes.of(study)
+        checks.usable(self._axes)
         self._of_couplings = self._axes.of_couplings
         self._of_settings = self._axes.of_settings
         self._bounds = self._every_bound()

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from gridscan.cards.study import Study
+from gridscan.channels.combination import Combination
 from gridscan.scans import checks
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid
@@ -36,11 +37,20 @@ class Layout:
     """Dimensions of each."""
     coordinates: xr.Dataset
     """Axes, experiments and nuisances with units, long names and symbols."""
+    joint: Combination
+    """The likelihood at the first value of every axis that sets anything but couplings."""
 
     @classmethod
     def of(cls, study: Study) -> "Layout":
         """Raises CardError for a study that no scan can use: see `checks.usable`."""
         return _layout(study)
+
+    def check_computable(self, every: bool = False) -> None:
+        """Raises CardError for a study whose run would fail or find nothing.
+
+        every: at all places that are tried, not just where a number is found.
+        """
+        checks.computable(self.study, self.joint, every)
 
     @property
     def numbers_per_point(self) -> int:
@@ -78,9 +88,11 @@ class Layout:
 
 @lru_cache(maxsize=8)
 def _layout(study: Study) -> Layout:
-    written = variables(study)
-    coordinates = _coordinates(study, {dim for dims in written.values() for dim in dims})
-    return Layout(study, Axes.of(study).grid, written, coordinates)
+    axes, written = Axes.of(study), variables(study)
+    joint = checks.usable(axes)
+    dims = {dim for dims in written.values() for dim in dims}
+    labels = {name: values for name, values in joint.labels.items() if name in dims}
+    return Layout(study, axes.grid, written, _coordinates(study, labels), joint)
 
 
 def variables(study: Study) -> dict[str, tuple[str, ...]]:
@@ -92,9 +104,8 @@ def variables(study: Study) -> dict[str, tuple[str, ...]]:
     return {name: (dim, *axes) if dim else axes for name, dim in along.items()}
 
 
-def _coordinates(study: Study, dims: set[str]) -> xr.Dataset:
+def _coordinates(study: Study, labels: Mapping[str, Sequence[str]]) -> xr.Dataset:
     """Axes, experiments and nuisances with units, long names and symbols."""
-    joint = checks.usable(study)
     coords: dict[str, Any] = {}
     for name, axis in study.scan.axes.items():
         known = study.inputs.parameters.get(study.scan.targets[name][0])
@@ -106,9 +117,7 @@ def _coordinates(study: Study, dims: set[str]) -> xr.Dataset:
         attrs |= {k: v for k in ("symbol", "units", "long_name") if (v := getattr(axis, k))}
         attrs |= {"scale": axis.scale, "role": study.role(name)}
         coords[name] = (name, axis.points(), attrs)
-    for name, values in joint.labels.items():
-        if name not in dims:
-            continue
+    for name, values in labels.items():
         coords[name] = (name, np.array(values, dtype=object), DIMENSIONS[name].attrs)
     return xr.Dataset(coords=coords)
 

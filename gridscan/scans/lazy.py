@@ -10,7 +10,7 @@ from gridscan.cards.study import Study
 from gridscan.scans.axes import Axes
 from gridscan.scans.evaluation import evaluate
 from gridscan.scans.layout import Layout, variables
-from gridscan.scans.runs import study_from
+from gridscan.scans.program import study_from
 from gridscan.schema import VARIABLES
 
 

@@ -14,7 +14,7 @@ from gridscan.scans import memory
 from gridscan.scans.axes import Axes
 from gridscan.scans.evaluation import evaluate
 from gridscan.scans.layout import Layout
-from gridscan.scans.runs import store_path
+from gridscan.scans.stored import store_path
 
 SAMPLE_POINTS = 2048
 """Points, about, of the sample whose evaluation is timed."""

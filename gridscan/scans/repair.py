@@ -1,24 +1,25 @@
 """A store put right: what its study gives is written anew, what has no place there is removed."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from gridscan.scans.layout import Layout
-from gridscan.scans.runs import begin
-from gridscan.storage import damage, manifest, opening, stores
+from gridscan.scans.stored import Stored, begin
+from gridscan.storage import damage, manifest
 from gridscan.storage.local import beside, put, remove
 
 
-def mend(path: Path, layout: Layout, faults: Collection[str]) -> None:
+def mend(stored: Stored, faults: Collection[str]) -> Stored:
     """Put what an empty store of the layout has in the place of what is faulty.
 
     faults: arrays, files and folders by their path in the store. Chunks of variables stay: those
-    that do not belong there are found when they are read. Raises StoreError.
+    that do not belong there are found when they are read. Returns the store as it is then. Raises
+    StoreError.
     """
     if not faults:
-        return
+        return stored
+    path, layout = stored.path, stored.layout
     manifest.unseal(path)
     with beside(path) as partial:
         fresh = partial / "fresh"
@@ -35,7 +36,8 @@ def mend(path: Path, layout: Layout, faults: Collection[str]) -> None:
                 (fresh / key).rename(path / key)
         # last: a root that is good says that all is
         if damage.ROOT in faults:
-            put(json.dumps(_root(path, fresh), indent=2), path / damage.ROOT)
+            put(json.dumps(_root(stored, fresh), indent=2), path / damage.ROOT)
+    return Stored.found(layout, path)
 
 
 def _described(path: Path, fresh: Path, name: str) -> None:
@@ -48,16 +50,8 @@ def _described(path: Path, fresh: Path, name: str) -> None:
     (fresh / name / damage.ROOT).rename(here / damage.ROOT)
 
 
-def _root(path: Path, fresh: Path) -> dict[str, Any]:
+def _root(stored: Stored, fresh: Path) -> dict[str, Any]:
     """The root of a fresh store; who began the store, and when, stays."""
-    found, root = opening.attributes(path), json.loads((fresh / damage.ROOT).read_text())
+    found, root = stored.about, json.loads((fresh / damage.ROOT).read_text())
     kept = {n: found[n] for n in damage.OF_ITS_RUN if isinstance(found.get(n), str)}
     return root | {"attributes": root["attributes"] | kept}
-
-
-def remove_blocks(path: Path, bad: Mapping[stores.Index, str]) -> None:
-    """Remove blocks, and the manifest that has them."""
-    if bad:
-        manifest.unseal(path)
-    for index in bad:
-        stores.remove_block(path, index)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,28 +21,27 @@ SHOWN = 5
 """Faults that one line tells."""
 
 
-def cut_as(path: str | Path, layout: Layout) -> Layout:
+def cut_as(path: str | Path, about: Mapping[str, Any], layout: Layout) -> Layout:
     """The layout in the blocks of a store: another version of gridscan may cut it otherwise.
 
-    As the root says or, in older stores, the array of the statistic.
+    As its root attributes say or, in older stores, the array of the statistic.
     """
     shape = layout.grid.shape
-    for block in (_said(path), _of_chunks(path, len(shape))):
+    for block in (_said(about), _of_chunks(path, opening.statistic(about), len(shape))):
         if _fits(block, shape):
             return replace(layout, grid=Grid(layout.grid.axes, tuple(block)))
     return layout
 
 
-def _said(path: str | Path) -> Any:
+def _said(about: Mapping[str, Any]) -> Any:
     try:
-        return opening.table(opening.attributes(path)[BLOCK])
+        return opening.table(about[BLOCK])
     except (KeyError, ValueError):
         return None
 
 
-def _of_chunks(path: str | Path, axes: int) -> Any:
+def _of_chunks(path: str | Path, last: str, axes: int) -> Any:
     try:
-        last = opening.statistic(opening.attributes(path))
         return list(Array.read(path, last).chunks) if axes else []
     except StoreError:
         return None
@@ -76,19 +76,21 @@ def arrays(layout: Layout) -> dict[str, Array]:
     return found
 
 
-def faults(path: str | Path, layout: Layout, exact: bool) -> dict[str, str]:
+def faults(
+    path: str | Path, about: Mapping[str, Any], layout: Layout, exact: bool
+) -> dict[str, str]:
     """What of a store is not as its layout says, by array, attribute or file; and why.
 
-    exact: whether the code that began it is this one; others may leave out what came later, and
-    put names otherwise. Raises StoreError where the root cannot be read.
+    about: its root attributes. exact: whether the program that began it is this one; others may
+    leave out what came later, and put names otherwise.
     """
     given = arrays(layout)
     found = damage.arrays(path, given, layout.coordinates, exact)
     expected = attributes(layout)
-    if BLOCK not in opening.attributes(path):
+    if BLOCK not in about:
         # cubes did not always say it
         del expected[BLOCK]
-    wrong = damage.root(path, expected, exact)
+    wrong = damage.root(about, expected, exact)
     if not found and not damage.is_consolidated(path):
         wrong.append("consolidated_metadata")
     if wrong:
@@ -123,7 +125,7 @@ def unlike_manifest(path: str | Path, layout: Layout) -> tuple[dict[str, str], d
     return faults, bad
 
 
-def check(path: str | Path, found: dict[str, str], exact: bool = True) -> None:
+def check(path: str | Path, found: Mapping[str, str], exact: bool = True) -> None:
     """Raises StoreError for a store with faults, in one line that says what to do.
 
     exact: as for `faults`; what other code began this one cannot repair.

@@ -39,6 +39,7 @@ def on_threads(
             except Empty:
                 return
             except BaseException as error:
+                stop.set()
                 ended.put(error)
 
     number = min(threads or CPU_COUNT, len(blocks))

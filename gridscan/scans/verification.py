@@ -11,13 +11,12 @@ import xarray as xr
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.channels import combination
-from gridscan.scans import structure
-from gridscan.scans.axes import Axes
+from gridscan.scans import program
 from gridscan.scans.blocks import Index
 from gridscan.scans.evaluation import evaluate
 from gridscan.scans.layout import Layout, variables
-from gridscan.scans.repair import mend, remove_blocks
-from gridscan.scans.runs import check_code, check_study, grid_in, prepare, same_code, store_path
+from gridscan.scans.repair import mend
+from gridscan.scans.stored import Stored, store_path
 from gridscan.statistics import STATISTICS
 from gridscan.storage import cache, damage, manifest, stores
 from gridscan.storage.local import StoreError
@@ -34,17 +33,18 @@ def status(study: Study, out: str | Path = "cubes") -> dict[str, Any]:
 
     Raises CardError for a store of another card, StoreError for a damaged one.
     """
-    path = store_path(study, out)
-    if path.exists():
-        prepare(study, out)
-    return _found(study, path)
+    layout, path = Layout.of(study), store_path(study, out)
+    if not path.exists():
+        return _count(path, layout, 0)
+    return _found(Stored.ready(layout, path))
 
 
-def _found(study: Study, path: Path) -> dict[str, Any]:
-    there = path.exists()
-    grid = grid_in(path, study) if there else Axes.of(study).grid
-    done = len(stores.complete_blocks(path)) if there else 0
-    return {"store": str(path), "blocks": math.prod(grid.blocks_per_axis), "done": done}
+def _found(stored: Stored) -> dict[str, Any]:
+    return _count(stored.path, stored.layout, len(stored.done()))
+
+
+def _count(path: Path, layout: Layout, done: int) -> dict[str, Any]:
+    return {"store": str(path), "blocks": math.prod(layout.grid.blocks_per_axis), "done": done}
 
 
 def verify(
@@ -68,34 +68,31 @@ def verify(
     Raises CardError where there is no complete cube of the study, StoreError for one that no
     repair can mend, and for the repair of a cube of other code: no run of this code completes it.
     """
-    path = store_path(study, out)
+    layout, path = Layout.of(study), store_path(study, out)
     if not path.exists():
-        _check_complete(_found(study, path))
-    check_study(path, study)
-    layout = structure.cut_as(path, Layout.of(study))
-    faults, bad = structure.unlike_manifest(path, layout)
-    exact = same_code(path)
-    faults |= structure.faults(path, layout, exact)
+        _check_complete(_count(path, layout, 0))
+    stored = Stored.found(layout, path)
+    faults, bad = stored.altered()
+    faults |= stored.faults()
     if repair:
-        check_code(path)
-        mend(path, layout, faults)
+        program.check(path, stored.about)
+        stored = mend(stored, faults)
     elif faults.keys() - {*layout.coordinates.coords, damage.ROOT} or stores.unopened(path):
         # what does not open is never good
         faults = faults or {damage.ROOT: stores.unopened(path)}
-        blocks = math.prod(layout.grid.blocks_per_axis)
-        unread = {"store": str(path), "blocks": blocks, "done": 0}
-        return unread | _told(layout, faults, bad, 0, 0.0)
-    found = _found(study, path)
+        return _count(path, stored.layout, 0) | _told(layout, faults, bad, 0, 0.0)
+    found, sample = _found(stored), None if every else points
     if found["done"] < found["blocks"]:
         if repair:
             # what is there is put right, too, before a run adds the rest
-            remove_blocks(path, bad | _compared(study, path, None if every else points)[2])
-        structure.check(path, {} if repair else faults, exact)
-        _check_complete(_found(study, path), faults)
-    computed, largest, wrong = _compared(study, path, None if every else points)
+            stored.remove_blocks(bad | _compared(stored, sample)[2])
+        else:
+            stored.check(faults)
+        _check_complete(_found(stored), faults)
+    computed, largest, wrong = _compared(stored, sample)
     bad |= wrong
     if repair:
-        remove_blocks(path, bad)
+        stored.remove_blocks(bad)
         if not bad:
             _seal(path)
     return found | _told(layout, faults, bad, computed, largest)
@@ -130,14 +127,14 @@ def _seal(path: Path) -> None:
         raise StoreError(f"{path}: cannot be written ({error.strerror})") from None
 
 
-def _compared(study: Study, path: Path, points: int | None) -> tuple[int, float, dict[Index, str]]:
+def _compared(stored: Stored, points: int | None) -> tuple[int, float, dict[Index, str]]:
     """Points of a cube computed again: how many, the largest difference, what is wrong in blocks.
 
     Those of the blocks that are there. points: how many, at least one of every block; None: all,
     block by block.
     """
-    grid, pick = grid_in(path, study), np.random.default_rng()
-    blocks = sorted(stores.complete_blocks(path) & set(grid.blocks()))
+    study, grid, pick = stored.layout.study, stored.grid, np.random.default_rng()
+    blocks = sorted(stored.done())
     if not blocks:
         return 0, 0.0, {}
     further = max(0, (points or 0) - len(blocks))
@@ -148,7 +145,7 @@ def _compared(study: Study, path: Path, points: int | None) -> tuple[int, float,
         for index, number in zip(blocks, sampled, strict=True):
             axes = grid.values(index)
             try:
-                block = stores.read_block(path, grid.region(index))
+                block = stores.read_block(stored.path, grid.region(index))
             except StoreError as error:
                 bad[index] = str(error)
                 continue

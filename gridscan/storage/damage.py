@@ -11,7 +11,7 @@ from gridscan.storage import coordinates, metadata
 from gridscan.storage.guard import document
 from gridscan.storage.local import StoreError
 from gridscan.storage.metadata import Array
-from gridscan.storage.opening import attributes, table
+from gridscan.storage.opening import table
 
 ROOT = "zarr.json"
 
@@ -65,9 +65,8 @@ def _value(attrs: Mapping[str, Any], name: str) -> Any:
         return attrs[name]
 
 
-def root(path: str | Path, given: Mapping[str, Any], exact: bool) -> list[str]:
+def root(found: Mapping[str, Any], given: Mapping[str, Any], exact: bool) -> list[str]:
     """Names of root attributes that are not as given."""
-    found = attributes(path)
     of_run = [n for n in OF_ITS_RUN if exact and not isinstance(found.get(n), str)]
     here, there = ({k: v for k, v in one.items() if k not in OF_ITS_RUN} for one in (found, given))
     return of_run + other(here, there, exact)
