@@ -565,6 +565,22 @@ def test_a_figure_by_its_path_in_any_format(form, start, catalog, tmp_path, monk
     assert "Card: [own](../own.toml); scans: [line]" in page
 
 
+def test_a_figure_names_scans_by_the_files_beside_it(tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "line.toml").write_text(LINE)
+    layer = '{ scan = "line.toml", label = "a" }'
+    text = f'title = "mine"\n[[panels]]\nkind = "curves"\nlayers = [{layer}]'
+    (tmp_path / "mine" / "own.toml").write_text(text)
+    status, out, _ = gridscan(monkeypatch, capsys, "figures", "mine/own.toml")
+    assert (status, out) == (0, "gallery/own.png\ngallery/README.md\n")
+    page = (tmp_path / "gallery" / "README.md").read_text()
+    assert "scans: [line.toml](../mine/line.toml)." in page
+    (tmp_path / "mine" / "line.toml").unlink()
+    status, _, err = gridscan(monkeypatch, capsys, "check", "mine/own.toml")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "mine/line.toml: no such file" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -32,6 +32,7 @@ class Prepared:
 def prepare(name: str, library: Library) -> Prepared:
     """A figure card, its layers and limits validated. Raises CardError."""
     card, where = library.load("figures", name), library.files["figures"].get(name, name)
+    _beside(card, where, library)
     views: list[tuple[Any, tuple[str, ...], list[Drawing]]] = []
     for number, panel in enumerate(card.panels):
         place = f"{where}: panels.{number}"
@@ -72,6 +73,13 @@ def _adopted(name: str, library: Library) -> str:
     stem = Path(name).stem
     library.files["figures"][stem] = name
     return stem
+
+
+def _beside(card: Figure, where: str, library: Library) -> None:
+    """Scans that a figure names by their files, in its own folder: known from now on."""
+    for scan in {layer.scan for panel in card.scanned for layer in panel.layers}:
+        if scan.endswith(".toml"):
+            library.files["scans"][scan] = str(Path(where).parent / scan)
 
 
 FORMATS = ("png", "pdf", "svg")
