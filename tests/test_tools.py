@@ -12,6 +12,7 @@ import xarray as xr
 
 import gridscan
 from gridscan.cards.files import CARD_BYTES
+from gridscan.cli.output import escaped
 from gridscan.scans import lazy, runs
 from gridscan.storage import stores
 from tests.conftest import CSI, study_of
@@ -47,6 +48,14 @@ def test_a_cube_that_says_nothing_of_itself_is_shown_all_the_same(attrs):
     assert "1.00 at the grid's x = 0.5, y = 2; of an incomplete cube" in said
     assert "0.5" in next(line for line in said.splitlines() if "axis x" in line)
     assert repr(xr.Dataset(attrs=attrs).gridscan).startswith("<gridscan cube: ")
+
+
+def test_what_somebody_else_called_a_cube_is_shown_and_not_obeyed():
+    cube = xr.Dataset({"chi2": ("x", [1.0])}, {"x": [0.5]}, {"title": f"<b>{HOSTILE}"})
+    first, *lines = repr(cube.gridscan).splitlines()
+    assert first == f"<gridscan cube: <b>{escaped(HOSTILE)}>"
+    assert len(lines) == 2
+    assert "&lt;b&gt;" in cube.gridscan._repr_html_()
 
 
 def test_a_sum_of_cubes_names_all_its_experiments(small):

@@ -100,7 +100,7 @@ def as_text(title: str, table: Rows) -> str:
 
 
 def _plain(cell: str) -> str:
-    printable = "".join(char if char.isprintable() else "�" for char in cell)
+    printable = "".join(char if char.isprintable() else repr(char)[1:-1] for char in cell)
     return printable if len(printable) <= WIDEST else f"{printable[: WIDEST - 1]}…"
 
 

@@ -17,11 +17,11 @@ MOST_READ = 2_000_000
 
 
 def text(cube: xr.Dataset) -> str:
-    """Lines for a terminal."""
-    facts = list(_facts(cube))
+    """Lines for a terminal; what it would obey is shown as Python writes it."""
+    facts = [(_plain(key), _plain(value)) for key, value in _facts(cube)]
     width = max((len(key) for key, _ in facts), default=0)
     lines = [f"  {key:<{width}}  {value}" for key, value in facts]
-    return "\n".join([f"<gridscan cube: {_title(cube)}>", *lines])
+    return "\n".join([f"<gridscan cube: {_plain(_title(cube))}>", *lines])
 
 
 def html(cube: xr.Dataset) -> str:
@@ -36,6 +36,10 @@ def html(cube: xr.Dataset) -> str:
 
 def _title(cube: xr.Dataset) -> str:
     return str(cube.attrs.get("title", "without a title"))
+
+
+def _plain(words: str) -> str:
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in words)
 
 
 def _facts(cube: xr.Dataset) -> Iterator[tuple[str, str]]:
