@@ -157,13 +157,16 @@ class Cubes(listing.Listed):
         Raises CardError for what is no folder of a cube, and for a start that several have.
         """
         path = local(name)
+        if not name:
+            return None
         if path.is_file():
             raise CardError(f"{name}: is a file; a cube is a folder (an archive: unpack it first)")
         if path.is_dir():
             return _cube_at(path)
-        if not HASH.fullmatch(name):
+        start = name.removesuffix(".zarr").lower()
+        if not HASH.fullmatch(start):
             return None
-        found = [cube.path for cube in self if cube.sha256.startswith(name)]
+        found = [cube.path for cube in self if cube.sha256.startswith(start)]
         if len(found) > 1:
             several = ", ".join(path.name for path in found)
             raise CardError(f"{name}: found {several}; allowed: the start of one cube's hash")

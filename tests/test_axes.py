@@ -7,6 +7,7 @@ import xarray as xr
 import gridscan
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
+from gridscan.cards.scans import Axis
 from gridscan.channels import combination, recoils
 from gridscan.channels.signals import Signal
 from gridscan.scans import evaluation, lazy
@@ -249,3 +250,23 @@ def test_a_likelihood_is_made_once_for_each_setting_however_many():
     here = {"threshold": values["threshold"][1:2], "mass": values["mass"][7:8]}
     one = evaluation.evaluate(study, here)["counts"]
     np.testing.assert_allclose(whole.sel(here), one, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"values": [1.0, 1.0 + 2**-52]},
+        {"values": [-1.0 - 2**-45, -1.0, 0.0]},
+        {"start": 1.0, "stop": 1.0 + 1e-13, "num": 3},
+        {"start": 1.0, "stop": 1.0 + 1e-13, "num": 3, "scale": "log"},
+    ],
+    ids=str,
+)
+def test_values_of_an_axis_that_rounding_cannot_tell_apart_are_refused(values):
+    with pytest.raises(CardError, match=r"found -?1\S* beside -?1\S*; allowed: steps"):
+        Axis.from_mapping(values, "axis")
+
+
+@pytest.mark.parametrize("values", [[0.0, 1e-50], [1e-50, 1.0, 1e50], [-1e-20, 1e-20]], ids=str)
+def test_values_of_any_size_are_apart(values):
+    assert Axis.from_mapping({"values": values}, "axis").points().tolist() == values

@@ -581,11 +581,32 @@ def test_an_editors_copies_are_no_cards(tmp_path):
     assert Library([tmp_path]).files["experiments"]["mine"] == str(tmp_path / "mine.toml")
 
 
-@pytest.mark.parametrize("name", ["bound", "lower", "zarr.json", "vertex"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bound",
+        "lower",
+        "zarr.json",
+        "manifest.json",
+        "vertex",
+        "CHI2",
+        "x.partial",
+        "x.Partial",
+        "a" * 101,
+        "ε",
+    ],
+)
 def test_names_that_answers_need_are_no_axes(name):
     axis = {"values": [0.0, 1.0], "sets": ["eps_ee_u"]}
     with pytest.raises(CardError, match=f"axes: '{name}' cannot name an axis"):
         study_of({name: axis})
+
+
+def test_axes_differ_by_more_than_capitals():
+    axes = {name: {"values": [0.0, 1.0], "sets": [f"eps_ee_{name}"]} for name in ("u", "d")}
+    assert study_of(axes)
+    with pytest.raises(CardError, match="axes: 'U' cannot name an axis beside 'u'"):
+        study_of({"u": axes["u"], "U": axes["d"]})
 
 
 def test_a_path_into_the_conventions_is_fixed_like_any_other():

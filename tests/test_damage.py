@@ -134,6 +134,21 @@ def test_another_cut_of_all_arrays_is_never_run_for_ever(cut, older, path):
     put_right(path)
 
 
+FRAMES = {
+    "zarr_format": lambda found: found.update(zarr_format=2),
+    "must_understand": lambda found: found.update(must_understand=True),
+}
+
+
+@pytest.mark.parametrize("key", FRAMES)
+def test_a_root_that_zarr_knows_otherwise_is_named_and_mended(key, path):
+    """Also where no manifest tells."""
+    manifest.unseal(path)
+    edit(path, "", FRAMES[key])
+    assert key in verification.verify(STUDY, path.parent)["damage"]["zarr.json"]
+    put_right(path)
+
+
 ROOT = {"title": "x", "statistic": "pulls", "engine_revision": 1, "references": "[]", "block": "[]"}
 
 

@@ -1,6 +1,7 @@
 """Where blocks run: workers may come late, go, or forget; a run ends, and says why if it fails."""
 
 import logging
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -149,7 +150,8 @@ def test_a_scheduler_that_is_gone_ends_the_run(cluster):
 
 
 WRONG = ("tls://localhost:8786", "foo://x", "localhost", "tcp://localhost:99999", "inproc://x", "",
-         "tcp://", "ucx://localhost:1", "http://a b")  # fmt: skip
+         "tcp://", "ucx://localhost:1", "http://a b", "bar:baz", "localhost:-1",
+         "tcp://[::1]:1")  # fmt: skip
 
 
 @pytest.mark.parametrize("address", WRONG)
@@ -162,3 +164,12 @@ def test_an_address_without_a_scheduler_is_told_in_one_line(address, monkeypatch
     assert err.count("\n") == 1
     assert ("certificates" in err) == address.startswith("tls:")
     assert dask.config.get("scheduler", None) is None, "nothing of it stays"
+
+
+def test_what_listens_and_says_nothing_is_no_scheduler(monkeypatch):
+    """Nor does anybody wait for it."""
+    monkeypatch.setattr(workers, "ANSWER_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(ConnectionError, match=r"no answer of a scheduler in 0\.5 s"):
+            workers.client_of(address)

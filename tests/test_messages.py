@@ -46,6 +46,45 @@ def test_what_a_change_breaks_elsewhere_is_told_with_both(library):
         library.study("csi-2021-ee-ud", {f"{CSI}.bins.pe": [1.0, 2.0]})
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"axes.eps_ee_u.start": 1.0}, "axes.eps_ee_u: empty range"),
+        ({"axes.eps_ee_u.start": 1.0, "axes.eps_ee_u.stop": 0.0}, "axes.eps_ee_u: empty range"),
+        ({"axes.eps_ee_u.scale": "log"}, "axes.eps_ee_u: start: found -1"),
+        ({"axes.eps_ee_u.start": 1.0, "title": "x"}, "axes.eps_ee_u.start, title: axes.eps_ee_u: "),
+    ],
+    ids=str,
+)
+def test_what_entries_say_together_is_told_by_their_place_once(changes, told, library):
+    with pytest.raises(CardError) as refused:
+        library.study("csi-2021-ee-ud", changes)
+    assert str(refused.value).startswith(told)
+
+
+LOST = {
+    "digits": ("9" * 5001, "too long or too deep"),
+    "lists": ("[" * 3000, "too long or too deep"),
+    "levels": ("[" * 300 + "]" * 300, "32 levels"),
+    "size": ("1e70", "--set eps_ee_u: found 1e+70; allowed: zero, or from"),
+    "further lines": ("1\neps_ee_d = 2", r"found '1\neps_ee_d = 2'; allowed: finite numbers"),
+}
+
+
+@pytest.mark.parametrize("value", LOST)
+def test_a_value_of_set_is_refused_in_one_line_and_no_part_is_lost(value, monkeypatch, capsys):
+    text, told = LOST[value]
+    words = ("counts", CSI, "--model", "nsi", "--set", f"eps_ee_u={text}")
+    status, out, err = gridscan(monkeypatch, capsys, *words)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert told in err
+
+
+def test_experiments_are_given_in_one_way(monkeypatch, capsys):
+    words = ("plan", "csi-2021-ee-ud", "--experiment", CSI, "--set", f"experiments=['{CSI}']")
+    assert gridscan(monkeypatch, capsys, *words)[0] == 2
+
+
 def test_a_card_that_is_wrong_by_itself_is_blamed_whatever_is_changed(tmp_path):
     card = tmp_path / "mine.toml"
     card.write_text(SCAN.replace("[axes]", "[fixed]\n'conventions.sin2_theta_w' = 3.0\n[axes]"))

@@ -106,7 +106,28 @@ def test_no_name_of_a_cube_is_answered_with_advice_to_delete_what_is_good(
         assert status == 2
         assert message in err
         assert err.count("\n") == 1
-        assert (name == "folder") == ("remove" in err)
+        assert "remove" not in err
+
+
+def test_what_is_no_cube_is_told_as_what_it_is(received, monkeypatch, capsys):
+    for name, message in ((received / "chi2", "it is an array"), ("", "no cube there")):
+        status, _, err = gridscan(monkeypatch, capsys, "intervals", name)
+        assert status == 2
+        assert message in err
+        assert "remove" not in err
+    # that of which its name says so was one
+    cube = received.rename(received.with_suffix(".zarr"))
+    (cube / "zarr.json").unlink()
+    status, _, err = gridscan(monkeypatch, capsys, "intervals", cube)
+    assert "remove it and run its card again" in err
+
+
+def test_a_hash_is_one_by_the_name_of_its_cube_and_in_capitals(computed, tmp_path):
+    (tmp_path / "cubes").mkdir()
+    cube = tmp_path / "cubes" / f"{hash_of(computed)[:16]}.zarr"
+    shutil.copytree(computed, cube)
+    for name in (cube.name, hash_of(computed)[:8].upper(), hash_of(computed)):
+        assert Cubes(tmp_path / "cubes").find(name) == cube
 
 
 def test_the_start_of_several_hashes_names_them(computed, tmp_path):
@@ -238,14 +259,26 @@ def test_the_sum_of_cubes_is_called_by_its_experiments_and_axes(tmp_path):
 
 @pytest.mark.parametrize(
     ("given", "meant"),
-    [(90, "0.9"), ("90%", "0.9"), ([0.9], "0.9"), ("0.9", "0.9"), (95.4, "0.954"), ("9 %", "0.09")],
+    [
+        (90, "0.9"),
+        ("90%", "0.9"),
+        ([0.9], "0.9"),
+        ("0.9", "0.9"),
+        (95.4, "0.954"),
+        ("9 %", "0.09"),
+        ("0,9", "0.9"),
+        ("95,45 %", "0.9545"),
+    ],
 )
 def test_a_level_that_is_no_number_below_one_is_told_what_it_may_mean(given, meant):
     with pytest.raises(ValueError, match=f"say {meant}, allowed: a number between 0 and 1"):
         threshold(given, 1)
 
 
-@pytest.mark.parametrize("given", [0, 1, -0.1, float("nan"), None, "x", [0.68, 0.95], True, "1e9"])
+@pytest.mark.parametrize(
+    "given",
+    [0, 1, -0.1, float("nan"), None, "x", [0.68, 0.95], True, "1e9", "0.68,0.95", "1,000", "２"],
+)
 def test_a_level_that_means_nothing_has_no_hint(given):
     with pytest.raises(ValueError, match=r"found [^;]*; allowed: a number"):
         check_level(given)

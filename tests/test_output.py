@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 SMALL = ("run", "csi-2021-ee-mumu", "--set", "axes.eps_ee.num=5", "--set", "axes.eps_mumu.num=5")
 HOSTILE = "a\x1b[31mred\x07\x9b2J\r\nforged: line\u202e\u2028\x7fend"
 COMMANDS = (("ls",), ("show", "csi-2021-ee-ud"), ("counts", CSI), ("search", "csi"), SMALL,
-            ("plan", "csi-2021-ee-ud"), ("nonsense",))  # fmt: skip
+            ("plan", "csi-2021-ee-ud"), ("--help",), ("plot", "--help"), ("nonsense",))  # fmt: skip
 
 
 def printed(monkeypatch, arguments, stdout) -> tuple[int, str]:
@@ -62,7 +62,9 @@ def test_every_encoding_takes_what_is_printed(arguments, monkeypatch):
         status, err = printed(monkeypatch, arguments, stdout)
         assert (status, err.count("\n")) == ((2, 1) if arguments == ("nonsense",) else (0, 0))
         stdout.flush()
-        assert stdout.buffer.getvalue().decode(encoding) or status
+        text = stdout.buffer.getvalue().decode(encoding)
+        assert text or status
+        assert "\ufffd" not in text
 
 
 def test_letters_that_an_output_lacks_are_written_with_those_it_has():

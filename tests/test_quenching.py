@@ -24,7 +24,7 @@ def wrong_somewhere(*coefficients: float) -> bool:
         between = np.convolve(sorted([0.0, *roots, HIGHEST]), [0.5, 0.5], "valid")
         if (one(between) < -1e-9).any():
             return True
-    return False
+    return not any(coefficients)
 
 
 @given(st.lists(st.integers(-20, 20).map(lambda n: n / 20), min_size=1, max_size=4))
@@ -45,6 +45,7 @@ MIXED = {
     "below zero for small recoils": ([-0.01, 10.0], "below zero, at a recoil of"),
     "above the recoil": ([1.2], "above it, at a recoil of"),
     "above large recoils": ([0.1, 20.0], r"above it, at a recoil of 45\.\d+ keVnr"),
+    "nothing is seen": ([0.0], "found E_ee = 0 at every recoil"),
     "falling": ([0.5, -6.0], r"E_ee = 10\.\d+ keVee, falling, at a recoil of 41\.\d+ keVnr"),
 }
 

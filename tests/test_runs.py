@@ -46,7 +46,7 @@ def test_another_revision_of_the_engine_is_another_cube(small, tmp_path, monkeyp
     assert small.key != key
     assert stored.store_path(small, tmp_path) != path
     path.rename(stored.store_path(small, tmp_path))
-    with pytest.raises(CardError, match="holds another card"):
+    with pytest.raises(CardError, match="its card by another hash"):
         runs.prepare(small, tmp_path)
 
 

@@ -84,7 +84,8 @@ WRONG = {
     "no blank that is one": ("a n\n1\xa02\n", "line 2: found 1 fields apart by blanks"),
     "a comment in the row": ("n\n1 # not sure\n", "line 2: found 4 fields"),
     "no rows": ("# by nobody\nn\n", "found no row of numbers"),
-    "nothing": ("", "unknown column 'n'"),
+    "nothing": ("", "found no row of numbers"),
+    "comments alone": ("# n\n", "found no row of numbers"),
     "a long field": (f'n\n"{"1" * 200_000}"\n', "line 2: a quote is not closed"),
     "another encoding": ("é,n\n1,2\n".encode("latin1"), "line 1: not a text file in UTF-8 (found"),
     "UTF-16": ("n\n1\n".encode("utf16"), "found UTF-16; allowed: a text in UTF-8"),
@@ -111,6 +112,29 @@ def test_whole_numbers_with_commas_alone_need_names(tmp_path):
     assert "line 1: found '3,5', which may be one number or 2" in refusal(tmp_path, "3,5\n4,0\n", 1)
     assert read(tmp_path, "# a, b\n3,5\n4,0\n", 1) == [3.0, 4.0]
     assert read(tmp_path, "3, 5\n4, 0\n", 1) == [3.0, 4.0]
+    for grouped in ("1.000,5", "1,000.5", "-1,234,567", "12,345.67e2"):
+        assert f"line 1: found '{grouped}', which" in refusal(
+            tmp_path, f"{grouped}\n{grouped}\n", 1
+        )
+    # these are no one number anywhere
+    for columns in ("1.5,2.5", "0.125,3", "1,2,3", "1,22,333"):
+        numbers = [float(field) for field in columns.split(",")]
+        assert [read(tmp_path, columns, i + 1) for i in range(len(numbers))] == [
+            [x] for x in numbers
+        ]
+
+
+def test_in_a_table_of_tabs_a_field_at_an_end_may_be_empty(tmp_path):
+    text = "a\tn\tb\n\t2\t1\n3\t4\t\n"
+    assert read(tmp_path, text) == [2.0, 4.0]
+    for name in "ab":
+        assert f"column '{name}': found ''" in refusal(tmp_path, text, name)
+    assert read(tmp_path, "a n\t\n1 2\t\n") == [2.0]
+
+
+def test_a_name_is_the_same_however_its_accents_are_written(tmp_path):
+    assert read(tmp_path, "e\u0301\n1\n", "\xe9") == read(tmp_path, "\xe9\n1\n", "e\u0301") == [1.0]
+    assert "is there twice" in refusal(tmp_path, "e\u0301,\xe9\n1,2\n", "\xe9")
 
 
 @given(st.lists(st.lists(st.floats(allow_nan=False), min_size=3, max_size=3), min_size=1))

@@ -35,8 +35,8 @@ LONGEST = 2000
 DEEPEST = 32
 """Tables and lists within each other at most."""
 
-LARGEST = 1e60
-"""Numbers of cards are up to so large, and by themselves zero or from 1/LARGEST on: a product of
+LARGEST, SMALLEST = 1e60, 1e-60
+"""Numbers of cards are up to so large, and by themselves zero or from the smallest on: a product of
 some, or a square, is a number still."""
 
 _PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
@@ -147,10 +147,10 @@ def _inside(path: str, held: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(value, int | float) and not isinstance(value, bool):
             size = abs(value)
             # NaN and infinity are told as what they are
-            if LARGEST < size < inf or (0 < size < 1 / LARGEST and not listed):
+            if LARGEST < size < inf or (0 < size < SMALLEST and not listed):
                 raise CardError(
                     f"{path}{key}: found {_digits(value)}; allowed: zero, or from "
-                    f"{1 / LARGEST:.0e} to {LARGEST:.0e} up to a sign"
+                    f"{SMALLEST:.0e} to {LARGEST:.0e} up to a sign"
                 )
         elif isinstance(value, Mapping | list | tuple):
             yield f"{path}{key}.", value

@@ -40,7 +40,9 @@ def changed(paths: Iterable[str], card: str, mistake: str) -> str:
     is_key = bool(told) and " " not in key
     full = f"{card}.{mistake}" if card and is_key else f"{card}: {mistake}" if card else mistake
     known = list(paths)
-    return full if full.startswith(tuple(known)) else f"{', '.join(known)}: {full}"
+    # of a mistake in what several entries say together, as the ends of a range, the place is enough
+    within = is_key and all(path.startswith(f"{full.partition(': ')[0]}.") for path in known)
+    return full if within or full.startswith(tuple(known)) else f"{', '.join(known)}: {full}"
 
 
 def explain(cls: type, error: ValidationError) -> str:

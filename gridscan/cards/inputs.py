@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from gridscan.cards.base import LARGEST, Card, explain, one_of, suggest
+from gridscan.cards.base import LARGEST, SMALLEST, Card, explain, one_of, suggest
 from gridscan.physics.couplings import STRUCTURES
 from gridscan.physics.couplings.parameters import (
     ELECTRONS_AT_TREE_LEVEL,
@@ -60,7 +60,7 @@ class Source(Described):
                 found = float(self.fluence(exposure))
         except ArithmeticError:
             found = np.inf
-        if not 1 / LARGEST <= found <= LARGEST:
+        if not SMALLEST <= found <= LARGEST:
             raise ValueError(f"{stated}: found {found:g} neutrinos per cm²; allowed: a number")
 
     def fluence(self, exposure: Mapping[str, float]) -> float:

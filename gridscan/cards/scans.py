@@ -25,6 +25,10 @@ MOST_AXES = 24
 """Arrays have so many dimensions, with some of their own besides."""
 
 
+CLOSEST = 1e-12
+"""Step of an axis, relative to its values, below which it is rounding."""
+
+
 class Axis(Card):
     """Values of one dimension of the grid: a range (linear or log), or a list.
 
@@ -74,6 +78,19 @@ class Axis(Card):
             raise ValueError(f"empty range: start {start:g}, stop {stop:g}; allowed: start < stop")
         if self.scale == "log" and start <= 0:
             raise ValueError(f"start: found {start:g}; allowed: above 0 on a log scale")
+        return self
+
+    @model_validator(mode="after")
+    def _values_are_apart(self):
+        """Cubes of other versions hold the same values but for rounding."""
+        values = self.points()
+        close = np.diff(values) <= CLOSEST * np.maximum(*np.abs([values[1:], values[:-1]]))
+        if close.any():
+            i = int(close.argmax())
+            raise ValueError(
+                f"found {values[i]:.17g} beside {values[i + 1]:.17g}; "
+                f"allowed: steps from {CLOSEST:g} of its values on"
+            )
         return self
 
     @property
@@ -146,9 +163,12 @@ TITLE_CHARS = 40
 
 RESERVED = frozenset(
     {*DIMENSIONS, *VARIABLES, *BINS.values()}
-    | {"interval", "bound", "vertex", "axis", "lower", "upper", "zarr.json"}
+    | {"interval", "bound", "vertex", "axis", "lower", "upper", "zarr.json", "manifest.json"}
 )
 """Names that a cube, its store, or what is asked of it needs for itself."""
+
+NAME = re.compile(r"(?!.*\.partial\Z)[A-Za-z][\w.+-]{0,99}", re.ASCII | re.IGNORECASE)
+"""Names of axes: those of folders on any file system; what ends so is not complete."""
 
 
 class Scan(Described):
@@ -220,11 +240,16 @@ class Scan(Described):
 
     @model_validator(mode="after")
     def _names_are_usable(self):
+        seen = {name.casefold(): name for name in RESERVED}
         for name in self.axes:
-            if name in RESERVED or not re.fullmatch(r"[A-Za-z][\w.+-]*", name):
+            # not all file systems tell letters from capitals
+            other = seen.setdefault(name.casefold(), name) if name not in RESERVED else name
+            if other != name:
+                raise ValueError(f"axes: {name!r} cannot name an axis beside {other!r}")
+            if name in RESERVED or not NAME.fullmatch(name):
                 raise ValueError(
-                    f"axes: {name!r} cannot name an axis; allowed: letters, digits, _ . + -, "
-                    f"and none of {', '.join(sorted(RESERVED))}"
+                    f"axes: {name!r} cannot name an axis; allowed: up to 100 letters, digits, "
+                    f"_ . + -, no end in .partial, and none of {', '.join(sorted(RESERVED))}"
                 )
         for key in ("experiments", "save"):
             if len(set(getattr(self, key))) < len(getattr(self, key)):

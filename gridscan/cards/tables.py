@@ -13,12 +13,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from unicodedata import normalize
 
 from gridscan.cards.base import CardError, suggest
 from gridscan.cards.files import TABLE_BYTES, is_url, text_of
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 """What is written the same way everywhere: no digit groups, no decimal commas, no nan."""
+
+WITH_COMMAS = re.compile(
+    r"[+-]?(?:(?:[1-9][0-9]{0,2}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?"
+    r"|[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?)(?:[eE][+-]?[0-9]+)?"
+)
+"""What may be one number in some countries, and several in a table of commas."""
 
 ODD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 """Characters that nobody sees, or that some programs take for the end of a line."""
@@ -122,7 +129,8 @@ class Table:
         found = [line for _, line in self.lines]
         if any(";" in line for line in found):
             return ";"
-        if found and all("\t" in line.strip() for line in found):
+        # a field at an end may be empty
+        if all("\t" in line for line in found) and any("\t" in line.strip() for line in found):
             return "\t"
         return "," if any("," in line for line in found) else " "
 
@@ -172,7 +180,9 @@ class Table:
 
     def _place(self, name: Any) -> int:
         """Where in each row a column is. Raises CardError."""
-        width = len(self.rows[0][1]) if self.rows else 0
+        if not self.rows:
+            raise CardError(f"{self.where}: found no row of numbers")
+        width = len(self.rows[0][1])
         headers = [self.header] if self.header else list(self._in_comments(width))
         if isinstance(name, int) and not isinstance(name, bool):
             if not 1 <= name <= width:
@@ -184,7 +194,13 @@ class Table:
                     "allowed: names of columns above it, or another separator",
                 )
             return name - 1
-        found = [(line, i) for line, names in headers for i, n in enumerate(names) if n == name]
+        found = [
+            (line, i)
+            for line, names in headers
+            for i, n in enumerate(names)
+            if n == name
+            or (isinstance(name, str) and normalize("NFC", n) == normalize("NFC", name))
+        ]
         if len({i for _, i in found}) > 1:
             raise self._wrong(
                 found[-1][0], f"the column {name!r} is there twice; allowed: each name once"
@@ -197,7 +213,10 @@ class Table:
 
     @property
     def _may_have_decimal_commas(self) -> bool:
-        return self.separator == "," and not any("." in t or ", " in t for _, t in self.lines)
+        """Whether each line may be one number, with a decimal comma or with groups of digits."""
+        return self.separator == "," and all(
+            WITH_COMMAS.fullmatch(line.strip()) for _, line in self.lines
+        )
 
     def _in_comments(self, width: int) -> Iterator[Row]:
         """Names in comments above the first row: as many as it has fields, and no numbers."""

@@ -122,7 +122,9 @@ class Signal:
                 inputs.model, inputs.conventions, source, material, *detector, species
             )
         except ValueError as error:
-            raise CardError(f"{experiment}{error}") from None
+            # some go on with the entry that is wrong
+            apart = "" if str(error).startswith((".", ":")) else ": "
+            raise CardError(f"{experiment}{apart}{error}") from None
         own = inputs.model.mediator_mev
         mass = own if own is None or mediator_mev is None else float(mediator_mev)
         request = Request(common, (inputs.conventions.form_factor, mass))

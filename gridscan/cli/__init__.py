@@ -6,13 +6,30 @@ Results go to standard output, progress to standard error. Exit status: 0 done, 
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from gridscan.cli import catalog, checks, cubes, figures, output, scans
 
+
+class Command(TyperCommand):
+    """A command whose help any output takes."""
+
+    def get_help(self, ctx: Any) -> str:
+        return output.fitting(super().get_help(ctx))
+
+
+class Commands(TyperGroup):
+    """All commands; the same."""
+
+    def get_help(self, ctx: Any) -> str:
+        return output.fitting(super().get_help(ctx))
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Labelled, lazy, parallel grid scans for coherent neutrino scattering.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -34,7 +51,7 @@ for command in (
     cubes.plot,
     figures.figures,
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def _version(asked: bool) -> None:

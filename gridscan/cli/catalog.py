@@ -11,6 +11,12 @@ from gridscan.cli.common import AsJson, Settings, settings
 from gridscan.cli.completion import cards
 from gridscan.cli.output import note, say, say_json
 
+MOST_EVENTS = 1e10
+"""Counts that are printed digit by digit."""
+
+MOST_LETTERS = 200
+"""Of a title in a list."""
+
 
 def ls(
     kind: Annotated[
@@ -37,7 +43,12 @@ def ls(
     for k, names in listed.items():
         say(f"{k}:")
         for name, title in names.items():
-            say(f"  {name:<{width}}  {title}")
+            say(f"  {name:<{width}}  {_short(title)}")
+
+
+def _short(title: str) -> str:
+    """A title in a list: somebody else's may be of any length."""
+    return title if len(title) <= MOST_LETTERS else f"{title[: MOST_LETTERS - 1]}…"
 
 
 def show(
@@ -125,7 +136,7 @@ def search(
     if as_json:
         return say_json([dict(zip(("kind", "name", "title"), hit, strict=True)) for hit in hits])
     for kind, name, title in hits:
-        say(f"{kind.removesuffix('s'):<11} {name}  {title}")
+        say(f"{kind.removesuffix('s'):<11} {name}  {_short(title)}")
 
 
 def counts(
@@ -146,12 +157,17 @@ def counts(
     say(f"{table['title']}; model {model}, conventions {table['conventions']}")
     for row in table["signal_parts"]:
         neutrino = _neutrino(row.get("pair", ""))
-        say(f"  signal {row.get('nuclide', ''):>6} {neutrino:<6} {row['counts']:12.3f}")
-    say(f"  {'signal':<19}{table['signal']:12.3f}")
+        say(f"  signal {row.get('nuclide', ''):>6} {neutrino:<6} {_count(row['counts'])}")
+    say(f"  {'signal':<19}{_count(table['signal'])}")
     for name, value in table["backgrounds"].items():
-        say(f"  {name:<19}{value:12.3f}")
+        say(f"  {name:<19}{_count(value)}")
     if table["observed"] is not None:
-        say(f"  {'observed':<19}{table['observed']:12.0f}")
+        say(f"  {'observed':<19}{_count(table['observed'], 0)}")
+
+
+def _count(events: float, digits: int = 3) -> str:
+    """Events in print, at their powers of ten where no experiment has as many."""
+    return f"{events:12.{digits}f}" if abs(events) < MOST_EVENTS else f"{events:12.4g}"
 
 
 def _neutrino(pair: str) -> str:

@@ -73,6 +73,8 @@ def study_of(
 
     changes = settings(pairs or [])
     if experiments:
+        if "experiments" in changes:
+            raise CardError("give one of --experiment, --set experiments")
         changes["experiments"] = experiments
     if name == piped.NAME:
         return Library().study(piped.scan(), changes), folder(out)
@@ -144,11 +146,28 @@ def settings(pairs: list[str]) -> dict[str, Any]:
             raise CardError(f"--set {pair!r}: allowed: KEY=VALUE")
         if key.strip() in found:
             raise CardError(f"--set {key.strip()}: given twice")
-        try:
-            found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            found[key.strip()] = value.strip()
+        found[key.strip()] = _value(value.strip(), f"--set {key.strip()}")
     return found
+
+
+def _value(text: str, where: str) -> Any:
+    """What a text is in TOML, else the text. Raises CardError for what no card may have."""
+    from gridscan.cards.base import CardError, check_bounds
+
+    try:
+        found = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        found = {"value": text}
+    except (RecursionError, ValueError):
+        raise CardError(f"{where}: found a value too long or too deep for a card") from None
+    if len(found) > 1:
+        # what stands in further lines would be lost
+        found = {"value": text}
+    try:
+        check_bounds(found)
+    except CardError as error:
+        raise CardError(f"{where}: {str(error).removeprefix('value: ')}") from None
+    return found["value"]
 
 
 def folder(out: Path | None) -> Path:

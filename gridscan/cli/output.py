@@ -85,6 +85,15 @@ def flush() -> None:
             stream.flush()
 
 
+def fitting(text: str) -> str:
+    """Text in letters that standard output has a code for: help is printed by typer, its own way.
+
+    typer takes an output of ASCII for one of UTF-8.
+    """
+    codec = sys.stdout.encoding
+    return text.encode(codec, "plain").decode(codec)
+
+
 def escaped(text: str) -> str:
     """Text with control characters and line ends as Python writes them: \\x1b, \\n."""
     return "".join(

@@ -22,8 +22,8 @@ def check_level(cl: Any) -> float:
     """A confidence level. Raises ValueError, with what a percentage or a list may have meant."""
     if np.ndim(cl) == 0 and isinstance(cl, int | float | np.number | np.ndarray) and 0 < cl < 1:
         return float(cl)
-    numbers = re.findall(r"(?<![\w.-])\d*\.?\d+(?![\w.])", str(cl))
-    meant = float(numbers[0]) if len(numbers) == 1 else 0.0
+    numbers = re.findall(r"(?<![\w.-])(?<!\d,)[0-9]*[.,]?[0-9]+(?![\w.]|,\d)", str(cl))
+    meant = float(numbers[0].replace(",", ".")) if len(numbers) == 1 else 0.0
     meant = meant / 100 if meant > 1 else meant
     hint = f"say {meant:g}, " if 0 < meant < 1 else ""
     raise ValueError(f"cl: found {cl!r}; {hint}allowed: a number between 0 and 1")

@@ -45,9 +45,12 @@ class Stored:
         about = stores.attributes(path)
         key, study = about.get("sha256"), layout.study
         if key != study.key:
+            same = about.get("study") == study.canonical()
+            what = "holds its card by another hash" if same else "holds another card"
+            todo = f": damaged, or of another engine: {REMOVE}" if same else ""
             raise CardError(
-                f"{path}: holds another card (sha256 {str(key)[:16]}…, not {study.key[:16]}…; "
-                f"{program.versions(about)})"
+                f"{path}: {what} (sha256 {str(key)[:16]}…, not {study.key[:16]}…; "
+                f"{program.versions(about)}){todo}"
             )
         if about.get("study") != study.canonical():
             raise StoreError(f"{path}: its study is not what its sha256 stands for: {REMOVE}")

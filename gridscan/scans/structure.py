@@ -90,7 +90,7 @@ def faults(
     if BLOCK not in about:
         # cubes did not always say it
         del expected[BLOCK]
-    wrong = damage.root(about, expected, exact)
+    wrong = damage.root(path, about, expected, exact)
     if not found and not damage.is_consolidated(path):
         wrong.append("consolidated_metadata")
     if wrong:

@@ -8,6 +8,7 @@ reported.
 import asyncio
 import logging
 import os
+import re
 import signal
 import sys
 from collections import Counter
@@ -34,6 +35,11 @@ PATIENCE_SECONDS = 30.0
 
 ANSWER_SECONDS = 10
 """How long a scheduler may take to answer."""
+
+ADDRESS = re.compile(
+    r"(?:(?:tcp|tls|ws|wss|ucx)://)?(?:[\w.-]+|\[[\w:.%]+\]):(?P<port>[0-9]{1,5})/?"
+)
+"""Of a scheduler on this machine or another."""
 
 Attempt = Callable[[Index], tuple[Index, str | None]]
 """Computes and writes a block; its index, and what went wrong if something did."""
@@ -126,10 +132,16 @@ def client_of(scheduler: str) -> Any:
     """
     from distributed import Client
 
+    address = ADDRESS.fullmatch(scheduler)
+    if not (address and 0 < int(address["port"]) < 2**16):
+        raise ConnectionError("allowed: host and port, as tcp://10.0.0.1:8786")
     try:
         # a client that finds none stays with dask as its default, and ends late and loudly
-        asyncio.run(_answer(scheduler))
+        asyncio.run(asyncio.wait_for(_answer(scheduler), ANSWER_SECONDS))
         return Client(scheduler, timeout=f"{ANSWER_SECONDS}s")
+    except TimeoutError:
+        # nothing listens there, or what listens says nothing
+        raise ConnectionError(f"no answer of a scheduler in {ANSWER_SECONDS} s") from None
     except Exception as error:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         if scheduler.startswith("tls:") and "TLS" in reason:

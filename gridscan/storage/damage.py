@@ -15,6 +15,9 @@ from gridscan.storage.opening import table
 
 ROOT = "zarr.json"
 
+FRAME = {"zarr_format": 3, "node_type": "group"}
+"""Entries of the root besides attributes, by which zarr knows it."""
+
 OF_ITS_RUN = ("software", "created", "code_sha256")
 """Root attributes that say who wrote a store, and when: no study gives them."""
 
@@ -65,11 +68,19 @@ def _value(attrs: Mapping[str, Any], name: str) -> Any:
         return attrs[name]
 
 
-def root(found: Mapping[str, Any], given: Mapping[str, Any], exact: bool) -> list[str]:
-    """Names of root attributes that are not as given."""
+def root(
+    path: str | Path, found: Mapping[str, Any], given: Mapping[str, Any], exact: bool
+) -> list[str]:
+    """Names of root attributes, and other entries of the root, that are not as given.
+
+    found: the attributes that there are.
+    """
+    whole = document(path, ROOT)
+    frame = [name for name, value in FRAME.items() if whole.get(name) != value]
+    frame += sorted(whole.keys() - {*FRAME, "attributes", "consolidated_metadata"})
     of_run = [n for n in OF_ITS_RUN if exact and not isinstance(found.get(n), str)]
     here, there = ({k: v for k, v in one.items() if k not in OF_ITS_RUN} for one in (found, given))
-    return of_run + other(here, there, exact)
+    return frame + of_run + other(here, there, exact)
 
 
 def is_consolidated(path: str | Path) -> bool:

@@ -18,19 +18,32 @@ CHI2 = "chi2"
 """The number of most statistics, and of all stores that do not name theirs."""
 
 
+SUFFIX = ".zarr"
+"""How the folder of a cube is called."""
+
+
+class NotACube(ValueError):
+    """What is another thing, and a good one for all one knows."""
+
+
 def attributes(path: str | Path) -> dict[str, Any]:
     """Root attributes of a store. Raises StoreError where there is none."""
     _root(path)
     try:
         found = document(path, "zarr.json")
+        if found["node_type"] == "array":
+            raise NotACube("it is an array, which may be one of a cube's")
         if found["node_type"] != "group":
             raise ValueError("it is no group")
         return dict(found["attributes"])
+    except NotACube as error:
+        raise StoreError(f"{path}: not a cube of gridscan ({error})") from None
     except StoreError as error:
         raise StoreError(f"{error}: damaged metadata: {REMOVE}") from None
     except (KeyError, TypeError, ValueError) as error:
+        why = f"it has no {error}" if isinstance(error, KeyError) else error
         raise StoreError(
-            f"{path}: not a cube of gridscan ({error}); if it was one, {REMOVE}"
+            f"{path}: not a cube of gridscan ({why}); if it was one, {REMOVE}"
         ) from None
 
 
@@ -71,9 +84,9 @@ def _root(path: str | Path) -> Path:
     if root.is_file():
         return root
     if Path(path).exists():
-        raise StoreError(
-            f"{path}: not a cube of gridscan (it has no zarr.json); if it was one, {REMOVE}"
-        )
+        # of any other folder, nobody is told to delete it
+        todo = f"; if it was one, {REMOVE}" if Path(path).suffix == SUFFIX else ""
+        raise StoreError(f"{path}: not a cube of gridscan (it has no zarr.json){todo}")
     raise StoreError(f"{path}: no cube there")
 
 

@@ -68,6 +68,8 @@ def fault(quenching: Quenching, highest: float) -> str | None:
                 f"found E_ee = {1e3 * seen[at]:.4g} keVee, {what}, at a recoil of "
                 f"{1e3 * recoil[at]:.4g} keVnr"
             )
+    if not seen[-1] > 0:
+        return "found E_ee = 0 at every recoil"
     return None
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import xarray as xr
-from annotated_types import Ge, Gt, MaxLen, MinLen
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from numpy.polynomial.polynomial import polyval
 
 from gridscan.constants import MEV_PER_GIGAJOULE, SECONDS_PER_DAY
@@ -124,7 +124,7 @@ class Reactor:
     fission_fractions: FissionFractions
     spectrum: Literal["mueller", "huber"]
     low_energy: Table
-    endpoint_mev: Annotated[float, Gt(0)]
+    endpoint_mev: Annotated[float, Gt(0), Le(20)]
     kind: Literal["reactor"] = "reactor"
 
     EXPOSURE: ClassVar[type] = Exposure
