@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridscan.cards.base import CardError
+from gridscan.cards.base import LARGEST, CardError
 from gridscan.cards.library import Library, Roots
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import RESERVED, Scan
@@ -86,6 +86,9 @@ def toys(
     Toy i follows from the seed and i only: any part of a series may be drawn by itself, starting
     at `first`. settings: as in `counts`, one value each.
     """
+    for name, given in {"number": number, "seed": seed, "first": first}.items():
+        if not isinstance(given, int | np.integer) or given < 0:
+            raise CardError(f"{name}: found {given!r}; allowed: a whole number from 0 on")
     inputs, theta = resolve(experiment, model, conventions, catalog, settings)
     for name, value in theta.items():
         if np.ndim(value):
@@ -152,6 +155,8 @@ def _labelled(name: str, value: Any, known: Parameter) -> Any:
     array = np.asarray(value)
     if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
         raise CardError(f"{name}: found {value!r}; allowed: finite numbers")
+    if np.abs(array).max(initial=0.0) > LARGEST:
+        raise CardError(f"{name}: found {np.abs(array).max():.3g}; allowed: up to {LARGEST:.0e}")
     try:
         known.check(array if array.size else known.default)
     except ValueError as error:

@@ -31,10 +31,11 @@ HASH = re.compile(r"[0-9a-f]{4,64}")
 def cubes_folder() -> str:
     """The home of cubes: $GRIDSCAN_CUBES, else one folder, the same from everywhere in a project.
 
-    Outside of a project: the nearest above that holds cubes of the user's, else here.
+    Outside of a project: the nearest above that holds cubes of the user's, else here. Raises
+    StoreError for a URL.
     """
     if named := os.environ.get("GRIDSCAN_CUBES"):
-        return os.path.expanduser(named)
+        return str(local(named))
     here = Path.cwd()
     above = [here, *here.parents]
     tops = [folder for folder in above if any((folder / mark).exists() for mark in PROJECT)]

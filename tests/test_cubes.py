@@ -7,7 +7,7 @@ from textwrap import fill
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import gridscan
@@ -293,6 +293,7 @@ def test_a_picture_hides_none_of_its_data(small, tmp_path):
     assert not any(line.get_clip_on() for line in ax.lines)
 
 
+@example(words=["a" * 56, "a" * 56])
 @given(words=st.lists(st.text("abc-", min_size=1, max_size=30), min_size=1, max_size=20))
 def test_a_title_is_broken_evenly_and_at_blanks(words):
     text = " ".join(words)
@@ -520,3 +521,27 @@ def test_a_store_of_somebody_else_is_named_and_stops_nobody(small, tmp_path, mon
     assert titles[str(mine)] == "test"
     assert titles[f"{tmp_path}/theirs.zarr"].startswith("BROKEN — ")
     assert "Permission denied" in titles[f"{tmp_path}/theirs.zarr"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda cube: cube.profile("x", "x"), "an axis twice"),
+        (lambda cube: cube.at(x="0"), "x: found '0'; allowed: a number"),
+        (lambda cube: cube.at(x=[0.0, 1.0]), r"x: found \[0.0, 1.0\]; allowed: a number"),
+        (lambda cube: cube.at(x=None), "x: found None; allowed: a number"),
+        (lambda cube: cube.limits("x", along="z"), "unknown axis 'z'; allowed: x"),
+    ],
+    ids=str,
+)
+def test_a_question_that_makes_no_sense_is_told_by_what_was_found(ask, told):
+    cube = xr.Dataset({"chi2": ("x", np.arange(5.0))}, {"x": np.arange(5.0)})
+    with pytest.raises(ValueError, match=told):
+        ask(cube.gridscan)
+
+
+def test_a_cube_of_which_no_point_is_left_answers_that():
+    empty = xr.Dataset({"chi2": ("x", np.zeros(0))}, {"x": np.zeros(0)}).gridscan
+    for ask in (empty.best_fit, empty.delta, empty.plot, lambda: empty.intervals("x")):
+        with pytest.raises(ValueError, match="no value of x is left"):
+            ask()

@@ -212,6 +212,26 @@ def test_all_points_are_computed_again_if_asked(path):
     put_right(path, every=True)
 
 
+@pytest.mark.parametrize(("name", "by"), [("pulls", 1e-3), ("chi2_by_experiment", 1e-6)])
+def test_what_is_less_fixed_than_chi2_is_held_to_what_it_is_fixed_to(name, by, path):
+    """A part of χ² that shares no nuisance is a minimum itself."""
+    alter(path, name, by=by, at=(0, 3, 6))
+    damage.older(path)
+    found = verification.verify(STUDY, path.parent, every=True)
+    assert list(found["bad"]) == [(0, 1)]
+    assert name in found["bad"][0, 1]
+    put_right(path, every=True)
+
+
+def test_the_order_of_sums_is_no_fault_however_many_counts_there_are(tmp_path, monkeypatch):
+    """A cube of one twin of the statistic is good for the other."""
+    study = Library().study("p2-fig6", {f"axes.eps_{a}_u.num": 9 for a in ("ee", "mumu")})
+    monkeypatch.setattr(combination, "is_compiled", lambda *_: True)
+    runs.run(study, tmp_path)
+    monkeypatch.setattr(combination, "is_compiled", lambda *_: False)
+    assert verification.verify(study, tmp_path, every=True)["good"]
+
+
 def found_axes():
     axes = Layout.of(STUDY).grid.axes
     return [(name, damage.good()[1][name]) for name in axes]

@@ -5,12 +5,15 @@ import os
 import pickle
 import resource
 import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import damage, harms
 from gridscan.cards.base import CardError
+from gridscan.cards.library import Library
 from gridscan.catalog import Cubes
 from gridscan.scans import runs, verification
 from gridscan.storage import guard, metadata, stores
@@ -262,3 +265,41 @@ def test_the_first_cubes_whose_axes_have_no_checksum_still_open(path):
     file.write_bytes(file.read_bytes()[:3])
     with pytest.raises(StoreError, match="cut off"):
         stores.read(path)
+
+
+def nested(folder: Path) -> None:
+    """Folders within each other beyond what Python, or a path, goes down."""
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=here)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = deeper
+    os.close(here)
+
+
+def unnested(folder: Path) -> None:
+    """As `nested`, removed again: shutil does not."""
+    subprocess.run(["rm", "-rf", str(folder / "d")], check=True)
+
+
+def test_folders_too_deep_are_told_and_followed_nowhere(path, tmp_path):
+    nested(path)
+    try:
+        found = verification.verify(STUDY, path.parent)["damage"]
+        (key,) = (key for key in found if key.startswith("d/"))
+        assert "deeper than any file of a store" in found[key]
+        with pytest.raises(StoreError, match="deeper than any file"):
+            runs.run(STUDY, path.parent)
+    finally:
+        unnested(path)
+    assert verification.verify(STUDY, path.parent)["good"]
+
+
+def test_folders_too_deep_in_a_catalog_hide_no_card(tmp_path):
+    (tmp_path / "mine.toml").write_text('extends = "coherent-csi-2021"\n')
+    nested(tmp_path)
+    try:
+        assert Library([tmp_path]).files["experiments"]["mine"] == str(tmp_path / "mine.toml")
+    finally:
+        unnested(tmp_path)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from gridscan.cubes import limits
+from gridscan.cubes import limit_tables, limits
 from gridscan.cubes.regions import threshold
 from gridscan.cubes.rounding import bounds
 from gridscan.scans import evaluation, runs
@@ -24,6 +24,12 @@ def valleys() -> xr.DataArray:
     width = xr.DataArray([0.5, 1.0, 2.0], dims="width", coords={"width": [0.5, 1.0, 2.0]})
     chi2 = 7 + ((100 / m) ** 2 / width) ** 2 * (1 - (30 / m) ** 2) ** 2
     return chi2.assign_coords(m=("m", mass, attrs))
+
+
+def test_what_excludes_nothing_has_both_bounds_without_a_number():
+    x = np.linspace(-1, 1, 5)
+    flat = xr.Dataset({"chi2": ("x", np.zeros(5))}, {"x": x})
+    assert limit_tables.rows(flat.gridscan.limits("x")) == [["x lower", "x upper"], ["", ""]]
 
 
 def test_the_limit_is_the_bound_next_to_the_standard_model():

@@ -146,3 +146,54 @@ def test_poisson_counts_are_no_residuals(gaussian):
     observed[0][0] = -3.0
     with pytest.raises(CardError, match="observed: found -3; allowed: 0 or more with a poisson"):
         Experiment.from_mapping(content, "mine")
+
+
+def test_a_card_of_any_kind_is_shown_and_checked_by_name_and_by_file(
+    tmp_path, monkeypatch, capsys, library
+):
+    for names in library.files.values():
+        name = min(names)
+        for command in ("show", "check"):
+            status, by_name, err = gridscan(monkeypatch, capsys, command, name)
+            assert (status, err) == (0, "")
+            status, by_file, err = gridscan(monkeypatch, capsys, command, names[name])
+            assert (status, err) == (0, "")
+            assert name in by_name
+            assert by_file.replace(names[name], name) == by_name
+
+
+def test_a_card_of_another_kind_in_the_place_of_a_scan_is_told_as_such(
+    monkeypatch, capsys, library
+):
+    for kind in ("experiments", "models", "figures"):
+        file = min(library.files[kind].values())
+        status, out, err = gridscan(monkeypatch, capsys, "run", file)
+        assert (status, out) == (2, "")
+        assert err == f"gridscan: {file}: found a card of {kind}; allowed: one of scans\n"
+
+
+TWISTED = {
+    "a number as a name": lambda: api.counts(5),
+    "a list as a model": lambda: api.counts(CSI, model=["sm"]),
+    "a coupling beyond counts": lambda: api.counts(CSI, "nsi", eps_ee_u=1e200),
+    "fewer toys than none": lambda: api.toys(CSI, number=-1, seed=1),
+    "half a toy": lambda: api.toys(CSI, number=1.5, seed=1),
+    "a seed of words": lambda: api.toys(CSI, number=1, seed="x"),
+}
+
+
+@pytest.mark.parametrize("mistake", TWISTED)
+def test_what_python_is_given_is_told_as_found(mistake):
+    with pytest.raises(CardError, match=r"unknown|: found .*; allowed: "):
+        TWISTED[mistake]()
+
+
+def test_a_change_of_the_table_of_changes_is_told_by_its_name(library):
+    with pytest.raises(CardError, match=r"^fixed: found 3; allowed: a table"):
+        library.study("csi-2021-ee-ud", {"fixed": 3})
+
+
+def test_a_long_value_is_cut_and_that_is_shown(library):
+    axis = {"m": {"sets": [f"{CSI}.observed"], "values": [1.0, 2.0]}}
+    with pytest.raises(CardError, match=r"found \[\[.*…; allowed: a number"):
+        study_of(axis)

@@ -1,5 +1,6 @@
 """Polynomials in several pulls: their derivatives, minima, and how they follow from nodes."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -16,6 +17,7 @@ from gridscan.statistics.compiled import gram as compiled_gram
 from gridscan.statistics.compiled import shapes as compiled_shapes
 from gridscan.statistics.compiled.problems import ShapedProblem, ShapedRoom
 from gridscan.statistics.contraction import contracted
+from gridscan.statistics.curvature import bending
 from gridscan.statistics.gram import Gram
 from gridscan.statistics.monomials import ladder, parabolas
 from gridscan.statistics.prediction import (
@@ -57,6 +59,67 @@ def surface(rng, monomials=TENSOR, bins=12, level=40.0, bend=0.08):
     return rows, template, observed, nuisances
 
 
+def turning(rng, points=100):
+    """Rows along a line, predictions that bend more than they slope, and data that they fit."""
+    monomials = [TENSOR, parabolas([2, 3])][rng.integers(2)]
+    rows, template, _, nuisances = surface(
+        rng, monomials, level=10 ** rng.uniform(0.5, 4), bend=0.3
+    )
+    choices = {1: [0.02, 0.1, 0.3, 1.0], 2: [1.0, 3.0]}
+    size = [rng.choice(choices.get(len(one), [1.0])) for one in monomials]
+    size = np.reshape(size, (-1, 1, 1))
+    bent = replace(
+        nuisances, signal=nuisances.signal * size, background=nuisances.background * size
+    )
+    pulls = rng.normal(0, [[0.1, 0.1, 0.8, 0.8]])
+    mu, _ = predict(rows[3:4], template, pulls, bent)
+    line = rows[3] * (1 + np.linspace(-0.3, 0.3, points)[:, None] * rng.normal(size=3))
+    return line, template, rng.poisson(np.maximum(mu[0], 0)).astype(float), bent
+
+
+def far(rng, points=100):
+    """Rows along a line that goes far from what data fit."""
+    monomials, level = [TENSOR, BOTH][rng.integers(2)], 10 ** rng.uniform(0.5, 4)
+    rows, *data = surface(rng, monomials, level=level, bend=rng.choice([0.08, 0.3]))
+    return rows[0] + np.linspace(-0.2, 2, points)[:, None] ** 2 * (rows[1] + 0.1), *data
+
+
+def minima_of_points(drawn, seed, scan, reduced):
+    """χ² of points in order, in another one (put in order), in halves, alone, by the slow twin."""
+    rng = np.random.default_rng(seed)
+    rows, template, observed, nuisances = drawn(rng)
+    data = reduced(template, observed, nuisances, np.array([0]), observed + 5.0)
+    order, mixed = rng.permutation(len(rows)), np.empty(len(rows))
+
+    def chi2(rows, scan=scan):
+        return total(scan(rows, *data), nuisances)
+
+    mixed[order] = chi2(rows[order])
+    halves = np.concatenate([chi2(half) for half in np.split(rows, 2)])
+    alone = np.concatenate([chi2(row[None]) for row in rows])
+    return chi2(rows), mixed, halves, alone, chi2(rows, shapes.scan)
+
+
+def poisson_only(*data):
+    return data[:-1]
+
+
+@pytest.mark.parametrize("seed", [*range(16), 28, 76])
+@pytest.mark.parametrize("drawn", [turning, far])
+def test_which_of_several_minima_is_found_depends_on_the_point_alone(drawn, seed):
+    """Not on those before it, on their order, or on which twin is asked."""
+    whole, *others = minima_of_points(drawn, seed, compiled_shapes.scan, poisson_only)
+    for found in others:
+        np.testing.assert_allclose(found, whole, rtol=1e-9, atol=1e-8)
+
+
+@pytest.mark.parametrize("seed", [3, 15, 20, 23, 29, 53])
+def test_forms_give_back_what_they_borrow_where_there_may_be_several_minima(seed):
+    whole, *others = minima_of_points(turning, seed, compiled_gram.scan, contracted)
+    for found in others:
+        np.testing.assert_allclose(found, whole, rtol=1e-8, atol=1e-6)
+
+
 def by_hand(row, template, pulls, nuisances):
     """Expected counts of one point as the sum that they are."""
     linear = nuisances.linear
@@ -84,6 +147,24 @@ def test_slopes_are_the_derivatives_of_the_sum_that_counts_are(seed, monomials):
         np.testing.assert_allclose(mu, by_hand(row, template, pull, nuisances), 1e-12, 1e-12)
         found = approx_fprime(pull, lambda x, row=row: by_hand(row, template, x, nuisances), 1e-7)
         np.testing.assert_allclose(slope.T, found, atol=1e-3)
+
+
+@settings(max_examples=30)
+@given(seed=SEEDS, monomials=st.sampled_from([TENSOR, BOTH, parabolas([2, 3])]))
+def test_the_bending_of_counts_is_the_derivative_of_their_slopes(seed, monomials):
+    rng = np.random.default_rng(seed)
+    rows, template, _, nuisances = surface(rng, monomials)
+    pulls = rng.normal(0, 0.7, (len(rows), 4))
+    residual = rng.normal(size=(len(rows), 12))
+    for row, pull, weights, found in zip(
+        rows, pulls, residual, bending(rows, pulls, residual, nuisances), strict=True
+    ):
+
+        def gradient(x, row=row, weights=weights):
+            return predict(row[None], template, x[None], nuisances)[1][0] @ weights
+
+        np.testing.assert_allclose(found, approx_fprime(pull, gradient, 1e-7), atol=1e-3)
+        np.testing.assert_array_equal(found, found.T)
 
 
 @pytest.mark.parametrize("monomials", [TENSOR, BOTH], ids=["tensor", "both"])

@@ -157,6 +157,14 @@ def test_a_project_has_one_home_of_cubes_from_all_its_folders(mark, tmp_path, mo
     assert cubes_folder() == "elsewhere"
 
 
+def test_a_home_of_cubes_is_no_url(monkeypatch, capsys):
+    monkeypatch.setenv("GRIDSCAN_CUBES", "http://host/cubes")
+    for command in (("status",), ("ls", "cubes"), ("intervals", "0123abcd")):
+        status, out, err = gridscan(monkeypatch, capsys, *command)
+        assert (status, out) == (2, "")
+        assert "http://host/cubes: cubes are folders of this machine" in err
+
+
 def test_without_a_project_the_nearest_cubes_of_ones_own_are_home(tmp_path, monkeypatch):
     (tmp_path / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a" / "b")

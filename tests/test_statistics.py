@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from iminuit import Minuit
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 
 from gridscan.statistics import deviance as deviances
 from gridscan.statistics import gaussian, methods, poisson, shapes
@@ -452,6 +452,36 @@ def test_steps_do_not_go_to_and_fro_across_the_minimum_for_ever(scan):
     found, pulls = scan(np.ones((1, 1)), *data)
     assert found.sum() + pulls[0, 0] ** 2 == pytest.approx(1.05**2 + 0.5, rel=1e-9)
     assert pulls[0, 0] == pytest.approx(0.5, abs=1e-4)
+
+
+@pytest.mark.parametrize("scan", [shapes.scan, compiled_shapes.scan])
+@pytest.mark.parametrize("count", [5.0, 300.0, 8000.0])
+@pytest.mark.parametrize("gaussian", [False, True])
+def test_shapes_settle_where_data_lie_far_outside_their_parabola(scan, count, gaussian):
+    """One bin, its mass .9, 1 and 1.2: steps without second derivatives jump about the vertex."""
+    linear = LinearNuisances((), *np.zeros((2, 0, 1)), np.zeros(1), np.zeros(0))
+    bends = count * np.reshape([0.15, 0.05], (2, 1, 1))
+    mass = ShapeNuisances(
+        ("mass",), linear, np.zeros((0, 1)), np.zeros((0, 0)), np.ones(1),
+        parabolas([0]), bends, np.zeros((2, 0, 1)),
+    )  # fmt: skip
+    rows = (1 + 3 * np.linspace(-0.4, 5, 55)[:, None]) ** 2
+    variance = np.array([1.2 * count if gaussian else np.inf])
+    data = np.full((1, 1), count), np.array([count]), mass, np.array([0]), variance
+    found, pulls = scan(rows, *data)
+    fine = np.linspace(-100, 100, 40001)
+    for row, least in zip(rows[:, 0], found[:, 0] + np.square(pulls[:, 0]), strict=True):
+
+        def chi2(pull, row=row):
+            mu = row * count * (1 + 0.15 * pull + 0.05 * pull**2)
+            return deviances.mixed(data[1], mu, variance) + pull**2
+
+        near = fine[np.argmin(chi2(fine))]
+        best = minimize_scalar(
+            lambda pull, chi2=chi2: chi2(pull)[0], bounds=(near - 0.01, near + 0.01),
+            method="bounded", options={"xatol": 1e-12},
+        )  # fmt: skip
+        assert least == pytest.approx(best.fun, rel=1e-9, abs=1e-7)
 
 
 def settings_of(rng, number, variance):

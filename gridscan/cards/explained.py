@@ -71,8 +71,8 @@ def explain(cls: type, error: ValidationError) -> str:
         case "value_error":
             return f"{where}{first['ctx']['error']}"
         case "too_short" | "too_long" | "string_too_short":
-            return f"{where}found {_shown(first['input'])}; allowed: {_length(first)}"
-    return f"{where}found {_shown(first['input'])}; allowed: {_rules(cls, first, details)}"
+            return f"{where}found {shown(first['input'])}; allowed: {_length(first)}"
+    return f"{where}found {shown(first['input'])}; allowed: {_rules(cls, first, details)}"
 
 
 def _rules(cls: type, first: Mapping[str, Any], details: Sequence[Mapping[str, Any]]) -> str:
@@ -81,7 +81,7 @@ def _rules(cls: type, first: Mapping[str, Any], details: Sequence[Mapping[str, A
     here = [
         detail
         for detail in details
-        if detail["type"] == first["type"] or _shown(detail["input"]) == _shown(first["input"])
+        if detail["type"] == first["type"] or shown(detail["input"]) == shown(first["input"])
         if _as_written(cls, [str(part) for part in detail["loc"]]) == place
     ]
     infinite = [detail for detail in here if detail["type"] == "finite_number"]
@@ -114,7 +114,8 @@ def _length(detail: Mapping[str, Any]) -> str:
 UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value in an error: what is long is cut."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else text[:57] + "…"
 

@@ -11,7 +11,7 @@ from typing import IO
 import fsspec
 from fsspec.core import url_to_fs
 
-from gridscan.cards.base import CardError
+from gridscan.cards.base import DEEPEST, CardError
 
 CARD_BYTES = 1_000_000
 """Size of a card at most: longer lists of numbers belong in a table beside it."""
@@ -40,11 +40,25 @@ def toml_files(root: str) -> list[str]:
 def _local_files(root: str) -> list[str]:
     if not os.path.isdir(root):
         raise CardError(f"catalog root {root!r} is not a folder")
-    found = []
-    for folder, below, files in os.walk(root):
-        below[:] = [name for name in below if not name.startswith(".")]
-        found += [os.path.join(folder, file) for file in files if _is_card(file)]
+    found, ahead = [], [(root, 1)]
+    while ahead:
+        folder, level = ahead.pop()
+        for entry in _entries(folder):
+            if entry.is_dir(follow_symlinks=False):
+                if level < DEEPEST and not entry.name.startswith("."):
+                    ahead.append((entry.path, level + 1))
+            elif _is_card(entry.name) and not os.path.isdir(entry.path):
+                found.append(entry.path)
     return sorted(found)
+
+
+def _entries(folder: str) -> list[os.DirEntry]:
+    """What is in a folder; nothing where the user may not look."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
 
 
 def _remote_files(root: str) -> list[str]:

@@ -93,7 +93,7 @@ class Library:
 
     def load(self, kind: str, name: str) -> Any:
         """One validated card. Raises CardError."""
-        where = self.files[kind].get(name)
+        where = self.files[kind].get(name) if isinstance(name, str) else None
         if where is not None:
             return self.read(kind, where)
         for other in self.ignored:
@@ -101,7 +101,7 @@ class Library:
                 parse_toml(text_of(other), other)
                 raise CardError(f"{other}: not a card of any kind; {_KINDS_OF_CARDS}")
         raise CardError(
-            f"unknown {kind.removesuffix('s')} {name!r}; {suggest(name, self.files[kind])}"
+            f"unknown {kind.removesuffix('s')} {name!r}; {suggest(str(name), self.files[kind])}"
         )
 
     def read(self, kind: str, where: str) -> Any:
@@ -135,8 +135,23 @@ class Library:
             return scan, "scan"
         text = str(scan)
         if text.endswith(".toml"):
-            return self.read("scans", text), text
+            return self._scan_in(text), text
         return self.load("scans", text), self.files["scans"][text]
+
+    def _scan_in(self, where: str) -> Scan:
+        """A scan from its file. Raises CardError, also for what is a good card of another kind."""
+        try:
+            return self.read("scans", where)
+        except CardError:
+            kind = _kind(where) or "scans"
+            if kind == "scans" or not self._reads(kind, where):
+                raise
+        raise CardError(f"{where}: found a card of {kind}; allowed: one of scans")
+
+    def _reads(self, kind: str, where: str) -> bool:
+        with suppress(CardError):
+            return bool(self.read(kind, where))
+        return False
 
     def inputs(
         self, experiments: Sequence[str], model: str, conventions: str | None = None
@@ -178,7 +193,9 @@ class Library:
         except CardError as error:
             told = str(error)
             if ".toml:" in told or (changes and self._is_good(card)):
-                raise CardError(told.removeprefix("fixed: ")) from None
+                # of an entry by its path, the table that changes go to is no part
+                own = told.startswith("fixed: ") and "fixed" in (changes or {})
+                raise CardError(told if own else told.removeprefix("fixed: ")) from None
             raise CardError(f"{where}: {told}") from None
 
     def _study(self, card: Scan) -> Study:

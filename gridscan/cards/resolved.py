@@ -209,7 +209,7 @@ class Inputs(Card):
         """The number at a path. Raises CardError where there is none."""
         value = self.entry(path)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise CardError(f"{path}: found {json.dumps(value)[:40]}; allowed: a number")
+            raise CardError(f"{path}: found {explained.shown(value)}; allowed: a number")
         return float(value)
 
     def only(self, experiments: Iterable[str]) -> Self:

@@ -3,13 +3,16 @@
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gridscan.cli.common import AsJson, Settings, settings
 from gridscan.cli.completion import cards
 from gridscan.cli.output import note, say, say_json
+
+if TYPE_CHECKING:
+    from gridscan.catalog import Catalog
 
 MOST_EVENTS = 1e10
 """Counts that are printed digit by digit."""
@@ -55,7 +58,7 @@ def show(
     name: Annotated[
         str,
         typer.Argument(
-            help="A card, or a cube: its folder, or the start of its hash.",
+            help="A card, or its file, or a cube: its folder, or the start of its hash.",
             autocompletion=cards(cubes=True),
         ),
     ],
@@ -68,7 +71,8 @@ def show(
     cat = open_catalog()
     path: Path | None = Path(name).expanduser()
     if not stores.is_store(Path(name).expanduser()):
-        path = None if cat.knows(name) else cat.cubes.find(name)
+        is_card = name.endswith(".toml") or cat.knows(name)
+        path = None if is_card else cat.cubes.find(name)
     if path is not None:
         attrs = stores.attributes(path)
         if as_json:
@@ -78,7 +82,7 @@ def show(
                     attrs[key] = stores.table(attrs[key])
             return say_json(attrs)
         return say(*str(stores.read(path)).split("\n"))
-    found = cat.find(name)
+    found = [_card_in(name, cat)] if name.endswith(".toml") else cat.find(name)
     if as_json:
         return say_json({kind: card.model_dump(mode="json") for kind, card in found})
     for kind, card in found:
@@ -86,6 +90,12 @@ def show(
         say(*_as_toml(card.model_dump(mode="json", exclude_none=True)).split("\n"))
         if kind == "models":
             say("parameters: " + ", ".join(card.parameters))
+
+
+def _card_in(file: str, cat: "Catalog") -> tuple[str, Any]:
+    """The card of a file, with its kind. Raises CardError."""
+    kind, name = cat.library.adopt(file)
+    return kind, cat.kinds[kind][name]
 
 
 def _as_toml(content: dict[str, Any], table: str = "") -> str:

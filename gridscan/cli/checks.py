@@ -23,7 +23,8 @@ def check(card: CardName, experiments: Experiments = None, changes: Settings = N
     elif card.endswith(".toml"):
         found = [library.adopt(card)]
     else:
-        named = ("figures", "experiments", "scans")
+        # what is computed from comes first
+        named = dict.fromkeys(("figures", "experiments", "scans", *library.files))
         found = [(kind, card) for kind in named if card in library.files[kind]]
     for kind, name in found or [("scans", card)]:
         if kind == "figures":

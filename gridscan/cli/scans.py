@@ -148,7 +148,9 @@ def _print_summary(cube: "xr.Dataset") -> None:
     if not (it := _summary(cube)):
         return
     point = ", ".join(f"{name} = {value:.4g}" for name, value in it["best_fit"].items())
-    say(f"best fit {point} (χ² = {it['chi2_min']:.2f})" if point else f"χ² = {it['chi2_min']:.2f}")
+    # rounding may leave less than nothing
+    least = f"χ² = {round(it['chi2_min'], 2) + 0.0:.2f}"
+    say(f"best fit {point} ({least})" if point else least)
     for name, entry in it["intervals_90"].items():
         for key, found in entry.items():
             which = f", {key.replace('_', ' ')}" if len(it["best_fit"]) > 1 else ""

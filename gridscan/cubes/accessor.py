@@ -43,7 +43,10 @@ class Cube(Pictures):
     def chi2(self) -> xr.DataArray:
         if "chi2" not in self._dataset:
             raise ValueError("not a cube: it has no variable 'chi2'")
-        return self._dataset["chi2"]
+        found = self._dataset["chi2"]
+        if empty := [str(name) for name, size in found.sizes.items() if not size]:
+            raise ValueError(f"a cube without points: no value of {', '.join(empty)} is left")
+        return found
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -71,6 +74,8 @@ class Cube(Pictures):
         NaN if the cube has gaps.
         """
         kept = [self._axis(name) for name in names]
+        if len(set(kept)) < len(kept):
+            raise ValueError(f"profile: found an axis twice in {', '.join(kept)}")
         rest = [d for d in self.axes if d not in kept]
         return _above_minimum(least(self.chi2, rest).transpose(*kept))
 
@@ -83,6 +88,8 @@ class Cube(Pictures):
         where = {}
         for name, value in values.items():
             axis = self._dataset[self._axis(name)]
+            if np.ndim(value) or np.asarray(value).dtype.kind not in "iuf":
+                raise ValueError(f"{name}: found {value!r}; allowed: a number")
             grid, (there, _) = axis.values, scales(axis)
             off = np.inf if is_log(axis) and value <= 0 else np.abs(there(grid) - there(value))
             i = int(np.argmin(off))
@@ -169,6 +176,7 @@ class Cube(Pictures):
         Returns `lower` and `upper` with dims ([experiment,] *along), in the axis' unit, NaN where
         nothing is excluded. Raises ValueError for unknown axes and for shared nuisances.
         """
+        along = [along] if isinstance(along, str) else along
         kept = [self._axis(name) for name in (param, *along)]
         if len(set(kept)) < len(kept):
             raise ValueError(f"along: {param!r} is the parameter that the limit is on")

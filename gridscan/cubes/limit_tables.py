@@ -53,8 +53,8 @@ def _rows(cube: xr.Dataset, param: str, cl: float, dof: int) -> list[xr.Dataset]
 def rows(found: xr.Dataset, digits: int = DIGITS) -> Rows:
     """A dataset of limits as cells: a header, then one line per point of its dims.
 
-    Bounds are rounded to so many digits of the interval's width. Models stand side by side. A bound
-    that nothing has is left out, and no limit is an empty cell.
+    Bounds are rounded to so many digits of the interval's width. Models stand side by side. Of two
+    bounds, one that nothing has is left out, and no limit is an empty cell.
     """
     dims = [str(d) for d in found["lower"].dims if d != "model"]
     models = [str(m) for m in found["model"].values] if "model" in found.dims else []
@@ -74,8 +74,8 @@ def rows(found: xr.Dataset, digits: int = DIGITS) -> Rows:
 
 
 def bounds_of(found: xr.Dataset) -> list[str]:
-    """Bounds that anything has."""
-    return [name for name in BOUNDS if found[name].notnull().any()] or ["lower"]
+    """Bounds that anything has; both where nothing has any."""
+    return [name for name in BOUNDS if found[name].notnull().any()] or [*BOUNDS]
 
 
 def _value(bound: float | str | None) -> float:

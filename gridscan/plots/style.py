@@ -184,8 +184,9 @@ TITLE_WIDTH = 56
 
 def balanced(text: str, width: int = TITLE_WIDTH) -> str:
     """A text in as few lines as it needs, of about one length, broken at blanks only."""
-    least = max(1, -(-len(text) // width))
-    for letters in range(max(1, -(-len(text) // least)), width + 1):
+    # where a line is broken, a blank goes
+    least = -(-(len(text) + 1) // (width + 1))
+    for letters in range(max(1, -(-(len(text) + 1) // least) - 1), width + 1):
         found = fill(text, letters, break_on_hyphens=False, break_long_words=False)
         if found.count("\n") < least:
             return found
@@ -205,7 +206,7 @@ def save(drawn: Axes | Figure, path: str | Path) -> Path:
     """Write a figure, or the one of an Axes, under its name complete or not at all.
 
     The format follows from the file's ending: png, pdf, svg. A figure that leaves no room for what
-    is beside its panels is written with it.
+    is beside its panels is written with it. Raises OSError that names it.
     """
     path = Path(path)
     partial = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
@@ -217,6 +218,8 @@ def save(drawn: Axes | Figure, path: str | Path) -> Path:
         with mpl.rc_context(STYLE), _quiet(logging.getLogger("fontTools")):
             figure.savefig(partial, metadata=dated, **room)
         partial.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()

@@ -7,7 +7,7 @@ and so are its derivatives, but for a number.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +24,16 @@ class Derivative(NamedTuple):
     times: int
 
 
+class Second(NamedTuple):
+    """∂²x_m/∂α_k∂α_j = times · x_lowest."""
+
+    pull: int
+    other: int
+    monomial: int
+    lowest: int
+    times: int
+
+
 @dataclass(frozen=True)
 class Ladder:
     """How monomials x_1 … x_M follow from those before: x_m = x_parent α_factor, and x_0 = 1.
@@ -34,6 +44,16 @@ class Ladder:
     parent: np.ndarray
     factor: np.ndarray
     derivatives: tuple[Derivative, ...]
+
+    @cached_property
+    def seconds(self) -> tuple[Second, ...]:
+        """Every second derivative that is not zero, in either order of its pulls."""
+        return tuple(
+            Second(one.pull, other.pull, one.monomial, other.lower, one.times * other.times)
+            for one in self.derivatives
+            for other in self.derivatives
+            if other.monomial == one.lower
+        )
 
     def powers(self, pulls: np.ndarray) -> np.ndarray:
         """x_0 … x_M for pulls (points, n): (points, 1 + M)."""

@@ -20,3 +20,16 @@ def newton_step(
     hessian[:, diagonal, diagonal] *= 1 + RIDGE
     hessian[:, diagonal, diagonal] += hessian[:, diagonal, diagonal] <= 0
     return -np.linalg.solve(hessian, gradient[..., None])[..., 0]
+
+
+def downhill(hessian: np.ndarray, gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Newton's step (points, K) from Hessians (points, K, K), and which of them are convex.
+
+    Where one is not, each of its eigenvalues counts by its size: the step is away from a maximum
+    or a saddle (P. Gill, W. Murray, Math. Prog. 7, 311). Units are those of its diagonal.
+    """
+    unit = 1 / np.sqrt(np.abs(np.diagonal(hessian, axis1=1, axis2=2)) + np.finfo(float).tiny)
+    value, vector = np.linalg.eigh(hessian * unit[:, :, None] * unit[:, None, :])
+    size = np.maximum(np.abs(value), RIDGE * np.abs(value).max(axis=1, keepdims=True))
+    along = np.vecmat(gradient * unit, vector) / size
+    return -unit * np.matvec(vector, along), value[:, 0] > 0

@@ -5,13 +5,16 @@
 Signal s and background components X_j are polynomials in the pulls β. Those of one shape are a
 parabola in one pull, those of a surface have products of several; what is said of each alone adds
 up: the product of two such shifts is neglected, a second-order effect.
-The minimum is found by Gauss–Newton steps, halved until χ² falls.
+The minimum is found by Gauss–Newton steps, halved until χ² falls. Where χ² is convex, Newton's
+follow as soon as these are small, or gain little: data that no pull reaches leave residuals, with
+which Gauss–Newton converges slowly or not at all.
 """
 
 import numpy as np
 
+from gridscan.statistics.curvature import bending
 from gridscan.statistics.deviance import mixed
-from gridscan.statistics.newton import newton_step
+from gridscan.statistics.newton import downhill, newton_step
 from gridscan.statistics.poisson import (
     EMPTY,
     FADING,
@@ -22,11 +25,15 @@ from gridscan.statistics.poisson import (
 from gridscan.statistics.prediction import ShapeNuisances, predict
 
 DECREMENT = 1e-8
-"""Stop after the step at which λ² is below this: Gauss–Newton then gains a digit or two more."""
+"""Stop after the step at which λ² is below this: Newton's step then leaves nothing."""
+NEAR = 1.0
+"""Decrement of a Gauss–Newton step below which Newton's are tried."""
+PATIENCE = 20
+"""Gauss–Newton steps after which they are tried in any case."""
 HALVINGS = 30
 GAIN = 0.1
 """Part of what its slope promises by which a step must lower χ² (L. Armijo, 1966)."""
-MAX_STEPS = 1000
+MAX_STEPS = 300
 POINTS_PER_BATCH = 256
 
 
@@ -105,17 +112,23 @@ def _start(rows, template, observed, variance, nuisances):
 
 
 def _descend(rows, alpha, empty, template, observed, variance, nuisances):
-    """Gauss–Newton from pulls α, empty bins held by a count: μ, α, and which points settled."""
+    """Down from pulls α, empty bins held by a count: μ, α, and which points settled."""
     weight = nuisances.every_inverse_variance
     bins = observed, np.maximum(observed, empty), variance
     mu, slope = predict(rows, template, alpha, nuisances)
     mu = np.where(np.isfinite(variance), mu, np.maximum(mu, NOTHING))
     result, pulls, settled = mu.copy(), alpha.copy(), np.zeros(len(rows), dtype=bool)
     active, alpha, value = np.arange(len(rows)), alpha.copy(), _chi2(mu, alpha, bins, weight)
-    for _ in range(MAX_STEPS):
+    for steps in range(MAX_STEPS):
         if active.size == 0:
             break
         step, decrement = _step(mu, alpha, slope, bins, weight)
+        at = np.flatnonzero((decrement < NEAR) | (steps >= PATIENCE))
+        if at.size:
+            here = rows[at], mu[at], alpha[at], slope[at]
+            newton, along, convex = _newton(*here, nuisances, bins)
+            at, kept = at[convex | (steps >= PATIENCE)], convex | (steps >= PATIENCE)
+            step[at], decrement[at] = newton[kept], along[kept]
         start = alpha, mu, slope, value
         line = rows, template, nuisances, bins
         (alpha, mu, slope, value), fell = _fallen(start, step, decrement, line)
@@ -154,6 +167,21 @@ def _step(mu, alpha, slope, bins, weight) -> tuple[np.ndarray, np.ndarray]:
     curvature = np.where(normal, 1 / variance, np.maximum(ratio / positive, far))
     step = newton_step(slope, curvature, weight, gradient)
     return step, -2 * np.vecdot(step, gradient)
+
+
+def _newton(rows, mu, alpha, slope, nuisances, bins):
+    """Newton's step, its decrement λ², and where χ² is convex."""
+    observed, held, variance = bins
+    normal, weight = np.isfinite(variance), nuisances.every_inverse_variance
+    ratio = np.where(normal, 0.0, held / np.where(normal, 1.0, mu))
+    residual = np.where(normal, (mu - observed) / variance, 1 - ratio)
+    curvature = np.where(normal, 1 / variance, ratio / mu)
+    hessian = (slope * curvature[:, None]) @ slope.mT + bending(rows, alpha, residual, nuisances)
+    diagonal = np.arange(len(weight))
+    hessian[:, diagonal, diagonal] += weight
+    gradient = np.matvec(slope, residual) + alpha * weight
+    step, convex = downhill(hessian, gradient)
+    return step, -2 * np.vecdot(step, gradient), convex
 
 
 def _fallen(start, step, decrement, line):

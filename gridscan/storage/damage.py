@@ -9,7 +9,7 @@ import xarray as xr
 
 from gridscan.storage import coordinates, metadata
 from gridscan.storage.guard import document
-from gridscan.storage.local import StoreError
+from gridscan.storage.local import DEEPEST, StoreError
 from gridscan.storage.metadata import Array
 from gridscan.storage.opening import table
 
@@ -120,6 +120,8 @@ def _why(
     entry: os.DirEntry, parts: list[str], folder: bool, blocks: Mapping[str, tuple[int, ...]]
 ) -> str:
     """Why something has no place, if it has none."""
+    if len(parts) >= DEEPEST:
+        return "deeper than any file of a store"
     if entry.is_symlink():
         return "a link; links are not followed"
     if not folder and not entry.is_file(follow_symlinks=False):

@@ -1,5 +1,6 @@
 """Files and folders of this machine, and what stands beside them while they are not complete."""
 
+import errno
 import os
 import re
 import shutil
@@ -14,6 +15,9 @@ import platformdirs
 
 OLD_SECONDS = 600
 """Age from which what is not complete belongs to no run that is still at work."""
+
+DEEPEST = 64
+"""Folders within each other: a store has one for each axis, and a few."""
 
 REMOVE = "remove it and run its card again"
 """What to do about a store that no repair can mend."""
@@ -79,9 +83,24 @@ def put(text: str, path: Path) -> Path:
 def remove(path: Path) -> None:
     """Delete a file, a link or a whole folder, if it is there; nothing that a link leads to."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        try:
+            shutil.rmtree(path)
+        except RecursionError:
+            raise OSError(errno.ENAMETOOLONG, "folders too deep to be removed", str(path)) from None
     else:
         path.unlink(missing_ok=True)
+
+
+def below(path: str | Path) -> Iterator[os.DirEntry]:
+    """Whatever is in a folder and its folders, a few levels down; links are not followed."""
+    ahead = [(os.fspath(path), 1)]
+    while ahead:
+        folder, level = ahead.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                yield entry
+                if level < DEEPEST and entry.is_dir(follow_symlinks=False):
+                    ahead.append((entry.path, level + 1))
 
 
 @contextmanager
@@ -106,7 +125,8 @@ def remove_leftovers(path: Path) -> None:
     """
     old = time.time() - OLD_SECONDS
     beginnings = path.parent.glob(f".{path.name}-*")
-    for found in (*beginnings, *path.glob(".*.json-*"), *path.rglob("*.partial")):
+    parts = [Path(one.path) for one in below(path) if one.name.endswith(".partial")]
+    for found in (*beginnings, *path.glob(".*.json-*"), *parts):
         with suppress(OSError):
             if found.stat().st_mtime < old:
                 shutil.rmtree(found) if found.is_dir() else found.unlink()

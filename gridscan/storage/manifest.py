@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gridscan.storage.damage import consolidated
 from gridscan.storage.guard import OVERHEAD, document
-from gridscan.storage.local import StoreError, put, remove
+from gridscan.storage.local import StoreError, below, put, remove
 from gridscan.storage.metadata import CHUNK_BYTES
 
 NAME = "manifest.json"
@@ -60,12 +60,12 @@ def wrong(path: str | Path) -> set[str] | None:
 
 def _files(path: str | Path) -> Iterator[str]:
     """Files of a store by their path in it, but for the manifest and what is not complete."""
-    for folder, _, names in os.walk(path):
-        for name in names:
-            key = Path(os.path.relpath(os.path.join(folder, name), path)).as_posix()
-            hidden = key.startswith(".") or key.endswith(".partial")
-            if key != NAME and not hidden and not Path(folder, name).is_symlink():
-                yield key
+    for entry in below(path):
+        key = Path(os.path.relpath(entry.path, path)).as_posix()
+        hidden = key.startswith(".") or key.endswith(".partial")
+        folder = entry.is_symlink() or entry.is_dir()
+        if key != NAME and not hidden and not folder:
+            yield key
 
 
 def _hash(path: Path) -> str:

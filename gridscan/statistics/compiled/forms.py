@@ -47,7 +47,7 @@ class Lanes(NamedTuple):
     newton: np.ndarray
     """One for Newton's steps, zero for Gauss–Newton's."""
     warm: np.ndarray
-    """One at pulls that are borrowed."""
+    """One at pulls that are borrowed, or were at the start."""
     active: np.ndarray
     solved: np.ndarray
     """How many points in a row have settled, this one with them."""

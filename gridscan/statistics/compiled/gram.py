@@ -1,9 +1,9 @@
 """The compiled twin of `shapes.scan` for Gaussian bins: Newton's method on many forms at once.
 
 χ² = pᵀG p + Σ (pull/σ)² as in `gram`. Steps are Gauss–Newton's, as in `shapes`, until they are
-small, and Newton's from there or where the points before lend their pulls: so the minimum is the
-one that the slow twin finds. Steps are halved until χ² falls. A point that does not settle is left
-to the slow twin.
+small, and Newton's from there or where the points before lend their pulls, which are given back as
+in `compiled.shapes`: so the minimum is the one that the slow twin finds. Steps are halved until χ²
+falls. A point that does not settle is left to the slow twin.
 """
 
 import numpy as np
@@ -12,6 +12,7 @@ from gridscan.statistics import shapes
 from gridscan.statistics.compiled.forms import Lanes, curvatures, forces
 from gridscan.statistics.compiled.lanes import factorise, solve
 from gridscan.statistics.compiled.machine import njit
+from gridscan.statistics.compiled.problems import turning_of
 from gridscan.statistics.compiled.steps import HELPER, OPTIONS
 from gridscan.statistics.gram import Gram
 from gridscan.statistics.prediction import ShapeNuisances
@@ -24,6 +25,8 @@ POINTS_PER_SLAB = 2048
 MAX_STEPS = 60
 NEAR = 1.0
 """Decrement below which Newton's steps follow; above it, borrowed pulls are given back."""
+TURNED = 1.5
+"""Part of a slope at zero by which bends may turn it where a minimum is taken for the only one."""
 SHORTEST = 1e-9
 """A step halved to this part of its length has lost its way."""
 ROUNDING = 1e-13
@@ -40,13 +43,14 @@ def scan(
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `shapes.scan`, for Gaussian bins of unit variance only, as `contracted` leaves them."""
     form = Gram.of(template, observed, nuisances)
-    lanes = Lanes.of(form.matrix, form.columns)
+    lanes, turning = Lanes.of(form.matrix, form.columns), turning_of(nuisances)
     deviance = np.empty((len(rows), len(first_bins)))
     pulls = np.empty((len(rows), len(nuisances.every_inverse_variance)))
     lost = np.zeros(len(rows), dtype=bool)
     for start in range(0, len(rows), POINTS_PER_SLAB):
         at = slice(start, start + POINTS_PER_SLAB)
-        _minimise(form.entries(rows[at]), form.place, form.columns, lanes, pulls[at], lost[at])
+        entries = form.entries(rows[at])
+        _minimise(entries, form.place, form.columns, turning, lanes, pulls[at], lost[at])
         squares = np.square(form.residuals(rows[at], pulls[at]))
         deviance[at] = np.add.reduceat(squares, first_bins).T
     if lost.any():
@@ -57,7 +61,7 @@ def scan(
 
 
 @njit(**OPTIONS)
-def _minimise(entries, place, columns, lanes, pulls, lost):
+def _minimise(entries, place, columns, turning, lanes, pulls, lost):
     points, count = entries.shape[1], len(lanes.room)
     segment = (points + count - 1) // count
     lanes.solved[:] = 0
@@ -72,7 +76,7 @@ def _minimise(entries, place, columns, lanes, pulls, lost):
                 curvatures(columns, lanes)
                 factorise(lanes.hessian, lanes.singular, lanes.room)
             _step(lanes)
-            if not _advanced(lanes):
+            if not _advanced(turning, lanes):
                 break
         for x in range(count):
             point = min(x * segment + i, points - 1)
@@ -135,7 +139,28 @@ def _step(lanes):
 
 
 @njit(**HELPER)
-def _advanced(lanes):
+def _turned(x, turning, lanes):
+    """Whether slopes are no more near those at zero: there may be another minimum."""
+    found = False
+    for k in range(turning.shape[0]):
+        turned = 0.0
+        for m in range(turning.shape[1]):
+            turned += turning[k, m] * abs(lanes.power[m, x])
+        found |= not turned < TURNED
+    return found
+
+
+@njit(**HELPER)
+def _give_back(x, lanes):
+    """Borrowed pulls: the minimum of lane x is looked for from zero."""
+    lanes.pulls[:, x] = 0.0
+    lanes.warm[x] = lanes.newton[x] = 0.0
+    lanes.least[x], lanes.length[x] = np.inf, 1.0
+    lanes.active[x] = lanes.solved[x] = 1.0
+
+
+@njit(**HELPER)
+def _advanced(turning, lanes):
     """Take the step where χ² fell, go half the way back where it rose; whether any lane is left."""
     left = False
     for x in range(len(lanes.room)):
@@ -150,8 +175,7 @@ def _advanced(lanes):
             if lanes.length[x] < SHORTEST:
                 lanes.active[x] = lanes.solved[x] = 0.0
         elif lanes.warm[x] > 0 and lanes.decrement[x] > NEAR:
-            pulls[:] = 0.0
-            lanes.newton[x], lanes.solved[x] = 0.0, 1.0
+            _give_back(x, lanes)
         else:
             for k in range(len(pulls)):
                 origin[k], taken[k] = pulls[k], lanes.step[k, x]
@@ -160,6 +184,7 @@ def _advanced(lanes):
             goal = SETTLED if lanes.newton[x] > 0 else DECREMENT
             lanes.active[x] = 0.0 if lanes.decrement[x] < goal else 1.0
             lanes.newton[x] = 1.0 if lanes.decrement[x] < NEAR else 0.0
-        lanes.warm[x] = 0.0
+            if lanes.warm[x] > lanes.active[x] and _turned(x, turning, lanes):
+                _give_back(x, lanes)
         left |= lanes.active[x] > 0
     return left

@@ -112,6 +112,8 @@ class ShapedProblem(NamedTuple):
     """1/σ²: (n,)"""
     nominal: np.ndarray
     """Sum of the components before nuisances: (bins,)"""
+    turning: np.ndarray
+    """See `turning_of`: (n, 1 + M)"""
 
     @classmethod
     def of(
@@ -137,7 +139,24 @@ class ShapedProblem(NamedTuple):
             *_derivatives(nuisances),
             nuisances.every_inverse_variance,
             nuisances.components.sum(axis=0),
+            turning_of(nuisances),
         )
+
+
+def turning_of(nuisances: ShapeNuisances) -> np.ndarray:
+    """How much each monomial |x|, as it stands at some pulls, turns the slope along each pull.
+
+    Sizes of coefficients relative to that of the pull itself: where their sum is below one the
+    slope has kept its direction since zero. Enormous where a pull has no slope there.
+    """
+    ladder, parts = nuisances.ladder, (nuisances.signal, nuisances.background)
+    size = np.sqrt(sum(np.square(part).sum(axis=(1, 2)) for part in parts))
+    found = np.zeros((len(nuisances.every_inverse_variance), 1 + len(size)))
+    for pull, monomial, lower, times in ladder.derivatives:
+        found[pull, lower] += times * size[monomial - 1]
+    slope = np.maximum(found[:, 0], 1e-300 + 1e-12 * found.max(axis=1))
+    found[:, 0] = 0
+    return found / slope[:, None]
 
 
 def _derivatives(

@@ -1,5 +1,11 @@
 """The compiled twin of `shapes.scan`: the same steps, one point after the other, warm-started.
 
+Where data lie far off the surface of all predictions, or this turns, χ² may have several minima:
+the answer is the one that is reached from pulls of zero, whatever the points before. A minimum
+that is reached from theirs is taken only where it fits, and slopes are near those at zero: the
+nearest point of a surface is unique within its radius of curvature (D. Bates, D. Watts, J. R. Stat.
+Soc. B 42, 1). Both are measured by rule of thumb: benchmarks/bends.py holds that against points
+which are computed alone.
 A point that does not settle, or has an occupied bin without prediction, is left to the slow twin.
 """
 
@@ -25,13 +31,19 @@ from gridscan.statistics.compiled.steps import (
     weigh,
 )
 from gridscan.statistics.prediction import ShapeNuisances
-from gridscan.statistics.shapes import DECREMENT, GAIN, HALVINGS, MAX_STEPS
+from gridscan.statistics.shapes import DECREMENT, GAIN, HALVINGS, PATIENCE
+
+TURNED = 0.6
+"""Part of a slope at zero by which bends may turn it where a minimum is taken for the only one."""
+
+GOOD = 3.0
+"""χ² per bin up to which a minimum may be taken for the only one."""
 
 NEAR = 1e-2
 """Decrement below which a step needs no proof that χ² falls."""
 
 FAR = 1.0
-"""Decrement of a start after which the points before are no guide to the next."""
+"""Decrement of a warm start above which the cold one is better."""
 
 
 def scan(
@@ -84,19 +96,6 @@ def _held(data):
 
 
 @njit(**INLINE)
-def _predicted(solved, problem, room, pulls):
-    """μ at the pulls, or at zero where these leave μ > 0; how many points before are of use."""
-    for attempt in range(2):
-        if attempt:
-            pulls[:] = 0
-            solved = 0
-        predict(pulls, problem, room)
-        if inside(room.mu, room.mu, 0.0, problem.data):
-            break
-    return solved
-
-
-@njit(**INLINE)
 def _go(sure, value, decrement, held, problem, room, pulls):
     """As `shapes._fallen`, where it is sure that χ² falls only halved until μ > 0; χ² there."""
     trial, step, weight = room.trial, room.step, problem.weight
@@ -118,27 +117,56 @@ def _go(sure, value, decrement, held, problem, room, pulls):
 
 
 @njit(**INLINE)
-def _descend(solved, held, problem, room, pulls):
-    """Gauss–Newton from where `predict` was last: whether it settled, and `solved` still holds."""
+def _descend(cold, held, problem, room, pulls):
+    """Gauss–Newton from where `predict` was last: whether it settled."""
     mu, residual, curvature, weight = room.mu, room.residual, room.curvature, problem.weight
     slope, hessian, gradient, step = room.slope, room.hessian, room.gradient, room.step
     value, stale, last = 0.0, True, np.inf
     converged = False
-    for _ in range(MAX_STEPS):
+    for _ in range(PATIENCE):
         slopes(problem, room)
         _weigh(mu, problem.data, residual, curvature)
         decrement = newton(slope, residual, curvature, pulls, weight, hessian, gradient, step)
+        if decrement > FAR and not cold:
+            break
         # far from the minimum, or where the last step gained little, χ² has to fall
         sure = decrement < NEAR and decrement < last / 4
         if not sure and stale:
             value = _value(mu, problem.data, held, pulls, weight)
-        solved = 0 if decrement > FAR else solved
         stale, last = sure, decrement
         value = _go(sure, value, decrement, held, problem, room, pulls)
         if decrement < DECREMENT:
             converged = True
             break
-    return converged, solved
+    return converged
+
+
+@njit(**INLINE)
+def _is_alone(deviance, p, pulls, problem, room):
+    """Whether χ² is so small, and slopes so much as at zero, that there is no other minimum."""
+    total = 0.0
+    for e in range(deviance.shape[1]):
+        total += deviance[p, e]
+    alone = True
+    for k in range(len(problem.weight)):
+        total += pulls[k] * pulls[k] * problem.weight[k]
+        turned = 0.0
+        for m in range(problem.turning.shape[1]):
+            turned += problem.turning[k, m] * abs(room.powers[m])
+        alone &= turned < TURNED
+    return alone & (total < GOOD * problem.data.shape[1])
+
+
+@njit(**INLINE)
+def _settle(cold, held, problem, room, pulls):
+    """From the pulls to a minimum, warm ones only where they fill all bins: whether it is one."""
+    mu, converged = room.mu, False
+    predict(pulls, problem, room)
+    if (cold or inside(mu, mu, 0.0, problem.data)) and fill(mu, problem.data):
+        converged = _descend(cold, held, problem, room, pulls)
+    for b in range(len(mu)):
+        room.part[b] = room.bends[0, b] + problem.nominal[b]
+    return converged and not on_the_boundary(mu, room.part, problem.data)
 
 
 @njit(**OPTIONS)
@@ -150,19 +178,17 @@ def _scan(rows, problem, room, deviance, pulls, lost):
             room.row[t] = rows[p, t]
         combine(room.flat, room.nothing, problem.template, room.row)
         extrapolate(alpha, room.before, solved)
-        solved = _predicted(solved, problem, room, alpha)
-        if not fill(mu, data):
-            lost[p] = True
-            alpha[:] = 0
+        while True:
+            cold = solved == 0
+            if cold:
+                alpha[:] = 0
+            settled = _settle(cold, held, problem, room, alpha)
+            deviances(mu, data, problem.constant, problem.edges, deviance, p)
+            alone = settled and _is_alone(deviance, p, alpha, problem, room)
+            if cold or alone:
+                break
             solved = 0
-            continue
-        converged, solved = _descend(solved, held, problem, room, alpha)
-        for b in range(len(mu)):
-            room.part[b] = room.bends[0, b] + problem.nominal[b]
-        lost[p] = not converged or on_the_boundary(mu, room.part, data)
-        solved = 0 if lost[p] else solved + 1
-        if lost[p]:
-            alpha[:] = 0
-        deviances(mu, data, problem.constant, problem.edges, deviance, p)
+        lost[p] = not settled
+        solved = solved + 1 if alone else 0
         for k in range(pulls.shape[1]):
             pulls[p, k] = alpha[k]
