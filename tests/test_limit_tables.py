@@ -115,7 +115,7 @@ def test_experiments_that_share_a_nuisance_have_one_row(tmp_path):
     fixed = shared | {f"{other}.observed": "standard-model"}
     axis = {"eps_ee_u": {"start": -0.3, "stop": 0.3, "num": 13}}
     ds = stores.read(runs.run(study_of(axis, experiments=[CSI, other], fixed=fixed), tmp_path))
-    (row,) = limit_tables._rows(ds, "eps_ee_u", 0.9, 1)
+    (row,) = limit_tables._rows(ds, "eps_ee_u", 0.9, 1, {})
     assert row["experiment"].values.tolist() == [f"{CSI} + {other}"]
 
 

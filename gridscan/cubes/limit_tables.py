@@ -1,6 +1,7 @@
 """Tables of limits from several cubes: a row for each experiment, models side by side."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import xarray as xr
 
@@ -13,17 +14,22 @@ Rows = list[list[str]]
 
 
 def limits_of(
-    cubes: Mapping[str, Sequence[xr.Dataset]], param: str, cl: float = 0.9, dof: int = 1
+    cubes: Mapping[str, Sequence[xr.Dataset]],
+    param: str,
+    cl: float = 0.9,
+    dof: int = 1,
+    **how: Any,
 ) -> xr.Dataset:
     """Limits of every experiment in cubes of several models: dims (model, experiment).
 
     cubes: by the name of their model, those of one of different experiments. Of a cube of several
     experiments there is a row for all of them together, and one for each that shares no nuisance.
-    Raises ValueError as `Cube.limits`.
+    how: as of `Cube.limits`. Raises ValueError as that.
     """
     if all(len(several) == 1 for several in cubes.values()):
-        return table({model: several[0] for model, several in cubes.items()}, param, cl, dof)
-    columns = [_column(several, param, cl, dof) for several in cubes.values()]
+        alone = {model: several[0] for model, several in cubes.items()}
+        return table(alone, param, cl, dof, **how)
+    columns = [_column(several, param, cl, dof, how) for several in cubes.values()]
     order = dict.fromkeys(str(e) for column in columns for e in column["experiment"].values)
     every = xr.concat(
         columns, dim="model", join="outer", coords="minimal", combine_attrs="override"
@@ -31,15 +37,20 @@ def limits_of(
     return every.sel(experiment=list(order)).assign_coords(model=list(cubes))
 
 
-def _column(cubes: Sequence[xr.Dataset], param: str, cl: float, dof: int) -> xr.Dataset:
+def _column(
+    cubes: Sequence[xr.Dataset], param: str, cl: float, dof: int, how: Mapping[str, Any]
+) -> xr.Dataset:
     """Limits of the experiments of several cubes: dims (experiment,)."""
-    rows = [row for cube in cubes for row in _rows(cube, param, cl, dof)]
+    rows = [row for cube in cubes for row in _rows(cube, param, cl, dof, how)]
     return xr.concat(rows, dim="experiment", coords="minimal", combine_attrs="override")
 
 
-def _rows(cube: xr.Dataset, param: str, cl: float, dof: int) -> list[xr.Dataset]:
+def _rows(
+    cube: xr.Dataset, param: str, cl: float, dof: int, how: Mapping[str, Any]
+) -> list[xr.Dataset]:
     names = [str(name) for name in cube["experiment"].values]
-    together = cube.gridscan.limits(param, cl, dof).expand_dims(experiment=[" + ".join(names)])
+    together = cube.gridscan.limits(param, cl, dof, **how)
+    together = together.expand_dims(experiment=[" + ".join(names)])
     if len(names) == 1:
         return [together]
     try:
@@ -47,7 +58,7 @@ def _rows(cube: xr.Dataset, param: str, cl: float, dof: int) -> list[xr.Dataset]
     except ValueError:
         # a nuisance that they share: none has a χ² of its own
         return [together]
-    return [cube.gridscan.limits(param, cl, dof, by_experiment=True), together]
+    return [cube.gridscan.limits(param, cl, dof, by_experiment=True, **how), together]
 
 
 def rows(found: xr.Dataset, digits: int = DIGITS) -> Rows:
