@@ -82,6 +82,20 @@ def test_numbers_are_formulas_in_latex_and_names_are_escaped():
     ]
 
 
+def test_formulas_are_formulas_in_latex(cubes):
+    found = limit_tables.limits_of({"nsi": cubes}, "x")
+    found["lower"].attrs["symbol"] = r"\varepsilon_{ee}^{u}"
+    header = limit_tables.rows(found, symbols=True)[0]
+    assert header == [
+        "experiment",
+        r"$\varepsilon_{ee}^{u}$ lower",
+        r"$\varepsilon_{ee}^{u}$ upper",
+    ]
+    line = tables.as_latex([header, ["a_b", "5 $", "x_$y_z$_"]]).splitlines()
+    assert line[2] == rf"{header[0]} & {header[1]} & {header[2]} \\"
+    assert line[4] == r"a\_b & 5 \$ & x\_$y_z$\_ \\"
+
+
 @pytest.fixture
 def cubes():
     """Three experiments in two cubes of a model; one of them is better."""

@@ -103,7 +103,8 @@ def limits(
     if out:
         of_cubes = partial(hepdata.as_hepdata, found, titles=[_title(ds) for ds in opened])
         formats = tables.FORMATS | {".yaml": of_cubes}
-        local.put(formats[out.suffix](cells), out)
+        written = rows(found, digits, symbols=True) if out.suffix == ".tex" else cells
+        local.put(formats[out.suffix](written), out)
     if as_json:
         units = found["lower"].attrs.get("units", "1")
         head = {"param": param, "units": units, "cl": chosen, "dof": dof}

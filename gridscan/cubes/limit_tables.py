@@ -61,18 +61,20 @@ def _rows(
     return [cube.gridscan.limits(param, cl, dof, by_experiment=True, **how), together]
 
 
-def rows(found: xr.Dataset, digits: int = DIGITS) -> Rows:
+def rows(found: xr.Dataset, digits: int = DIGITS, symbols: bool = False) -> Rows:
     """A dataset of limits as cells: a header, then one line per point of its dims.
 
     Bounds are rounded to so many digits of the interval's width. Models stand side by side. Of two
-    bounds, one that nothing has is left out, and no limit is an empty cell.
+    bounds, one that nothing has is left out, and no limit is an empty cell. symbols: the parameter
+    is called as in formulas.
     """
     dims = [str(d) for d in found["lower"].dims if d != "model"]
     models = [str(m) for m in found["model"].values] if "model" in found.dims else []
     shown = bounds_of(found)
     units = found["lower"].attrs.get("units", "1")
     unit = "" if units in ("", "1") else f" [{units}]"
-    named = models if len(models) > 1 else [found.attrs["param"]]
+    symbol = found["lower"].attrs.get("symbol") if symbols else None
+    named = models if len(models) > 1 else [f"${symbol}$" if symbol else found.attrs["param"]]
     columns = [f"{name} {bound}{unit}" for name in named for bound in shown]
     log = found["lower"].attrs.get("scale") == "log"
     lines: dict[tuple[str, ...], list[str]] = {}

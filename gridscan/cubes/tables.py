@@ -36,11 +36,14 @@ def as_latex(cells: Cells) -> str:
 
 
 def _in_latex(cell: str) -> str:
-    """A number as a formula, any other text with what LaTeX would obey escaped."""
+    """A number as a formula; of other text, but for formulas, what LaTeX would obey is escaped."""
     if found := NUMBER.fullmatch(cell):
         mantissa, power = found.groups()
         return rf"${mantissa} \times 10^{{{power}}}$" if power else f"${cell}$"
-    return re.sub(r"([_%&#])", r"\\\1", cell).replace(NOTHING, "--")
+    parts = cell.split("$") if cell.count("$") % 2 == 0 else [cell.replace("$", r"\$")]
+    escaped = [re.sub(r"([_%&#])", r"\\\1", part).replace(NOTHING, "--") for part in parts[::2]]
+    parts[::2] = escaped
+    return "$".join(parts)
 
 
 NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)(?:e([+-]?\d+))?")
