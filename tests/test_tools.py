@@ -12,6 +12,7 @@ import xarray as xr
 
 import gridscan
 from gridscan.cards.files import CARD_BYTES
+from gridscan.cli import completion
 from gridscan.cli.output import escaped
 from gridscan.scans import lazy, runs
 from gridscan.storage import stores
@@ -113,14 +114,23 @@ def completed(*words: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_a_shell_completes_commands_and_names(tmp_path, small):
+def test_a_shell_completes_commands_and_names():
     assert completed("co") == ["counts", "contours"]
-    assert completed("run", "csi-2021-e") == ["csi-2021-ee-mumu", "csi-2021-ee-ud"]
     assert completed("counts", "x", "--model", "e6-c") == ["e6-chi"]
+
+
+def test_names_that_are_completed_say_what_they_are(tmp_path, small, monkeypatch):
+    def named(typed, *kinds, cubes=False):
+        return [name for name, _ in completion.cards(*kinds, cubes=cubes)(typed)]
+
+    assert named("csi-2021-e", "scans") == ["csi-2021-ee-mumu", "csi-2021-ee-ud"]
+    assert named("nsi") == ["nsi"]
     path = runs.run(small, tmp_path / "cubes")
-    assert completed("plot", small.key[:4]) == [small.key[:8]]
+    assert completion.cards("scans", cubes=True)(small.key[:4]) == [(small.key[:8], "test")]
     (path / "zarr.json").write_text("{")
-    assert completed("plot", small.key[:4]) == []
+    assert named(small.key[:4], cubes=True) == []
+    monkeypatch.setenv("GRIDSCAN_CATALOG", str(tmp_path / "nowhere"))
+    assert named("nsi") == ["nsi"], "that a root is not there is told by the command itself"
 
 
 def piped(monkeypatch, content: bytes) -> None:

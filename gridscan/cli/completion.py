@@ -1,5 +1,6 @@
 """Names of cards and cubes for a shell that completes a command: whatever is wrong, nothing."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,9 @@ def cards(*kinds: str, cubes: bool = False) -> Names:
 
     def starting(incomplete: str) -> list[tuple[str, str]]:
         try:
-            return [one for one in _named(kinds, cubes) if one[0].startswith(incomplete)]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return [one for one in _named(kinds, cubes) if one[0].startswith(incomplete)]
         except Exception:
             # a catalog that is not there, a table that nobody may read: told by the command itself
             return []
