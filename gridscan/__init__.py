@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gridscan.cubes.accessor import Cube  # registers the accessor ds.gridscan
 
 if TYPE_CHECKING:
+    __version__: str
     from gridscan.api import backgrounds, chi2, counts, open_cube, plan, run, scan, toys
     from gridscan.cards.base import CardError
     from gridscan.catalog import open_catalog
@@ -32,6 +33,7 @@ _HOME = {
 __all__ = [
     "CardError",
     "Cube",
+    "__version__",
     "backgrounds",
     "chi2",
     "counts",
@@ -46,6 +48,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Public names load their module on first use: `import gridscan` stays quick."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("gridscan")
     if name not in _HOME:
         raise AttributeError(f"module 'gridscan' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

@@ -11,6 +11,7 @@ from typing import Any
 
 import xarray as xr
 
+from gridscan.cards import listing
 from gridscan.cards.base import CardError, suggest
 from gridscan.cards.differences import differences
 from gridscan.cards.library import KINDS, Library
@@ -51,8 +52,8 @@ def _holds_cubes(folder: Path) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class Cards(Mapping):
+@dataclass(frozen=True, repr=False)
+class Cards(listing.Listed, Mapping):
     """Cards of one kind by name; a card is read when it is asked for."""
 
     library: Library
@@ -72,6 +73,9 @@ class Cards(Mapping):
 
     def __len__(self) -> int:
         return len(self.library.files[self.kind])
+
+    def table(self) -> tuple[str, listing.Rows]:
+        return f"{len(self)} {self.kind}", listing.rows(self.kind, self)
 
     def titles(self) -> dict[str, str]:
         """Title of every card; of a broken one, what is wrong with it."""
@@ -118,8 +122,8 @@ class SavedCube:
         return stores.read(self.path)
 
 
-@dataclass(frozen=True)
-class Cubes:
+@dataclass(frozen=True, repr=False)
+class Cubes(listing.Listed):
     """Saved cubes of a folder."""
 
     folder: Path
@@ -129,6 +133,9 @@ class Cubes:
         for path in self._paths():
             with suppress(stores.StoreError):
                 yield SavedCube.at(path)
+
+    def table(self) -> tuple[str, listing.Rows]:
+        return f"cubes in {self.folder}", listing.of_cubes(self)
 
     def titles(self) -> dict[str, str]:
         """Title of every store, and what tells those of one title apart; what is wrong with it."""

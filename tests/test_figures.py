@@ -18,6 +18,7 @@ from gridscan.figures import draw, layers
 from gridscan.plots import panels as brush
 from gridscan.scans import runs, stored
 from gridscan.storage import stores
+from tests.test_cards import gridscan
 
 CSI = "coherent-csi-2021"
 SHIPPED = Library()
@@ -543,3 +544,56 @@ def test_the_heading_says_degrees_of_freedom(catalog):
         (PANELS["regions"], "2 d.o.f."),
     ):
         assert draw._heading(add(catalog, "one", panel).load("figures", "one")) == heading
+
+
+@pytest.mark.parametrize(
+    ("form", "start"), [("pdf", b"%PDF"), ("svg", b"<?xml"), ("png", b"\x89PNG")]
+)
+def test_a_figure_by_its_path_in_any_format(form, start, catalog, tmp_path, monkeypatch, capsys):
+    """Named on no list, with the scans of the catalog."""
+    monkeypatch.setenv("GRIDSCAN_CATALOG", str(catalog))
+    text = f'title = "mine"\n[[panels]]\nkind = "curves"\nlayers = [{LINES}]\n'
+    (tmp_path / "own.toml").write_text(text)
+    command = ("figures", tmp_path / "own.toml", "--format", form, "--out", "pictures")
+    status, out, _ = gridscan(monkeypatch, capsys, *command)
+    picture = tmp_path / "pictures" / f"own.{form}"
+    assert (status, out) == (0, f"pictures/own.{form}\npictures/README.md\n")
+    assert picture.read_bytes().startswith(start)
+    page = (tmp_path / "pictures" / "README.md").read_text()
+    assert (f"![own](own.{form})" in page) == (form != "pdf")
+    assert (f"; picture: [own.{form}](own.{form})" in page) == (form == "pdf")
+    assert "Card: [own](../own.toml); scans: [line]" in page
+
+
+def test_a_figure_names_scans_by_the_files_beside_it(tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "line.toml").write_text(LINE)
+    layer = '{ scan = "line.toml", label = "a" }'
+    text = f'title = "mine"\n[[panels]]\nkind = "curves"\nlayers = [{layer}]'
+    (tmp_path / "mine" / "own.toml").write_text(text)
+    status, out, _ = gridscan(monkeypatch, capsys, "figures", "mine/own.toml")
+    assert (status, out) == (0, "gallery/own.png\ngallery/README.md\n")
+    page = (tmp_path / "gallery" / "README.md").read_text()
+    assert "scans: [line.toml](../mine/line.toml)." in page
+    (tmp_path / "mine" / "line.toml").unlink()
+    status, _, err = gridscan(monkeypatch, capsys, "check", "mine/own.toml")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "mine/line.toml: no such file" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("p2-fig2", "--format", "gif"), "format: found 'gif'; allowed: png, pdf, svg"),
+        (("nowhere.toml",), "nowhere.toml: no such file"),
+        (("scan.toml",), "scan.toml: model: unknown key 'model'"),
+    ],
+)
+def test_what_is_no_figure_is_told_before_anything_is_written(
+    arguments, message, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "scan.toml").write_text(PLANE)
+    status, out, err = gridscan(monkeypatch, capsys, "figures", *arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"gridscan: {message}")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["scan.toml"]

@@ -87,6 +87,18 @@ def test_any_number_of_cubes_have_one_legend(cubes):
     assert [look.line for look in looks] == ["filled", *DASHES[1:3]]
 
 
+@pytest.mark.parametrize("words", [1, 4, 8])
+def test_a_legend_of_long_names_is_whole(cubes, words):
+    ax = plots.new_axes()
+    for number, cube in enumerate(cubes):
+        cube.gridscan.plot(ax=ax, cl=0.9, label=" ".join([f"experiment {number}"] * words))
+    ax.figure.draw_without_rendering()
+    legend, page = ax.get_legend().get_window_extent(), ax.figure.bbox
+    assert page.x0 <= legend.x0
+    assert legend.x1 <= page.x1
+    assert page.y0 <= legend.y0
+
+
 def test_levels_that_differ_are_told_with_each_cube(cubes):
     ax = cubes[0].gridscan.plot(cl=0.9, label="one")
     cubes[1].gridscan.plot(ax=ax, cl=0.6827, label="two", dof=1)

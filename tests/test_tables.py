@@ -65,5 +65,5 @@ def test_nothing_is_a_dash_where_people_read_it():
     lines = as_markdown(CELLS).splitlines()
     assert lines[2] == r'| a "b", c\|d | – |'
     assert all(line.replace(r"\|", "").count("|") == 3 for line in lines)
-    assert r"e\_f & -1 \\" in as_latex(CELLS)
+    assert r"e\_f & $-1$ \\" in as_latex(CELLS)
     assert "c|d & -- " in as_latex(CELLS)

@@ -117,13 +117,26 @@ def test_every_command_of_the_readme_exists(here):
         assert f"  {name} " in known, name
 
 
-def test_the_notebook_runs(tmp_path):
-    notebook = nbformat.read(ROOT / "notebooks" / "csi-2021.ipynb", as_version=4)
+NOTEBOOKS = {"csi-2021": (2, "csi-2021-ee-ud.pdf"), "overlay": (2, "overlay.pdf")}
+"""How many pictures each shows, and which it writes."""
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_notebooks_run(name, tmp_path):
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    assert (tmp_path / "csi-2021-ee-ud.pdf").is_file()
-    shown = [data for cell in notebook.cells for out in cell.get("outputs", ())
-             for data in out.get("data", ())]  # fmt: skip
-    assert shown.count("image/png") == 2, "every picture is seen where it is made"
+    pictures, written = NOTEBOOKS[name]
+    assert (tmp_path / written).is_file()
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", ())]
+    shown = [data for out in outputs for data in out.get("data", ())]
+    assert shown.count("image/png") == pictures, "every picture is seen where it is made"
+    assert not [out for out in outputs if out.get("name") == "stderr"], "nothing is complained of"
+    runs = [str(out.get("data", {}).get("text/html", "")) for out in outputs]
+    assert any("<progress" in html and "blocks, in" in html for html in runs)
+
+
+def test_every_notebook_is_run():
+    assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == {*NOTEBOOKS}
 
 
 def test_a_wheel_carries_the_catalogs_and_runs_in_another_folder(tmp_path):

@@ -90,7 +90,7 @@ def text_of(where: str, most: int = CARD_BYTES) -> str:
         raise CardError(f"{where}: cannot be read ({_reason(error)})") from None
     if len(content) > most:
         raise CardError(f"{where}: found more than {most / 1e6:g} MB; allowed: up to that")
-    return _decoded(content, where)
+    return decoded(content, where)
 
 
 def _opened(where: str) -> IO[bytes]:
@@ -104,7 +104,8 @@ def _opened(where: str) -> IO[bytes]:
     return os.fdopen(descriptor, "rb")
 
 
-def _decoded(content: bytes, where: str) -> str:
+def decoded(content: bytes, where: str) -> str:
+    """The text of a card or a table. Raises CardError for what is none in UTF-8."""
     if content[:2] in WIDE:
         raise CardError(f"{where}: found {WIDE[content[:2]]}; allowed: a text in UTF-8")
     if b"\0" in content:

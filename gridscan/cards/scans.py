@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -14,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from gridscan.cards import explained
 from gridscan.cards.base import Card, CardError
 from gridscan.cards.inputs import Described
+from gridscan.cards.ranges import RANGES
 from gridscan.schema import BINS, DIMENSIONS, VARIABLES
 from gridscan.statistics import STATISTICS
 
@@ -108,39 +108,7 @@ class Axis(Card):
         """Values along the axis, (num,): the decimal numbers that they print as."""
         if self.values is not None:
             return np.array(self.values)
-        between = _log if self.scale == "log" else _linear
-        start, stop, num = self._range
-        return np.array([start, *between(start, stop, num)[1:-1], stop])
-
-
-DIGITS = {"linear": (14, 15), "log": (13, 14, 15)}
-"""Digits that values of a range have, on a linear axis those of its largest: as few as may be.
-
-Rounding errors of its arithmetic are smaller, so that 0.02 is 0.02, whatever numpy makes of it.
-"""
-
-MOST_MOVED = 1e-6
-"""By how much of a step a value may be moved for it."""
-
-
-def _linear(start: float, stop: float, num: int) -> list[float]:
-    """Values in equal steps, as they are printed."""
-    even, step = np.linspace(start, stop, num).tolist(), (stop - start) / (num - 1)
-    before_point = 1 + math.floor(math.log10(max(abs(start), abs(stop))))
-    for decimals in (digits - before_point for digits in DIGITS["linear"]):
-        if 0.5 * 10.0**-decimals <= MOST_MOVED * step:
-            # there is no negative zero
-            return [round(value, decimals) + 0.0 for value in even]
-    return even
-
-
-def _log(start: float, stop: float, num: int) -> list[float]:
-    """Values in equal ratios, as they are printed."""
-    even, step = np.geomspace(start, stop, num).tolist(), math.log(stop / start) / (num - 1)
-    for digits in DIGITS["log"]:
-        if 0.5 * 10.0 ** (1 - digits) <= MOST_MOVED * step:
-            return [float(f"{value:.{digits}g}") for value in even]
-    return even
+        return np.array(RANGES[self.scale](*self._range))
 
 
 def _step(entry: Mapping[str, Any], path: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ Results go to standard output, progress to standard error. Exit status: 0 done, 
 
 import os
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -31,9 +31,9 @@ class Commands(TyperGroup):
 app = typer.Typer(
     cls=Commands,
     help="Labelled, lazy, parallel grid scans for coherent neutrino scattering.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
     scans.plan,
@@ -52,6 +52,24 @@ for command in (
     figures.figures,
 ):
     app.command(cls=Command)(command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        output.say(f"gridscan {version('gridscan')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Labelled, lazy, parallel grid scans for coherent neutrino scattering."""
+
 
 EXIT_STATUS = {"CardError": 2, "StoreError": 2, "PluginError": 2, "ScanFailed": 1}
 """Errors that are told in one line: a user's mistakes, plug-ins' and blocks that failed."""
@@ -88,12 +106,12 @@ def _ended() -> tuple[str, int]:
     """How a command ended: what there is to say of it, and its exit status."""
     try:
         # without a command: the help
-        status = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
+        status = app(sys.argv[1:] or ["--help"], prog_name="gridscan", standalone_mode=False) or 0
     except KeyboardInterrupt:
         status = INTERRUPTED
-    except SystemExit:
-        # typer's own end where nobody reads its help
-        return "", UNREAD
+    except SystemExit as end:
+        # typer's own, after the names that complete a command, or where nobody reads its help
+        return "", UNREAD if end.code else 0
     except output.OutputLost as lost:
         return ("", UNREAD) if lost.unread else (str(lost), 1)
     except Exception as error:

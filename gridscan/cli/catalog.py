@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gridscan.cli.common import AsJson, Settings, settings
+from gridscan.cli.completion import cards
 from gridscan.cli.output import note, say, say_json
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def show(
     name: Annotated[
         str,
         typer.Argument(
-            help="A card, or its file, or a cube: its folder, or the start of its hash."
+            help="A card, or its file, or a cube: its folder, or the start of its hash.",
+            autocompletion=cards(cubes=True),
         ),
     ],
     as_json: AsJson = False,
@@ -148,8 +150,12 @@ def search(
 
 
 def counts(
-    experiment: Annotated[str, typer.Argument(help="An experiment's card.")],
-    model: Annotated[str, typer.Option(help="A model's card.")] = "sm",
+    experiment: Annotated[
+        str, typer.Argument(help="An experiment's card.", autocompletion=cards("experiments"))
+    ],
+    model: Annotated[
+        str, typer.Option(help="A model's card.", autocompletion=cards("models"))
+    ] = "sm",
     changes: Settings = None,
     conventions: Annotated[str | None, typer.Option(help="A conventions card.")] = None,
     as_json: AsJson = False,

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gridscan.cli import piped
+from gridscan.cli.completion import cards
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -18,7 +21,9 @@ CardName = Annotated[
     str,
     typer.Argument(
         metavar="CARD",
-        help="A scan by name, a TOML file, a saved cube's folder, or the start of its hash.",
+        help="A scan by name, a TOML file (-: what is typed or piped), a saved cube's folder, or "
+        "the start of its hash.",
+        autocompletion=cards("scans", cubes=True),
     ),
 ]
 CubeName = Annotated[
@@ -26,6 +31,7 @@ CubeName = Annotated[
     typer.Argument(
         metavar="CUBE",
         help="A saved cube: its folder, the start of its hash, or the scan that it is of.",
+        autocompletion=cards("scans", cubes=True),
     ),
 ]
 ByGrid = Annotated[
@@ -34,7 +40,12 @@ ByGrid = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of cubes.  [default: see gridscan status]")]
 Experiments = Annotated[
-    list[str] | None, typer.Option("--experiment", help="Use this experiment; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--experiment",
+        help="Use this experiment; may be repeated.",
+        autocompletion=cards("experiments"),
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -43,6 +54,11 @@ Settings = Annotated[
     ),
 ]
 Level = Annotated[str, typer.Option(metavar="LEVEL", help="Confidence level, as 0.9.")]
+
+Levels = Annotated[
+    list[str] | None,
+    typer.Option("--cl", metavar="LEVEL", help="Confidence level, as 0.9; repeatable."),
+]
 
 
 def study_of(
@@ -63,6 +79,8 @@ def study_of(
         if "experiments" in changes:
             raise CardError("give one of --experiment, --set experiments")
         changes["experiments"] = experiments
+    if name == piped.NAME:
+        return Library().study(piped.scan(), changes), folder(out)
     if (cube := _saved(name, out)) is None:
         return Library().study(name, changes), folder(out)
     if changes:
@@ -215,30 +233,6 @@ def union(intervals: list[dict[str, Any]]) -> str:
         for i in intervals
     )
     return f"{text}  (* edge of the scan)" if "*" in text else text or "none"
-
-
-def check_picture(path: Path, option: str) -> None:
-    """Raises CardError, naming the option that the path was given by."""
-    from gridscan.cards.base import CardError
-
-    allowed = (".png", ".pdf", ".svg")
-    if path.suffix.lower() not in allowed:
-        raise CardError(
-            f"{option} {path}: found ending {path.suffix!r}; allowed: {', '.join(allowed)}"
-        )
-    if not path.absolute().parent.is_dir():
-        raise CardError(f"{option} {path}: folder {path.parent} does not exist")
-
-
-def picture(cube: "xr.Dataset", path: Path, x: str | None = None, y: str | None = None) -> None:
-    from gridscan import plots
-    from gridscan.cards.base import CardError
-
-    try:
-        plots.save(cube.gridscan.plot(x, y), path)
-    except ValueError as error:
-        # a wrong axis, or a symbol that is no formula
-        raise CardError(f"{path}: {error}") from None
 
 
 def progress(quiet: bool) -> "AbstractContextManager[Progress]":

@@ -1,7 +1,8 @@
 """Commands on saved cubes: intervals, contours, plot."""
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,14 +12,15 @@ from gridscan.cli.common import (
     ByGrid,
     CubeName,
     Level,
-    check_picture,
+    Levels,
     cube_of,
     interval_list,
     level,
     mistakes,
-    picture,
     union,
 )
+from gridscan.cli.completion import cards
+from gridscan.cli.files import check_file, check_picture, save_picture
 from gridscan.cli.output import note, say, say_json
 
 if TYPE_CHECKING:
@@ -71,25 +73,28 @@ def limits(
         bool, typer.Option("--by-experiment", help="A limit from each experiment alone.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write a table: .csv, .md or .tex.")
+        Path | None,
+        typer.Option("--out", "-o", help="Write a table: .csv, .md, .tex, or HEPData's .yaml."),
     ] = None,
+    digits: Annotated[
+        int, typer.Option(help="Digits of an interval's width, in print.", min=1, max=15)
+    ] = 2,
     grid: ByGrid = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the limits on one axis; of several cubes: a table of their models and experiments.
 
     They bound the allowed interval that holds the standard model, or the best fit where the axis
-    has no standard model. Other allowed intervals may exist: see `gridscan intervals`.
+    has no standard model. Other allowed intervals may exist: see `gridscan intervals`. Bounds are
+    rounded to two digits of the interval's width; a bound alone, and each on a logarithmic axis, to
+    three of its own. --json has all digits.
     """
-    from gridscan.cubes import tables
-    from gridscan.cubes.limits import records, rows, table
+    from gridscan.cubes import hepdata, tables
+    from gridscan.cubes.limit_tables import limits_of, rows
+    from gridscan.cubes.limits import records
     from gridscan.storage import local, stores
 
-    if out and (out.suffix not in tables.FORMATS or not out.absolute().parent.is_dir()):
-        allowed = ", ".join(tables.FORMATS)
-        raise CardError(
-            f"--out {out}: allowed: a file in a folder that exists, ending in {allowed}"
-        )
+    check_file(out, (*tables.FORMATS, ".yaml"))
     chosen = level(cl)
     paths = [cube_of(name) for name in cubes]
     opened = [stores.read(path) for path in paths]
@@ -97,13 +102,16 @@ def limits(
         if len(opened) > 1:
             if along or by_experiment:
                 raise CardError("--along, --by-experiment: allowed for one cube only")
-            found = table(_by_model(paths, opened), param, chosen, dof, not grid)
+            found = limits_of(_by_model(paths, opened), param, chosen, dof, not grid)
         else:
             how = {"along": along or (), "by_experiment": by_experiment, "exact": not grid}
             found = opened[0].gridscan.limits(param, chosen, dof, **how)
-    cells = rows(found)
+    cells = rows(found, digits)
     if out:
-        local.put(tables.FORMATS[out.suffix](cells), out)
+        of_cubes = partial(hepdata.as_hepdata, found, titles=[_title(ds) for ds in opened])
+        formats = tables.FORMATS | {".yaml": of_cubes}
+        written = rows(found, digits, symbols=True) if out.suffix == ".tex" else cells
+        local.put(formats[out.suffix](written), out)
     if as_json:
         units = found["lower"].attrs.get("units", "1")
         head = {"param": param, "units": units, "cl": chosen, "dof": dof}
@@ -115,59 +123,121 @@ def limits(
     note(HELD)
 
 
-def _by_model(paths: list[Path], opened: "list[xr.Dataset]") -> "dict[str, xr.Dataset]":
-    """Cubes by the name of their model, with that of their folder where models repeat."""
+def _title(cube: "xr.Dataset") -> str:
+    return str(cube.attrs.get("title", ""))
+
+
+def _by_model(paths: list[Path], opened: "list[xr.Dataset]") -> "dict[str, list[xr.Dataset]]":
+    """Cubes by the name of their model; where two of one have an experiment in common, each by
+    itself, with the name of its folder.
+    """
     from gridscan.cubes.origin import study_of
 
-    studies = [study_of(cube) for cube in opened]
-    models = [study.scan.model if study else "without a study" for study in studies]
-    names = [
-        model if models.count(model) == 1 else f"{model} ({path.name})"
-        for path, model in zip(paths, models, strict=True)
-    ]
-    if twice := next((name for name in names if names.count(name) > 1), ""):
+    if len({path.resolve() for path in paths}) < len(paths):
+        twice = next(p for i, p in enumerate(paths) if p.resolve() in map(Path.resolve, paths[:i]))
         raise CardError(f"{twice}: the same cube is given twice")
-    return dict(zip(names, opened, strict=True))
+    groups: dict[str, list[tuple[Path, xr.Dataset]]] = {}
+    for path, cube in zip(paths, opened, strict=True):
+        study = study_of(cube)
+        model = study.scan.model if study else "without a study"
+        groups.setdefault(model, []).append((path, cube))
+    found = {}
+    for model, members in groups.items():
+        names = [str(e) for _, cube in members for e in cube["experiment"].values]
+        if len(set(names)) == len(names):
+            found[model] = [cube for _, cube in members]
+        else:
+            found |= {f"{model} ({path.name})": [cube] for path, cube in members}
+    return found
 
 
 def contours(
     cube: CubeName,
-    cl: Level = "0.9",
+    cl: Levels = None,
     x: Annotated[str | None, typer.Option(help="Horizontal axis.")] = None,
     y: Annotated[str | None, typer.Option(help="Vertical axis.")] = None,
+    dof: Annotated[int, typer.Option(help="Degrees of freedom.", min=1)] = 2,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write all lines: .csv or .json.")
+    ] = None,
     grid: ByGrid = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print the contour lines of a cube in a plane (2 dof): one vertex per line, as CSV."""
-    from gridscan.cubes import tables
-    from gridscan.storage import stores
+    """Print the contour lines of a cube in a plane: one vertex per line, as CSV.
 
-    chosen, ds = level(cl), stores.read_statistic(cube_of(cube))
+    At 90 %; with -o by default at 1σ, 90 % and 2σ, as pictures have them.
+    """
+    from gridscan.cubes import lines, tables
+    from gridscan.cubes.levels import SHOWN
+    from gridscan.storage import local, stores
+
+    check_file(out, (".csv", ".json"))
+    chosen = list(map(level, cl)) if cl else list(SHOWN if out else (0.9,))
+    ds = stores.read_statistic(cube_of(cube))
     with mistakes():
-        lines = ds.gridscan.contours(chosen, 2, x, y, exact=not grid)
+        ask = partial(ds.gridscan.contours, dof=dof, x=x, y=y, exact=not grid)
+        found = {one: ask(one) for one in sorted(set(chosen))}
+    if out:
+        about = f"{_title(ds)}: {dof} d.o.f."
+        local.put(lines.WRITTEN[out.suffix](found, dof, about), out)
+        return say_json({"file": str(out)}) if as_json else say(out)
     if as_json:
-        return say_json({"cl": chosen, "lines": [line.values.tolist() for line in lines]})
-    header = [["line", *lines[0]["axis"].values]] if lines else []
-    vertices = [
-        [f"{number}", *(f"{value:.6g}" for value in vertex)]
-        for number, line in enumerate(lines)
-        for vertex in line.values
-    ]
-    say(*tables.as_csv(header + vertices).splitlines())
+        return say_json(lines.record(found, dof))
+    say(*tables.as_csv(lines.rows(found)).splitlines())
 
 
 def plot(
-    cube: CubeName,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write.")] = Path(
+    cubes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CUBE...",
+            help="Cubes on one picture: folders, starts of hashes, or scans.",
+            autocompletion=cards("scans", cubes=True),
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The picture: png, pdf or svg.")] = Path(
         "cube.png"
     ),
     x: Annotated[str | None, typer.Option(help="Horizontal axis.")] = None,
     y: Annotated[str | None, typer.Option(help="Vertical axis.")] = None,
+    cl: Levels = None,
+    dof: Annotated[int | None, typer.Option(help="Degrees of freedom.", min=1)] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="What the legend calls each cube; repeatable.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="The title; an empty one for none.")] = None,
+    corner: Annotated[bool, typer.Option("--corner", help="All pairs of axes.")] = False,
+    limits_on: Annotated[
+        str | None, typer.Option("--limits", help="Limits on this axis, against --along.")
+    ] = None,
+    along: Annotated[str | None, typer.Option(help="The axis that limits are drawn along.")] = None,
 ) -> None:
-    """Draw a cube: regions at 1σ, 90 % and 2σ, best fit and standard-model point."""
+    """Draw cubes: regions at 1σ, 90 % and 2σ, best fit, standard-model point; or lines of limits.
+
+    Several lie one on the other, each with its colour and dashes, under one legend.
+    """
     from gridscan.storage import stores
 
-    ds = stores.read_statistic(cube_of(cube))
     check_picture(out, "--out")
-    picture(ds, out, x, y)
+    if label and len(label) != len(cubes):
+        raise CardError(f"--label: found {len(label)}; allowed: one for each of {len(cubes)} cubes")
+    if (limits_on is None) != (along is None) or (corner and limits_on):
+        raise CardError("--limits: allowed: with --along, and without --corner")
+    if (corner or limits_on) and (x or y):
+        raise CardError("--x, --y: allowed: without --corner and --limits")
+    how: Any = {"cl": list(map(level, cl)) if cl else None, "dof": dof, "title": title}
+    read = stores.read if limits_on else stores.read_statistic
+    opened = [read(cube_of(name)) for name in cubes]
+    names: list[Any] = [*label] if label else [None] * len(opened)
+    drawn: Any = None
+    with mistakes():
+        for ds, name in zip(opened, names, strict=True):
+            it = ds.gridscan
+            if corner:
+                drawn = it.corner(figure=drawn, label=name, **how)
+            elif limits_on:
+                drawn = it.plot_limits(limits_on, along, drawn, label=name, **how)
+            else:
+                drawn = it.plot(x, y, drawn, label=name, **how)
+    save_picture(drawn, out)
     say(out)

@@ -6,18 +6,27 @@ from typing import Annotated
 import typer
 
 from gridscan.cli.common import AsJson, folder, progress
+from gridscan.cli.completion import cards
 from gridscan.cli.output import say, say_json
 
 
 def figures(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Figure cards.  [default: all]")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Figure cards, by name or as TOML files.  [default: all]",
+            autocompletion=cards("figures"),
+        ),
     ] = None,
     only: Annotated[str, typer.Option(help="Those whose name starts so: p2.")] = "",
     out: Annotated[Path, typer.Option(help="Folder of pictures, tables and their page.")] = Path(
         "gallery"
     ),
     cubes: Annotated[Path | None, typer.Option(help="Folder of cubes.  [default: cubes]")] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="Of pictures: png, pdf or svg.")
+    ] = "png",
     threads: Annotated[
         int | None, typer.Option(help="Threads.  [default: one per core]", min=1)
     ] = None,
@@ -37,6 +46,7 @@ def figures(
             out,
             folder(cubes),
             lambda title, done, total: report(done, total),
+            form=form.lower().removeprefix("."),
             threads=threads,
         ):
             written[name] = str(path)

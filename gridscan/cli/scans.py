@@ -12,14 +12,13 @@ from gridscan.cli.common import (
     Experiments,
     Out,
     Settings,
-    check_picture,
     interval_list,
-    picture,
     places,
     progress,
     study_of,
     union,
 )
+from gridscan.cli.files import check_picture, picture
 from gridscan.cli.output import say, say_json
 
 if TYPE_CHECKING:

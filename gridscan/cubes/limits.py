@@ -86,28 +86,3 @@ def records(found: xr.Dataset) -> list[dict[str, str | float | None]]:
         | {b: None if np.isnan(at[b]) else float(at[b]) for b in BOUNDS}
         for at in points
     ]
-
-
-def rows(found: xr.Dataset) -> list[list[str]]:
-    """A dataset of limits as cells: a header, then one line per point of its dims.
-
-    Models stand side by side. Of two bounds, one that nothing has is left out, and no limit is an
-    empty cell.
-    """
-    dims = [str(d) for d in found["lower"].dims if d != "model"]
-    models = [str(m) for m in found["model"].values] if "model" in found.dims else [""]
-    shown = [name for name in BOUNDS if found[name].notnull().any()] or [*BOUNDS]
-    units = found["lower"].attrs.get("units", "1")
-    unit = "" if units in ("", "1") else f" [{units}]"
-    columns = [f"{m or found.attrs['param']} {name}{unit}" for m in models for name in shown]
-    lines: dict[tuple[str, ...], list[str]] = {}
-    for record in records(found.transpose("model", ..., missing_dims="ignore")):
-        cells = lines.setdefault(tuple(_text(record[d]) for d in dims), [])
-        cells += [_text(record[name]) for name in shown]
-    return [[*dims, *columns], *([*labels, *cells] for labels, cells in lines.items())]
-
-
-def _text(value: float | str | None) -> str:
-    if isinstance(value, str):
-        return value
-    return "" if value is None else f"{value:.6g}"

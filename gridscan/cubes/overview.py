@@ -17,11 +17,11 @@ MOST_READ = 2_000_000
 
 
 def text(cube: xr.Dataset) -> str:
-    """Lines for a terminal."""
-    facts = list(_facts(cube))
+    """Lines for a terminal; what it would obey is shown as Python writes it."""
+    facts = [(_plain(key), _plain(value)) for key, value in _facts(cube)]
     width = max((len(key) for key, _ in facts), default=0)
     lines = [f"  {key:<{width}}  {value}" for key, value in facts]
-    return "\n".join([f"<gridscan cube: {_title(cube)}>", *lines])
+    return "\n".join([f"<gridscan cube: {_plain(_title(cube))}>", *lines])
 
 
 def html(cube: xr.Dataset) -> str:
@@ -36,6 +36,10 @@ def html(cube: xr.Dataset) -> str:
 
 def _title(cube: xr.Dataset) -> str:
     return str(cube.attrs.get("title", "without a title"))
+
+
+def _plain(words: str) -> str:
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in words)
 
 
 def _facts(cube: xr.Dataset) -> Iterator[tuple[str, str]]:
@@ -71,8 +75,8 @@ def _scans(attrs: Mapping[Any, Any]) -> list[dict[str, Any]]:
 
 def experiments_of(attrs: Mapping[Any, Any]) -> list[str]:
     """Names of the experiments of a cube, from its attributes; none of one that does not say."""
-    named = [name for scan in _scans(attrs) for name in scan.get("experiments", [])]
-    return [str(name) for name in named]
+    lists = [scan.get("experiments") for scan in _scans(attrs)]
+    return [str(name) for names in lists if isinstance(names, list) for name in names]
 
 
 def _short(fixed: Any) -> str:

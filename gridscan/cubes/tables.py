@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 
 Cells = Sequence[Sequence[str]]
@@ -27,11 +28,25 @@ def as_markdown(cells: Cells) -> str:
 
 def as_latex(cells: Cells) -> str:
     """A tabular environment in the style of booktabs."""
-    escaped = [[c.replace("_", r"\_").replace(NOTHING, "--") for c in shown_in(r)] for r in cells]
+    escaped = [[_in_latex(cell) for cell in shown_in(row)] for row in cells]
     header, *rows = (f"{' & '.join(row)} \\\\" for row in escaped)
     body = [r"\toprule", header, r"\midrule", *rows, r"\bottomrule"]
     columns = "l" * len(cells[0])
     return "\n".join([rf"\begin{{tabular}}{{{columns}}}", *body, r"\end{tabular}"]) + "\n"
+
+
+def _in_latex(cell: str) -> str:
+    """A number as a formula; of other text, but for formulas, what LaTeX would obey is escaped."""
+    if found := NUMBER.fullmatch(cell):
+        mantissa, power = found.groups()
+        return rf"${mantissa} \times 10^{{{power}}}$" if power else f"${cell}$"
+    parts = cell.split("$") if cell.count("$") % 2 == 0 else [cell.replace("$", r"\$")]
+    escaped = [re.sub(r"([_%&#])", r"\\\1", part).replace(NOTHING, "--") for part in parts[::2]]
+    parts[::2] = escaped
+    return "$".join(parts)
+
+
+NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)(?:e([+-]?\d+))?")
 
 
 def shown_in(row: Sequence[str]) -> list[str]:

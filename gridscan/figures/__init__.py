@@ -32,6 +32,7 @@ class Prepared:
 def prepare(name: str, library: Library) -> Prepared:
     """A figure card, its layers and limits validated. Raises CardError."""
     card, where = library.load("figures", name), library.files["figures"].get(name, name)
+    _beside(card, where, library)
     views: list[tuple[Any, tuple[str, ...], list[Drawing]]] = []
     for number, panel in enumerate(card.panels):
         place = f"{where}: panels.{number}"
@@ -51,8 +52,12 @@ def prepare(name: str, library: Library) -> Prepared:
 
 
 def chosen(library: Library, names: Sequence[str] = (), only: str = "") -> list[str]:
-    """Names of figure cards, all by default; `only` keeps those that start with it."""
+    """Names of figure cards, all by default; `only` keeps those that start with it.
+
+    A name may be the path of a TOML file. Raises CardError for what is no figure.
+    """
     known = library.files["figures"]
+    names = [_adopted(name, library) for name in names]
     for name in names:
         library.load("figures", name)
     found = [name for name in sorted(names or known) if name.startswith(only)]
@@ -61,19 +66,41 @@ def chosen(library: Library, names: Sequence[str] = (), only: str = "") -> list[
     return found
 
 
+def _adopted(name: str, library: Library) -> str:
+    """The name of a card that may be given by its file, known by it from now on."""
+    if not name.endswith(".toml"):
+        return name
+    stem = Path(name).stem
+    library.files["figures"][stem] = name
+    return stem
+
+
+def _beside(card: Figure, where: str, library: Library) -> None:
+    """Scans that a figure names by their files, in its own folder: known from now on."""
+    for scan in {layer.scan for panel in card.scanned for layer in panel.layers}:
+        if scan.endswith(".toml"):
+            library.files["scans"][scan] = str(Path(where).parent / scan)
+
+
+FORMATS = ("png", "pdf", "svg")
+
+
 def build(
     names: Sequence[str],
     library: Library,
     out: Path,
     cubes: Path,
     progress: Callable[[str, int, int], None] = lambda title, done, total: None,
+    form: str = "png",
     **how: Any,
 ) -> Iterator[tuple[str, Path]]:
     """Draw figures into a folder, computing what their cubes lack; last, the page.
 
-    All cards are checked before anything is computed. Yields each name with its file. how:
-    `client` or `threads`, as of gridscan.run.
+    All cards are checked before anything is computed. Yields each name with its file. form: of
+    pictures, one of FORMATS; how: `client` or `threads`, as of gridscan.run.
     """
+    if form not in FORMATS:
+        raise CardError(f"format: found {form!r}; allowed: {', '.join(FORMATS)}")
     ready = [prepare(name, library) for name in names]
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -83,15 +110,16 @@ def build(
         for study in figure.studies.values():
             report = partial(progress, f"{figure.name}: {study.scan.title}")
             runs.run(study, cubes, progress=report, **how)
-        yield figure.name, _made(figure, library, out, cubes)
+        yield figure.name, _made(figure, library, out, cubes, form)
     yield "gallery", gallery.write_page(out, library)
 
 
-def _made(figure: Prepared, library: Library, out: Path, cubes: Path) -> Path:
+def _made(figure: Prepared, library: Library, out: Path, cubes: Path, form: str) -> Path:
     if figure.card.is_table:
         return tables.make(figure.views, cubes, out / f"{figure.name}.csv", figure.card.title)
     try:
-        return draw.picture(figure.card, figure.views, library, cubes, out / f"{figure.name}.png")
+        path = out / f"{figure.name}.{form}"
+        return draw.picture(figure.card, figure.views, library, cubes, path)
     except ValueError as error:
         if isinstance(error, CardError) or "Parse" not in str(error):
             raise

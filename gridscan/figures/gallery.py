@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from gridscan.cards.figures import Figure
 from gridscan.cards.library import Library
 from gridscan.figures import tables
 from gridscan.storage.local import put
@@ -12,7 +13,7 @@ PAGE = "README.md"
 
 def write_page(folder: Path, library: Library) -> Path:
     """Markdown page of all figures of the catalog that are in the folder."""
-    names = [name for name in sorted(library.files["figures"]) if product(folder, name)]
+    names = [name for name in sorted(library.files["figures"]) if products(folder, name)]
     parts = [
         "# Gallery",
         "",
@@ -25,34 +26,44 @@ def write_page(folder: Path, library: Library) -> Path:
     return put("\n".join(parts), folder / PAGE)
 
 
-def product(folder: Path, name: str) -> Path | None:
-    """The picture or table of a figure in the folder."""
-    found = (folder / f"{name}{ending}" for ending in (".png", ".csv"))
-    return next((path for path in found if path.is_file()), None)
+ENDINGS = (".png", ".svg", ".pdf", ".csv")
+"""Of pictures and tables; where there are several, the first is shown."""
+
+
+def products(folder: Path, name: str) -> list[Path]:
+    """Pictures or the table of a figure in the folder."""
+    found = (folder / f"{name}{ending}" for ending in ENDINGS)
+    return [path for path in found if path.is_file()]
 
 
 def _entry(name: str, folder: Path, library: Library) -> str:
-    card, path = library.load("figures", name), product(folder, name)
-    assert path is not None
-    picture = f"![{name}]({path.name})\n"
-    shown = picture if path.suffix == ".png" else tables.markdown(path, card.panels[0].kind)
+    card, (path, *others) = library.load("figures", name), products(folder, name)
     scans = dict.fromkeys(layer.scan for panel in card.scanned for layer in panel.layers)
     cards = [_link(scan, library.files["scans"][scan], folder) for scan in scans]
+    files = [path, *others] if path.suffix in (".csv", ".pdf") else others
+    kind = "table" if card.is_table else "picture"
     lines = [
         f"## {name}",
         "",
         f"**{card.title}**",
         "",
-        shown,
+        *([shown, ""] if (shown := _shown(path, name, card)) else []),
         *([card.caption, ""] if card.caption else []),
         f"Card: {_link(name, library.files['figures'][name], folder)}"
         + (f"; scans: {', '.join(cards)}" if cards else "")
-        + (f"; table: [{path.name}]({path.name})" if path.suffix == ".csv" else "")
+        + "".join(f"; {kind}: [{file.name}]({file.name})" for file in files)
         + ".",
         f"References: {', '.join(map(_reference, card.references))}." if card.references else "",
         "",
     ]
     return "\n".join(lines)
+
+
+def _shown(path: Path, name: str, card: Figure) -> str:
+    """A picture or a table as a page has it; nothing of what a page cannot show."""
+    if path.suffix == ".csv":
+        return tables.markdown(path, card.panels[0].kind)
+    return f"![{name}]({path.name})\n" if path.suffix != ".pdf" else ""
 
 
 def _link(name: str, where: str, folder: Path) -> str:

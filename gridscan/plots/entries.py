@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import is_color_like
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.transforms import ScaledTranslation
 
 from gridscan.plots.colours import DASHES, PALETTE, blues, widths_of
 from gridscan.plots.panels import Style, shades, style
-from gridscan.plots.style import STYLE, title
+from gridscan.plots.style import STYLE, balanced, letters, title
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ class Entry(Artist):
 
     def handle(self, more: str = "") -> Any:
         found = (self.look or Style("", blues(2)[1], "filled")).handle()
-        found.set_label(f"{self.shown.name}{more}")
+        text = f"{self.shown.name}{more}"
+        # a formula is in one line
+        found.set_label(text if "$" in text else balanced(text))
         return found
 
 
@@ -101,17 +104,44 @@ def head(ax: Axes, shown: Shown) -> None:
         title(ax, "")
 
 
-BELOW: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "ncols": 3}
-"""Below the panel, where no data are."""
+BELOW_INCHES = 0.62
+"""How far below the panel, where no data are, a legend begins: below the axis' label."""
+
+COLUMNS = 3
+
+INCHES = (0.55, 0.075)
+"""Width of a handle with its gaps, and of a letter."""
 
 
 def legend(ax: Axes) -> None:
     """The legend of all cubes on an Axes, and of what else on it has a label."""
     handles, heading = legend_of(ax)
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    below = ScaledTranslation(0, -BELOW_INCHES, figure.dpi_scale_trans)
     with mpl.rc_context(STYLE):
         ax.legend(
-            handles=handles, title=heading, fontsize=9, title_fontsize=9, frameon=False, **BELOW
+            handles=handles,
+            title=heading,
+            fontsize=9,
+            title_fontsize=9,
+            frameon=False,
+            ncols=_columns(ax, handles),
+            loc="upper center",
+            bbox_to_anchor=(0.5, 0),
+            bbox_transform=ax.transAxes + below,
+            borderaxespad=0,
         )
+
+
+def _columns(ax: Axes, handles: Sequence[Any]) -> int:
+    """As many as there is room for below a panel."""
+    figure, place = ax.get_figure(root=True), ax.get_subplotspec()
+    assert figure is not None
+    room = figure.get_figwidth() / (place.get_gridspec().ncols if place else 1)
+    lines = [line for handle in handles for line in handle.get_label().split("\n")]
+    longest = max(map(letters, lines), default=1)
+    return max(1, min(COLUMNS, int(room / (INCHES[0] + INCHES[1] * longest))))
 
 
 def legend_of(ax: Axes) -> tuple[list[Any], str | None]:

@@ -147,12 +147,17 @@ def frame(ax: Axes, heading: str, x: Sequence[float] | None, y: Sequence[float] 
             ax.set_ylim(*y)
 
 
+def letters(text: str) -> int:
+    """About how many letters a text has in print, formulas included."""
+    return len(re.sub(r"\\[a-z]+|[${}\\]", "", text))
+
+
 def legend(figure: Figure, handles: Sequence[Any], heading: str) -> None:
     """One legend for all panels, above them; the page grows by its height."""
     unique = list({handle.get_label(): handle for handle in handles}.values())
     if not unique and not heading:
         return
-    printed = [len(re.sub(r"\\[a-z]+|[${}\\]", "", handle.get_label())) for handle in unique]
+    printed = [letters(handle.get_label()) for handle in unique]
     width, height = figure.get_size_inches()
     columns = int(width / (0.55 + 0.085 * max(printed, default=1)))
     columns = max(1, min(len(unique), columns))

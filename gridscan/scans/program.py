@@ -19,7 +19,7 @@ FOLLOWS_FROM = (
     *(f"gridscan.scans.{name}" for name in ("axes", "blocks", "evaluation")),
     *(f"gridscan.cards.{name}" for name in ("base", "checks", "counts", "entries", "inputs")),
     *(f"gridscan.cards.{name}" for name in ("kinds", "measured", "resolved", "responses")),
-    *(f"gridscan.cards.{name}" for name in ("nuisances", "scans", "study")),
+    *(f"gridscan.cards.{name}" for name in ("nuisances", "ranges", "scans", "study")),
     *EXPERIMENTS.modules,
 )
 """Code that the numbers of a cube follow from: all that `evaluate` imports.

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
+EVERY_SECONDS = 0.2
+"""How often a notebook is told at most: blocks may end every few milliseconds."""
+
 Progress = Callable[[int, int], None]
 """Told of every block that ends: how many are done, and of how many."""
 
@@ -61,11 +64,12 @@ def _terminal() -> Iterator[Progress]:
 
 
 class _Notebook:
-    """A line of HTML below the cell, written anew with every block."""
+    """A line of HTML below the cell, written anew as blocks end, but not with every one."""
 
-    def __init__(self) -> None:
+    def __init__(self, every_seconds: float = EVERY_SECONDS) -> None:
         self._shown: Any = None
-        self._began, self._first = monotonic(), 0
+        self._began, self._first, self._last = monotonic(), 0, 0.0
+        self._every = every_seconds
 
     def __call__(self, done: int, total: int) -> None:
         from IPython.display import HTML, display
@@ -74,7 +78,10 @@ class _Notebook:
             if done == total:
                 return
             self._began, self._first = monotonic(), done
-        seconds = monotonic() - self._began
+        elif done < total and monotonic() - self._last < self._every:
+            return
+        self._last = monotonic()
+        seconds = self._last - self._began
         text = f"{done} of {total} blocks, {told(done - self._first, total - done, seconds)}"
         line = HTML(f'<progress value="{done}" max="{total}"></progress> {text}')
         if self._shown is None:

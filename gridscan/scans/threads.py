@@ -12,7 +12,7 @@ from gridscan.scans.workers import Attempt, Report
 BLOCK_THREAD = "gridscan: a block"
 """Name of threads that compute blocks."""
 
-GRACE_SECONDS = 1.0
+GRACE_SECONDS = 0.5
 """How long blocks that are under way may take to be written after Ctrl-C."""
 
 

@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from time import monotonic
 from typing import Any
 
@@ -112,9 +113,12 @@ def _not_interrupted() -> Iterator[None]:
     tracker of what they leave, one of them, clears up without a word.
     """
     mask, said = getattr(signal, "pthread_sigmask", None), os.environ.get("PYTHONWARNINGS")
-    before = mask(signal.SIG_BLOCK, {signal.SIGINT}) if mask else None
     quiet = "ignore:resource_tracker:UserWarning"
     os.environ["PYTHONWARNINGS"] = f"{said},{quiet}" if said else quiet
+    if mask:
+        # whoever starts it is open to signals afterwards
+        resource_tracker.ensure_running()
+    before = mask(signal.SIG_BLOCK, {signal.SIGINT}) if mask else None
     try:
         yield
     finally:
