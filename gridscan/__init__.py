@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 from gridscan.cubes.accessor import Cube  # registers the accessor ds.gridscan
 
 if TYPE_CHECKING:
-    from gridscan.api import backgrounds, chi2, counts, open_cube, plan, run, scan, toys
+    from gridscan.api import (
+        backgrounds,
+        chi2,
+        counts,
+        feldman_cousins,
+        open_cube,
+        plan,
+        run,
+        scan,
+        toys,
+    )
     from gridscan.cards.base import CardError
     from gridscan.catalog import open_catalog
 
@@ -21,6 +31,7 @@ _HOME = {
     "backgrounds": "gridscan.api",
     "chi2": "gridscan.api",
     "counts": "gridscan.api",
+    "feldman_cousins": "gridscan.api",
     "open_catalog": "gridscan.catalog",
     "open_cube": "gridscan.api",
     "plan": "gridscan.api",
@@ -35,6 +46,7 @@ __all__ = [
     "backgrounds",
     "chi2",
     "counts",
+    "feldman_cousins",
     "open_catalog",
     "open_cube",
     "plan",

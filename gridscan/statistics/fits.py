@@ -1,0 +1,111 @@
+"""The least χ² of many data within the bounds of a hypothesis: compiled where there is a twin.
+
+Descents start from the lowest local minima on a coarse grid of couplings, found for each data by
+itself, and from wherever the caller knows of, as the truth of toys. See `starts` and
+`compiled.joint`; `hypothesis.Hypothesis.minimum` is the slow twin, and what all else is fitted by.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gridscan.statistics.hypothesis import Hypothesis
+from gridscan.statistics.quadratic import Quadratic
+from gridscan.statistics.starts import Nodes
+
+STARTS = 4
+"""Local minima of the coarse grid that a descent starts from, at most."""
+
+TOGETHER = 2**22
+"""Numbers that the coarse grid has of data at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fits:
+    """Fits of one hypothesis to any data."""
+
+    hypothesis: Hypothesis
+
+    @cached_property
+    def nodes(self) -> Nodes:
+        return Nodes.of(self.hypothesis)
+
+    @cached_property
+    def _form(self) -> Quadratic:
+        return Quadratic.of(self.hypothesis)
+
+    def least(
+        self, data: np.ndarray, known: np.ndarray, most: int = STARTS
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """χ² of data (n, bins) at its least, (n,), and the couplings there, (n, d).
+
+        known: pulls and couplings that every descent starts from, too, (starts, K + d).
+        """
+        chi2, couplings = np.empty(len(data)), np.empty((len(data), len(self.hypothesis.low)))
+        for some in self._together(len(data)):
+            chi2[some], couplings[some] = self._least(data[some], known, most)
+        return chi2, couplings
+
+    def at(self, couplings: np.ndarray, pulls: np.ndarray, data: np.ndarray) -> np.ndarray:
+        """χ² of data (n, bins) at couplings (d,), profiled from pulls (K,): (n,)."""
+        if not self.hypothesis.is_quadratic:
+            return np.array([self.hypothesis.chi2(couplings[None], one)[0] for one in data])
+        start = np.concatenate([pulls, couplings])
+        starts, used = np.tile(start, (len(data), 1, 1)), np.ones(len(data), int)
+        chi2, _, lost = self._compiled(data, starts, used, couplings, couplings)
+        for t in np.flatnonzero(lost):
+            chi2[t] = self.hypothesis.chi2(couplings[None], data[t])[0]
+        return chi2
+
+    def _least(
+        self, data: np.ndarray, known: np.ndarray, most: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        nodes, size = self.nodes, len(self.hypothesis.names)
+        at, used = nodes.starts(data, most)
+        found = np.concatenate([nodes.pulls[at], nodes.couplings[at]], axis=2)
+        # those of all data first, so that the ones that count are in a row
+        every = np.concatenate([np.tile(known, (len(data), 1, 1)), found], axis=1)
+        used = used + len(known)
+        if not self.hypothesis.is_quadratic:
+            return self._slow(data, every[:, :, size:], used)
+        low, high = self.hypothesis.low, self.hypothesis.high
+        chi2, points, lost = self._compiled(data, every, used, low, high)
+        couplings = points[:, size:]
+        if lost.any():
+            starts = every[lost][:, :, size:]
+            chi2[lost], couplings[lost] = self._slow(data[lost], starts, used[lost])
+        return chi2, couplings
+
+    def _compiled(
+        self,
+        data: np.ndarray,
+        starts: np.ndarray,
+        used: np.ndarray,
+        low: np.ndarray,
+        high: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `joint.least`, couplings as they are; numba is imported only here."""
+        from gridscan.statistics.compiled import joint
+
+        units, size = self.hypothesis.units, len(self.hypothesis.names)
+        scale = np.concatenate([np.ones(size), units])
+        chi2, points, lost = joint.least(
+            self._form, self.hypothesis.variance, data, starts / scale, used, low / units,
+            high / units,
+        )  # fmt: skip
+        return chi2, points * scale, lost
+
+    def _slow(
+        self, data: np.ndarray, starts: np.ndarray, used: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        every = zip(data, starts, used.tolist(), strict=True)
+        found = [self.hypothesis.minimum(one, these[:count]) for one, these, count in every]
+        chi2, couplings = zip(*found, strict=True)
+        return np.array(chi2), np.array(couplings)
+
+    def _together(self, number: int) -> Iterator[slice]:
+        each = len(self.nodes.couplings) * (1 + len(self.hypothesis.names))
+        some = max(1, TOGETHER // each)
+        return (slice(first, first + some) for first in range(0, number, some))

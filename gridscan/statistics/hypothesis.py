@@ -1,0 +1,162 @@
+"""A composite hypothesis: what is expected of any data, and how far some are from it.
+
+Toys, expected limits and whatever else asks for fits to other data ask here. Constraints of
+nuisances are among the bins (see `auxiliary`): data are counts and auxiliary measurements.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy.optimize import minimize
+
+from gridscan.statistics import methods
+from gridscan.statistics.deviance import mixed
+from gridscan.statistics.prediction import LinearNuisances, Problem, predict
+
+STEP = 1e-4
+"""Of the range of a coupling: by which the slow minimiser looks for slopes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Hypothesis:
+    """Expected data as functions of d couplings within bounds, and of free pulls.
+
+    parts: groups without a nuisance in common, with constraints as bins; rows: of couplings
+    (n, d), the rows of each part; low, high: bounds (d,); units: (d,) in which rows are the
+    monomials of `channels.expansion`, None where counts are no polynomials of degree two.
+    """
+
+    parts: tuple[Problem, ...]
+    rows: Callable[[np.ndarray], Sequence[np.ndarray]]
+    low: np.ndarray
+    high: np.ndarray
+    units: np.ndarray | None = None
+
+    @cached_property
+    def observed(self) -> np.ndarray:
+        """Data, and zero for each auxiliary measurement: (bins,)."""
+        return np.concatenate([part.observed for part in self.parts])
+
+    @cached_property
+    def variance(self) -> np.ndarray:
+        """(bins,): finite where data are Gaussian, infinite where they are Poisson."""
+        return np.concatenate([part.variance for part in self.parts])
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Nuisances of all parts."""
+        return tuple(name for part in self.parts for name in part.nuisances.every_name)
+
+    @property
+    def is_quadratic(self) -> bool:
+        """Whether expected data are quadratic in couplings and linear in pulls."""
+        linear = all(isinstance(part.nuisances, LinearNuisances) for part in self.parts)
+        return self.units is not None and linear
+
+    def held(self, couplings: Mapping[int, float]) -> "Hypothesis":
+        """With some couplings, by their number, at a value."""
+        low, high = self.low.copy(), self.high.copy()
+        for at, value in couplings.items():
+            low[at] = high[at] = value
+        return replace(self, low=low, high=high)
+
+    def of_parts(self, data: np.ndarray) -> list[np.ndarray]:
+        """Data (…, bins) of each part."""
+        ends = np.cumsum([len(part.observed) for part in self.parts])[:-1]
+        return np.split(data, ends, axis=-1)
+
+    def fitted(
+        self, points: np.ndarray, data: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """χ² of data (bins,) at couplings (n, d), profiled: (n,); and pulls (n, nuisances).
+
+        Default: the observed data.
+        """
+        every = self.of_parts(self.observed if data is None else data)
+        found = [
+            _profiled(rows, part._replace(observed=own))
+            for part, rows, own in zip(self.parts, self.rows(points), every, strict=True)
+        ]
+        chi2, pulls = zip(*found, strict=True)
+        return np.sum(chi2, axis=0), np.hstack(pulls)
+
+    def chi2(self, points: np.ndarray, data: np.ndarray | None = None) -> np.ndarray:
+        """As `fitted`, χ² alone: (n,)."""
+        return self.fitted(points, data)[0]
+
+    def expected(self, points: np.ndarray, pulls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Expected data (n, bins) and their slopes in every pull (n, nuisances, bins)."""
+        ends = np.cumsum([len(part.nuisances.every_name) for part in self.parts])[:-1]
+        own = np.split(pulls, ends, axis=1)
+        found = [
+            _predicted(rows, part, alpha)
+            for part, rows, alpha in zip(self.parts, self.rows(points), own, strict=True)
+        ]
+        data, slopes = zip(*found, strict=True)
+        return np.hstack(data), _blocks(slopes)
+
+    def minimum(self, data: np.ndarray, starts: np.ndarray) -> tuple[float, np.ndarray]:
+        """Least χ² of data (bins,) within bounds, and where: the slow twin of `fits.least`.
+
+        starts: couplings (n, d), from each of which scipy's L-BFGS-B goes down.
+        """
+        free = np.flatnonzero(self.high > self.low)
+        if not free.size:
+            return float(self.chi2(self.low[None], data)[0]), self.low
+        width = (self.high - self.low)[free]
+
+        def at(unit: np.ndarray) -> np.ndarray:
+            every = np.tile(self.low, (len(unit), 1))
+            every[:, free] += np.clip(unit, 0, 1) * width
+            return every
+
+        def value(unit: np.ndarray) -> tuple[float, np.ndarray]:
+            moved = STEP * np.vstack([np.eye(len(free)), -np.eye(len(free))])
+            there = np.clip(unit + moved, 0, 1)
+            chi2 = self.chi2(at(np.vstack([unit, there])), data)
+            plus, minus = np.split(chi2[1:], 2)
+            return chi2[0], (plus - minus) / np.diag(there[: len(free)] - there[len(free) :])
+
+        bounds = [(0.0, 1.0)] * len(free)
+        scaled = (starts[:, free] - self.low[free]) / width
+        options = {"ftol": 1e-13, "gtol": 1e-7, "maxiter": 500}
+        found = [
+            minimize(value, one, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+            for one in np.clip(scaled, 0, 1)
+        ]
+        best = min(found, key=lambda one: one.fun)
+        return float(best.fun), at(best.x[None])[0]
+
+
+def _profiled(rows: np.ndarray, problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    fewer = methods.fewest(problem)
+    deviance, pulls = methods.scan(fewer, compiled=True)(rows, *fewer)
+    chi2 = deviance.sum(axis=1) + np.square(pulls) @ problem.nuisances.every_inverse_variance
+    return chi2, pulls
+
+
+def _predicted(rows: np.ndarray, part: Problem, pulls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if not isinstance(part.nuisances, LinearNuisances):
+        return predict(rows, part.template, pulls, part.nuisances)
+    signal = rows @ part.template
+    slopes = part.nuisances.slopes(signal)
+    return signal + part.nuisances.background + np.vecmat(pulls, slopes), slopes
+
+
+def _blocks(slopes: Sequence[np.ndarray]) -> np.ndarray:
+    """Slopes (n, nuisances, bins) of groups that have neither in common, as of one."""
+    shape = np.sum([one.shape[1:] for one in slopes], axis=0)
+    found = np.zeros((len(slopes[0]), *shape))
+    row = column = 0
+    for one in slopes:
+        _, rows, columns = one.shape
+        found[:, row : row + rows, column : column + columns] = one
+        row, column = row + rows, column + columns
+    return found
+
+
+def deviance(observed: np.ndarray, expected: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """χ² of data (…, bins), constraints among them, at what is expected: (…)."""
+    return mixed(observed, expected, variance).sum(axis=-1)
