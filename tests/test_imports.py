@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "scans": {"schema", "cards", "channels", "statistics", "storage"},
     # what users touch
     "plots": set(),
-    "cubes": {"schema", "cards", "physics", "plots"},
+    "cubes": {"schema", "cards", "physics", "scans", "plots"},
     "catalog": {"storage", "cards"},
     "api": {
         *("schema", "physics", "statistics", "storage", "cards", "channels"),

@@ -59,7 +59,7 @@ def spelled(written: Mapping[str, Any], load: Callable[[str], Model]) -> dict[st
     stated = written.get("couplings", {})
     return {
         **({"model": model} if "model" in written else {}),
-        "couplings": stated | couplings if isinstance(stated, Mapping) else stated,
+        "couplings": {**stated, **couplings} if isinstance(stated, Mapping) else stated,
     }
 
 

@@ -156,7 +156,7 @@ def plot(
     x: Annotated[str | None, typer.Option(help="Horizontal axis.")] = None,
     y: Annotated[str | None, typer.Option(help="Vertical axis.")] = None,
 ) -> None:
-    """Draw a cube: regions at 1σ, 90 % and 2σ, best fit and standard-model point."""
+    """Draw a cube: regions at 1σ, 90 %, 2σ and 3σ, best fit and standard-model point."""
     from gridscan.storage import stores
 
     ds = stores.read_statistic(cube_of(cube))

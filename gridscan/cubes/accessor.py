@@ -9,6 +9,7 @@ import xarray as xr
 
 from gridscan.cubes import origin, overview
 from gridscan.cubes.combine import parts, total
+from gridscan.cubes.inference import Inference
 from gridscan.cubes.limits import limits
 from gridscan.cubes.pictures import Pictures
 from gridscan.cubes.regions import (
@@ -22,7 +23,7 @@ from gridscan.cubes.regions import (
 
 
 @xr.register_dataset_accessor("gridscan")
-class Cube(Pictures):
+class Cube(Pictures, Inference):
     """Questions to a cube: a dataset with `chi2` over the axes of a scan."""
 
     def __init__(self, dataset: xr.Dataset):

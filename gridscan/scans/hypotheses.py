@@ -10,7 +10,6 @@ from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination
 from gridscan.channels.expansion import Couplings, Points
 from gridscan.scans.axes import Axes
-from gridscan.statistics.auxiliary import with_constraints
 from gridscan.statistics.hypothesis import Hypothesis
 
 
@@ -36,11 +35,11 @@ def _hypothesis(study: Study, values: tuple[float, ...]) -> Hypothesis:
     columns = [axes.points[name] for name in axes.of_couplings]
     low, high = (np.array([end(one) for one in columns]) for end in (np.min, np.max))
     first = _points(setting.couplings, axes.of_couplings, low[None])
-    parts = [with_constraints(p.problem(first.expansion(p.models))) for p in joint.parts]
+    problems = [part.problem(first.expansion(part.models)) for part in joint.parts]
     quadratic = all(setting.couplings.gives_polynomials(part.models) for part in joint.parts)
     rows = partial(_rows, joint, setting.couplings, axes.of_couplings)
     units = np.array([scale for _, scale in setting.couplings.units])
-    return Hypothesis(tuple(parts), rows, low, high, units if quadratic else None)
+    return Hypothesis.of(problems, rows, low, high, units if quadratic else None)
 
 
 def _points(couplings: Couplings, names: Sequence[str], points: np.ndarray) -> Points:

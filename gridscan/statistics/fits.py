@@ -41,7 +41,8 @@ class Fits:
     ) -> tuple[np.ndarray, np.ndarray]:
         """χ² of data (n, bins) at its least, (n,), and the couplings there, (n, d).
 
-        known: pulls and couplings that every descent starts from, too, (starts, K + d).
+        known: pulls and couplings that every descent starts from, too, (starts, K + d); most: how
+        many local minima of the coarse grid besides, with none the minimum is the one nearby.
         """
         chi2, couplings = np.empty(len(data)), np.empty((len(data), len(self.hypothesis.low)))
         for some in self._together(len(data)):
@@ -62,12 +63,13 @@ class Fits:
     def _least(
         self, data: np.ndarray, known: np.ndarray, most: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        nodes, size = self.nodes, len(self.hypothesis.names)
-        at, used = nodes.starts(data, most)
-        found = np.concatenate([nodes.pulls[at], nodes.couplings[at]], axis=2)
-        # those of all data first, so that the ones that count are in a row
-        every = np.concatenate([np.tile(known, (len(data), 1, 1)), found], axis=1)
-        used = used + len(known)
+        size = len(self.hypothesis.names)
+        every, used = np.tile(known, (len(data), 1, 1)), np.full(len(data), len(known))
+        if most:
+            at, local = self.nodes.starts(data, most)
+            found = np.concatenate([self.nodes.pulls[at], self.nodes.couplings[at]], axis=2)
+            # after those of all data: the ones that count are in a row
+            every, used = np.concatenate([every, found], axis=1), used + local
         if not self.hypothesis.is_quadratic:
             return self._slow(data, every[:, :, size:], used)
         low, high = self.hypothesis.low, self.hypothesis.high

@@ -5,13 +5,14 @@ nuisances are among the bins (see `auxiliary`): data are counts and auxiliary me
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from scipy.optimize import minimize
 
 from gridscan.statistics import methods
+from gridscan.statistics.auxiliary import with_constraints
 from gridscan.statistics.deviance import mixed
 from gridscan.statistics.prediction import LinearNuisances, Problem, predict
 
@@ -33,6 +34,22 @@ class Hypothesis:
     low: np.ndarray
     high: np.ndarray
     units: np.ndarray | None = None
+    weights: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """1/σ² of each nuisance by its constraint, zero of a free one: (nuisances,)."""
+
+    @classmethod
+    def of(
+        cls,
+        problems: Sequence[Problem],
+        rows: Callable[[np.ndarray], Sequence[np.ndarray]],
+        low: np.ndarray,
+        high: np.ndarray,
+        units: np.ndarray | None = None,
+    ) -> "Hypothesis":
+        """That of problems, whose constraints become bins."""
+        parts = tuple(map(with_constraints, problems))
+        weights = [one.nuisances.every_inverse_variance for one in problems]
+        return cls(parts, rows, low, high, units, np.concatenate(weights))
 
     @cached_property
     def observed(self) -> np.ndarray:
@@ -61,6 +78,17 @@ class Hypothesis:
         for at, value in couplings.items():
             low[at] = high[at] = value
         return replace(self, low=low, high=high)
+
+    def measuring(self, number: int, sigma: float) -> "tuple[Hypothesis, int]":
+        """With one more bin, a measurement of a nuisance with this error, and where it is."""
+        parts, end = list(self.parts), 0
+        for at, part in enumerate(parts):
+            end += len(part.observed)
+            if number < len(part.nuisances.every_name):
+                parts[at] = with_constraints(_weighted(part, number, sigma**-2))
+                return replace(self, parts=tuple(parts)), end
+            number -= len(part.nuisances.every_name)
+        raise IndexError(number)
 
     def of_parts(self, data: np.ndarray) -> list[np.ndarray]:
         """Data (…, bins) of each part."""
@@ -135,6 +163,18 @@ def _profiled(rows: np.ndarray, problem: Problem) -> tuple[np.ndarray, np.ndarra
     deviance, pulls = methods.scan(fewer, compiled=True)(rows, *fewer)
     chi2 = deviance.sum(axis=1) + np.square(pulls) @ problem.nuisances.every_inverse_variance
     return chi2, pulls
+
+
+def _weighted(part: Problem, number: int, weight: float) -> Problem:
+    """With a constraint on one nuisance: 1/σ²."""
+    every = part.nuisances
+    found = np.array(every.every_inverse_variance)
+    found[number] = weight
+    if isinstance(every, LinearNuisances):
+        return part._replace(nuisances=replace(every, inverse_variance=found))
+    linear, shapes = np.split(found, [len(every.linear.names)])
+    scaled = replace(every.linear, inverse_variance=linear)
+    return part._replace(nuisances=replace(every, linear=scaled, inverse_variance=shapes))
 
 
 def _predicted(rows: np.ndarray, part: Problem, pulls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,133 @@
+"""Questions whose answers need more than the numbers of a cube: toys, priors, nuisances.
+
+A cube carries its study: data are drawn and fitted anew, within the ends of its axes.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from gridscan.cubes import bands, origin, posteriors
+
+if TYPE_CHECKING:
+    from gridscan.cards.study import Study
+    from gridscan.scans.ensembles import Place
+
+
+class Inference:
+    """What the accessor of a cube knows besides its numbers: see `accessor.Cube`."""
+
+    if TYPE_CHECKING:
+        _dataset: xr.Dataset
+
+        @property
+        def chi2(self) -> xr.DataArray: ...
+
+        @property
+        def axes(self) -> tuple[str, ...]: ...
+
+        def _axis(self, name: str) -> str: ...
+
+    def goodness_of_fit(self, toys: int = 0, seed: int = 1) -> dict[str, float]:
+        """χ² at the best fit, bins, parameters, dof, and the p-value, asymptotic and of toys.
+
+        Axes that were selected from stay where they are; designs have to be. Raises ValueError
+        for a cube that does not carry one study.
+        """
+        from gridscan.scans.goodness import goodness
+
+        return goodness(self._place({}), toys, seed).as_dict
+
+    def p_value(self, toys: int = 1000, seed: int = 1, **point: float) -> dict[str, float]:
+        """Δχ² of the data at a point, and the share of its toys with as much or more.
+
+        Raises ValueError for a point without a value of every axis.
+        """
+        from gridscan.scans.goodness import p_value
+
+        if missing := [name for name in self.axes if name not in point]:
+            raise ValueError(f"found no {', '.join(missing)}; allowed: a value of every axis")
+        if toys < 1:
+            raise ValueError(f"toys: found {toys}; allowed: 1 or more")
+        delta, share = p_value(self._place(point), toys, seed)
+        return {"delta_chi2": delta, "p_value": share, "toys": toys}
+
+    def nuisances(self) -> xr.Dataset:
+        """Pulls, widths, correlations and impacts at the best fit: see `scans.nuisances`."""
+        from gridscan.scans.nuisances import nuisances
+
+        return nuisances(self._place({}))
+
+    def posterior(self, *names: str, priors: posteriors.Priors | None = None) -> xr.DataArray:
+        """Posterior density over the named axes, the others integrated over: dims `names`.
+
+        priors: mean and σ of a Gaussian, by axis; others are flat in the axis' own scale.
+        Nuisances are profiled. Raises ValueError for unknown axes and a cube with gaps.
+        """
+        kept = [self._axis(name) for name in names or self.axes]
+        return posteriors.posterior(self.chi2, kept, priors or {})
+
+    def credible(
+        self, name: str, cl: float = 0.9, priors: posteriors.Priors | None = None
+    ) -> xr.DataArray:
+        """Credible intervals of one axis, those of highest density: as `intervals`."""
+        return posteriors.credible(self.posterior(name, priors=priors), cl)
+
+    def expected_limits(
+        self,
+        param: str,
+        cl: float = 0.9,
+        dof: int = 1,
+        truth: Mapping[str, float] | None = None,
+        toys: int = 200,
+        seed: int = 1,
+    ) -> xr.Dataset:
+        """Limits on one axis that toys of a truth find: median, 1σ and 2σ bands, and the data's.
+
+        truth: a value of every axis (default: the standard model). Returns `lower` and `upper`
+        (band) with band −2 … 2, `observed_lower` and `observed_upper`; NaN where there is no limit
+        within the range. Raises ValueError as `limits`.
+        """
+        from gridscan.scans.expected import profiles
+
+        standard = origin.standard_model(self._dataset)
+        if truth is None and standard is None:
+            raise ValueError("truth: the axes have no standard-model point; name a value of each")
+        place = self._place(truth or standard or {})
+        study = place.study
+        found, data = profiles(study, self._axis(param), place.point, toys, seed)
+        coordinate = {param: self._dataset[param]}
+        anchor = origin.anchor(self._dataset, param)
+        found, data = found.assign_coords(coordinate), data.assign_coords(coordinate)
+        return bands.expected(found, data, param, anchor, cl, dof)
+
+    def _place(self, point: Mapping[str, float]) -> "Place":
+        """A point of the cube's study; what the cube has one value of is held. Raises ValueError.
+
+        Where nothing is said of a parameter, it is anywhere: fits move it.
+        """
+        from gridscan.scans.ensembles import Place
+
+        study = self._study()
+        cube, held, at = self._dataset, [], {}
+        for name in study.scan.axes:
+            if name in point:
+                at[name] = float(point[name])
+            elif name in cube.coords and cube[name].size == 1:
+                at[name] = float(cube[name].item())
+                held.append(name)
+            elif name not in cube.coords or study.role(name) == "design":
+                raise ValueError(f"{name}: the cube is not at a value of it; select one first")
+            else:
+                at[name] = float(cube[name][0])
+        return Place.of(study, at, held)
+
+    def _study(self) -> "Study":
+        studies = origin.studies_of([self._dataset])
+        if len(studies) != 1:
+            raise ValueError(
+                f"found {len(studies)} studies; allowed: a cube of one scan, which knows its "
+                "experiments"
+            )
+        return studies[0]
