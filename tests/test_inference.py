@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 import gridscan
 from gridscan.cubes import bands, posteriors
-from gridscan.cubes.accessor import LEVELS
+from gridscan.cubes.levels import SHOWN, level_name
 from gridscan.scans.ensembles import Place
 from gridscan.scans.goodness import goodness
 from gridscan.scans.nuisances import nuisances
@@ -235,9 +235,9 @@ def test_a_cube_says_what_became_of_its_nuisances(line):
 
 
 def test_three_sigma_stands_beside_the_other_levels():
-    assert list(LEVELS.values()) == sorted(LEVELS.values())
-    sigmas = [cl for name, cl in LEVELS.items() if "sigma" in name]
-    for number, cl in zip((1, 2, 3), sigmas, strict=True):
+    names = [level_name(cl) for cl in SHOWN]
+    assert names == [r"$1\sigma$", "90 %", r"$2\sigma$", r"$3\sigma$"]
+    for number, cl in ((1, SHOWN[0]), (2, SHOWN[2]), (3, SHOWN[3])):
         assert cl == pytest.approx(norm.cdf(number) - norm.cdf(-number), abs=1e-12)
 
 
