@@ -18,7 +18,7 @@ import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
-from gridscan.scans import checks, runs, workers
+from gridscan.scans import program, stored, workers
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.ensembles import Place
@@ -42,7 +42,7 @@ TOYS_PER_BLOCK = 50_000
 """About so many take some seconds."""
 
 FOLLOWS_FROM = (
-    *runs.FOLLOWS_FROM,
+    *program.FOLLOWS_FROM,
     *(f"gridscan.scans.{name}" for name in ("ensembles", "feldman_cousins", "hypotheses")),
 )
 """Code that the numbers follow from."""
@@ -50,7 +50,7 @@ FOLLOWS_FROM = (
 
 def store_path(study: Study, out: str | Path, toys: int, seed: int) -> Path:
     """Where they are: beside the cube, named after it."""
-    cube = runs.store_path(study, out)
+    cube = stored.store_path(study, out)
     return cube.with_name(f"{cube.stem}-feldman-cousins-{toys}-{seed}.toys")
 
 
@@ -115,8 +115,8 @@ def _prepared(study: Study, path: Path, toys: int, seed: int) -> Path:
                     "run again"
                 )
         return path
-    checks.computable(study)
     layout = Layout.of(study)
+    layout.check_computable()
     axes = tuple(study.scan.axes)
     variables = {
         name: (along, *axes) if (along := VARIABLES[name].along) else axes
@@ -152,7 +152,7 @@ def _attempt(store: str, index: Index) -> tuple[Index, str | None]:
     """Write a block; its index, and what went wrong if something did."""
     try:
         attrs = stores.attributes(store)
-        study = runs.study_from(attrs["study"])
+        study = program.study_from(attrs["study"])
         region = _grid(store, study).region(index)
         stores.write(store, region, evaluate(study, region, attrs["toys"], attrs["seed"]))
     except Exception as error:
