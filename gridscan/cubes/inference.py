@@ -54,10 +54,20 @@ class Inference:
         return {"delta_chi2": delta, "p_value": share, "toys": toys}
 
     def nuisances(self) -> xr.Dataset:
-        """Pulls, widths, correlations and impacts at the best fit: see `scans.nuisances`."""
+        """Of each nuisance at the best fit: value, prior (σ), width (σ of the fit), pull.
+
+        Also the correlation of nuisances and couplings (parameter, other), and the impact of each
+        nuisance (side, nuisance, coupling): how far the best fit of a coupling moves where the
+        nuisance is held one width below or above its value. NaN where data do not tell.
+        """
         from gridscan.scans.nuisances import nuisances
 
-        return nuisances(self._place({}))
+        found = nuisances(self._place({}))
+        symbols = [
+            str(self._dataset[str(name)].attrs.get("symbol", ""))
+            for name in found["coupling"].values
+        ]
+        return found.assign_coords(symbol=("coupling", symbols))
 
     def posterior(self, *names: str, priors: posteriors.Priors | None = None) -> xr.DataArray:
         """Posterior density over the named axes, the others integrated over: dims `names`.
@@ -82,25 +92,46 @@ class Inference:
         truth: Mapping[str, float] | None = None,
         toys: int = 200,
         seed: int = 1,
+        along: str = "",
     ) -> xr.Dataset:
         """Limits on one axis that toys of a truth find: median, 1σ and 2σ bands, and the data's.
 
-        truth: a value of every axis (default: the standard model). Returns `lower` and `upper`
-        (band) with band −2 … 2, `observed_lower` and `observed_upper`; NaN where there is no limit
-        within the range. Raises ValueError as `limits`.
+        truth: values of axes (default: the standard model's). along: an axis for each value of
+        which there are bands, each of other toys. Returns `lower` and `upper` (band[, along]) with
+        band −2 … 2, `observed_lower` and `observed_upper`; NaN where there is no limit within the
+        range. Raises ValueError as `limits`, and for axes of which no truth is known.
         """
+        self._axis(param)
+        if not along:
+            return self._expected(param, cl, dof, truth or {}, toys, (seed, 0))
+        values = self._dataset[self._axis(along)]
+        every = [
+            self._expected(param, cl, dof, {**(truth or {}), along: value}, toys, (seed, series))
+            for series, value in enumerate(values.values.tolist())
+        ]
+        return xr.concat(every, values, combine_attrs="override")
+
+    def _expected(
+        self,
+        param: str,
+        cl: float,
+        dof: int,
+        truth: Mapping[str, float],
+        toys: int,
+        seed: tuple[int, int],
+    ) -> xr.Dataset:
         from gridscan.scans.expected import profiles
 
-        standard = origin.standard_model(self._dataset)
-        if truth is None and standard is None:
-            raise ValueError("truth: the axes have no standard-model point; name a value of each")
-        place = self._place(truth or standard or {})
-        study = place.study
-        found, data = profiles(study, self._axis(param), place.point, toys, seed)
-        coordinate = {param: self._dataset[param]}
-        anchor = origin.anchor(self._dataset, param)
-        found, data = found.assign_coords(coordinate), data.assign_coords(coordinate)
-        return bands.expected(found, data, param, anchor, cl, dof)
+        study = self._study()
+        standard = {name: origin.standard_value(study, name) for name in study.scan.axes}
+        known = {name: value for name, value in standard.items() if value is not None}
+        place = self._place(known | dict(truth))
+        unknown = [n for n in self.axes if n not in {*known, *truth, *place.held}]
+        if unknown:
+            raise ValueError(f"truth: found no {', '.join(unknown)}; it has no standard model")
+        found = profiles(place, param, toys, *seed)
+        toy, data = (one.assign_coords({param: self._dataset[param]}) for one in found)
+        return bands.expected(toy, data, param, origin.anchor(self._dataset, param), cl, dof)
 
     def _place(self, point: Mapping[str, float]) -> "Place":
         """A point of the cube's study; what the cube has one value of is held. Raises ValueError.

@@ -51,6 +51,10 @@ class Place:
         found = dict(self.settings) | dict(couplings)
         return {name: found[name] for name in self.study.scan.axes}
 
+    def moved(self, name: str, value: float) -> "Place":
+        """With one axis held at a value."""
+        return Place.of(self.study, self.point | {name: value}, (*self.held, name))
+
     @property
     def fits(self) -> Fits:
         """Those of the hypothesis at the point's settings."""
