@@ -1,7 +1,8 @@
 """The least χ² of many data within the bounds of a hypothesis: compiled where there is a twin.
 
 Descents start from the lowest local minima on a coarse grid of couplings, found for each data by
-itself, and from wherever the caller knows of, as the truth of toys. See `starts` and
+itself, and from wherever the caller knows of, as the truth of toys. `benchmarks.toys` counts how
+many data miss their global minimum from fewer starts. See `starts` and
 `compiled.joint`; `hypothesis.Hypothesis.minimum` is the slow twin, and what all else is fitted by.
 """
 
@@ -17,6 +18,20 @@ from gridscan.statistics.starts import Nodes
 
 STARTS = 4
 """Local minima of the coarse grid that a descent starts from, at most."""
+
+SEEN_WHOLE = 2
+"""Couplings up to which the coarse grid has a node in every valley.
+
+Of more, data that are fitted together start from each other's minima, too.
+"""
+
+MINIMA = 16
+CELL = 0.2
+"""Of these minima, one of each cell of this part of the range, those of the most data."""
+
+FEW = 16
+PLACES = 100
+"""So few data cost nothing: they start from so many nodes all over."""
 
 TOGETHER = 2**22
 """Numbers that the coarse grid has of data at once."""
@@ -44,10 +59,32 @@ class Fits:
         known: pulls and couplings that every descent starts from, too, (starts, K + d); most: how
         many local minima of the coarse grid besides, with none the minimum is the one nearby.
         """
+        wide = most and self.hypothesis.is_quadratic
+        if wide and len(data) <= FEW:
+            known = np.vstack([known, self.nodes.all_over(PLACES)])
+        chi2, couplings = self.nearby(data, known, most)
+        if wide and len(data) > FEW and len(self.hypothesis.low) > SEEN_WHOLE:
+            again = self.nearby(data, self._minima(couplings), 0)
+            lower = again[0] < chi2
+            chi2[lower], couplings[lower] = again[0][lower], again[1][lower]
+        return chi2, couplings
+
+    def nearby(
+        self, data: np.ndarray, known: np.ndarray, most: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As `least`, from these starts alone."""
         chi2, couplings = np.empty(len(data)), np.empty((len(data), len(self.hypothesis.low)))
         for some in self._together(len(data)):
             chi2[some], couplings[some] = self._least(data[some], known, most)
         return chi2, couplings
+
+    def _minima(self, couplings: np.ndarray) -> np.ndarray:
+        """Where most data have their least χ²: one of each cell, pulls and couplings."""
+        low, width = self.hypothesis.low, self.hypothesis.high - self.hypothesis.low
+        cells = np.round((couplings - low) / np.where(width > 0, width, 1) / CELL)
+        _, first, number = np.unique(cells, axis=0, return_index=True, return_counts=True)
+        found = couplings[first[np.argsort(-number, kind="stable")[:MINIMA]]]
+        return np.hstack([self.hypothesis.fitted(found)[1], found])
 
     def at(self, couplings: np.ndarray, pulls: np.ndarray, data: np.ndarray) -> np.ndarray:
         """χ² of data (n, bins) at couplings (d,), profiled from pulls (K,): (n,)."""

@@ -47,6 +47,11 @@ class Nodes:
         couplings = np.reshape([one.ravel() for one in grid], (len(axes), size)).T
         return cls(hypothesis, tuple(len(axis) for axis in axes), couplings)
 
+    def all_over(self, number: int) -> np.ndarray:
+        """Pulls and couplings of about so many nodes, evenly among all: (starts, K + d)."""
+        step = max(1, len(self.couplings) // number)
+        return np.hstack([self.pulls, self.couplings])[::step]
+
     @cached_property
     def pulls(self) -> np.ndarray:
         """Those that suit the observed data: (nodes, K)."""
