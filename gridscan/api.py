@@ -231,6 +231,7 @@ def feldman_cousins(
     changes: Changes = None,
     *,
     catalog: Roots = (),
+    progress: bool | Progress | None = None,
 ) -> xr.Dataset:
     """What toys say at every point of a scan, computed to disk as by `run`, and opened.
 
@@ -240,8 +241,9 @@ def feldman_cousins(
     `run`.
     """
     study = Library(catalog).study(scan, changes)
-    path = critical.run(study, out or cubes_folder(), toys, seed, client, threads)
-    return stores.read(path)
+    with reported(progress) as report:
+        place = out or cubes_folder()
+        return stores.read(critical.run(study, place, toys, seed, client, threads, report))
 
 
 def open_cube(path: str | Path) -> xr.Dataset:

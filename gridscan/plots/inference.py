@@ -8,7 +8,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gridscan.plots.style import COLOURS, STYLE, label
+from gridscan.plots.colours import COLOURS
+from gridscan.plots.style import STYLE, label
 
 BAR_INCHES = 0.32
 

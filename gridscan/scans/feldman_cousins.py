@@ -23,6 +23,8 @@ from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.ensembles import Place
 from gridscan.scans.layout import Layout
+from gridscan.scans.runs import FOR_GOOD
+from gridscan.scans.threads import on_threads
 from gridscan.scans.workers import ScanFailed
 from gridscan.schema import DIMENSIONS, LEVELS, VARIABLES
 from gridscan.storage import stores
@@ -87,7 +89,7 @@ def run(
 
     attempt = partial(_attempt, str(path.resolve()))
     if missing and client is None:
-        workers.on_threads(attempt, missing, threads, report)
+        on_threads(attempt, missing, threads, report)
     elif missing:
         workers.on_cluster(attempt, missing, client, report)
     remove_leftovers(path)
@@ -149,13 +151,18 @@ def _grid(path: str | Path, study: Study) -> Grid:
 
 
 def _attempt(store: str, index: Index) -> tuple[Index, str | None]:
-    """Write a block; its index, and what went wrong if something did."""
+    """Write a block; its index, and what went wrong if something did.
+
+    Raises ScanFailed where no other block will do better.
+    """
     try:
         attrs = stores.attributes(store)
         study = program.study_from(attrs["study"])
         region = _grid(store, study).region(index)
         stores.write(store, region, evaluate(study, region, attrs["toys"], attrs["seed"]))
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FOR_GOOD:
+            raise ScanFailed(f"{store}: cannot be written ({error.strerror})") from None
         return index, f"{type(error).__name__}: {error}"
     return index, None
 
