@@ -69,6 +69,20 @@ def test_what_is_kept_agrees_with_itself(study, tmp_path):
     assert found["critical_delta_chi2"].sel(cl=LEVELS["3σ"]).isnull().all()
 
 
+def test_regions_of_a_calibrated_cube_are_those_of_its_toys(tmp_path):
+    line = {"eps_ee_u": {"start": -0.2, "stop": 0.2, "num": 21}}
+    path = feldman_cousins.run(study_of(line), tmp_path, 300)
+    found = stores.read(path).load()
+    cube = found.gridscan.calibrated()
+    (pair,) = cube.gridscan.intervals("eps_ee_u", cl=0.9).values
+    inside = (found["eps_ee_u"] > pair[0]) & (found["eps_ee_u"] < pair[1])
+    np.testing.assert_array_equal(inside, found["p_value"] > 1 - 0.9)
+    assert np.isfinite(cube["chi2"]).all()
+    assert cube.gridscan.plot().get_xlabel()
+    with pytest.raises(ValueError, match="no toys here"):
+        cube.gridscan.calibrated()
+
+
 def test_other_code_another_study_or_no_number_of_toys_are_refused(study, tmp_path, monkeypatch):
     with pytest.raises(CardError, match="found 3; allowed: 32 to"):
         feldman_cousins.run(study, tmp_path, 3)

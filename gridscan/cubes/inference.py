@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from gridscan.cubes import bands, origin, posteriors
+from gridscan.cubes.calibrated import calibrated
 
 if TYPE_CHECKING:
     from gridscan.cards.study import Study
@@ -28,6 +29,16 @@ class Inference:
         def axes(self) -> tuple[str, ...]: ...
 
         def _axis(self, name: str) -> str: ...
+
+    def calibrated(self, dof: int = 0) -> xr.Dataset:
+        """Of what `gridscan.feldman_cousins` returns: a cube whose regions are those of its toys.
+
+        Its χ² is the Δχ² that has the p-values of toys for `dof` (default: the number of axes) of
+        freedom: with this `dof`, `intervals`, `contours` and `plot` are of Feldman and Cousins.
+        Raises ValueError for a dataset without p-values.
+        """
+        axes = self._dataset["p_value"].ndim if "p_value" in self._dataset else 1
+        return calibrated(self._dataset, dof or max(1, axes))
 
     def goodness_of_fit(self, toys: int = 0, seed: int = 1) -> dict[str, float]:
         """χ² at the best fit, bins, parameters, dof, and the p-value, asymptotic and of toys.

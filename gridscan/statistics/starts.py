@@ -59,9 +59,9 @@ class Nodes:
 
     @cached_property
     def _linear(self) -> tuple[np.ndarray, np.ndarray]:
-        """½ χ² and its whitened slopes per node, as constants and factors of data.
+        """½ χ² and its whitened slopes per node: at the observed data, and per unit of others.
 
-        (nodes, 1 + K) and (bins, nodes, 1 + K).
+        (1 + K, nodes) and (1 + K, bins, nodes), single precision: starts need no more digits.
         """
         expected, slopes = self.hypothesis.expected(self.couplings, self.pulls)
         variance = self.hypothesis.variance
@@ -82,14 +82,22 @@ class Nodes:
         constant = np.matvec(white @ weighted, mu)
         constants = np.concatenate([value[:, None], constant], axis=1)
         factors = np.concatenate([factor[:, None], of_data], axis=1)
-        return constants, np.ascontiguousarray(factors.transpose(2, 0, 1))
+        at_observed = (constants + factors @ self.hypothesis.observed).T
+        # what is the same at all nodes tells none from others
+        factors[:, 0] -= factors[:, 0].mean(axis=0)
+        at_observed[0] -= at_observed[0].min()
+        return at_observed.astype("f4"), factors.transpose(1, 2, 0).astype("f4")
 
     def chi2(self, data: np.ndarray) -> np.ndarray:
         """About χ² of data (n, bins) at every node, but for what is the same at all: (n, nodes)."""
-        constants, factors = self._linear
-        found = (data @ factors.reshape(len(factors), -1)).reshape(len(data), *constants.shape)
-        found += constants
-        return 2 * found[..., 0] - np.square(found[..., 1:]).sum(axis=2)
+        at_observed, factors = self._linear
+        away = (data - self.hypothesis.observed).astype("f4")
+        found = 2 * (away @ factors[0] + at_observed[0])
+        for constant, factor in zip(at_observed[1:], factors[1:], strict=True):
+            slope = away @ factor
+            slope += constant
+            found -= np.square(slope, out=slope)
+        return found
 
     def starts(self, data: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
         """The lowest local minima of data (n, bins): their nodes (n, most), and how many (n,)."""
