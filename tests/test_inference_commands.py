@@ -74,7 +74,12 @@ def test_nuisances_are_ranked_and_drawn(run, tmp_path):
     assert first[0] == "coherent-csi-2021.signal"
     assert "impact on" in picture.read_text()
     _, (_, out, _) = run("nuisances", "--json")
-    impacts = [one["impact_up"] for one in json.loads(out)["nuisances"]]
+    found = json.loads(out)
+    impacts = [one["impact_up"] for one in found["nuisances"]]
+    assert found["correlation"]["parameters"][-1] == "eps_ee_u"
+    assert [row[i] for i, row in enumerate(found["correlation"]["matrix"])] == pytest.approx(
+        [1] * 5
+    )
     assert sorted(map(abs, impacts), reverse=True) == pytest.approx(list(map(abs, impacts)))
     _, (status, _, err) = run("nuisances", "--param", "eps")
     assert (status, err.count("\n")) == (2, 1)

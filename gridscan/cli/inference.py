@@ -145,7 +145,8 @@ def nuisances(
     impact = found["impact"].sel(coupling=chosen)
     order = abs(impact).max("side").fillna(0).argsort().values[::-1]
     if as_json:
-        say_json({"param": chosen, "nuisances": [_nuisance(found, chosen, i) for i in order]})
+        every = [_nuisance(found, chosen, i) for i in order]
+        say_json({"param": chosen, "nuisances": every, "correlation": _correlation(found)})
     else:
         say(f"{'nuisance':<32}{'pull':>8}{'width/prior':>13}{'impact on ' + chosen:>28}")
         for i in order:
@@ -217,6 +218,12 @@ def _lines(found: "xr.Dataset", along: str) -> list[str]:
 
 def _shown(value: float) -> str:
     return "none" if value != value else f"{value:.4g}"
+
+
+def _correlation(found: "xr.Dataset") -> dict[str, Any]:
+    """Of nuisances and couplings, row by row."""
+    names = [str(name) for name in found["parameter"].values]
+    return {"parameters": names, "matrix": _nulls(found["correlation"])}
 
 
 def _nuisance(found: "xr.Dataset", coupling: str, number: int) -> dict[str, Any]:

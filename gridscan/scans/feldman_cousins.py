@@ -119,6 +119,13 @@ def _prepared(study: Study, path: Path, toys: int, seed: int) -> Path:
         return path
     layout = Layout.of(study)
     layout.check_computable()
+    _begin(layout, path, about)
+    return path
+
+
+def _begin(layout: Layout, path: Path, about: dict[str, Any]) -> None:
+    """Write an empty store. Raises StoreError."""
+    study, grid = layout.study, layout.grid
     axes = tuple(study.scan.axes)
     variables = {
         name: (along, *axes) if (along := VARIABLES[name].along) else axes
@@ -126,15 +133,17 @@ def _prepared(study: Study, path: Path, toys: int, seed: int) -> Path:
     }
     level = ("cl", list(LEVELS.values()), DIMENSIONS["cl"].attrs)
     kept = layout.coordinates.drop_dims([d for d in layout.coordinates.dims if d not in axes])
-    coordinates = kept.assign_coords(cl=level)
-    block = _block(layout.grid.shape, max(1, TOYS_PER_BLOCK // toys))
+    block = _block(grid.shape, max(1, TOYS_PER_BLOCK // about["toys"]))
     attrs = layout.attributes() | about | {"statistic": "p_value", "block": json.dumps(block)}
-    attrs["title"] = f"{study.scan.title}: {toys} toys at each point"
-    named = {name: VARIABLES[name].attrs for name in variables}
+    attrs["title"] = f"{study.scan.title}: {about['toys']} toys at each point"
     stores.create(
-        path, dict(zip(axes, block, strict=True)), coordinates, variables, attrs, named
-    )  # fmt: skip
-    return path
+        path,
+        dict(zip(axes, block, strict=True)),
+        kept.assign_coords(cl=level),
+        variables,
+        attrs,
+        {name: VARIABLES[name].attrs for name in variables},
+    )
 
 
 def _block(shape: tuple[int, ...], points: int) -> tuple[int, ...]:

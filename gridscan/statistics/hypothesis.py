@@ -7,6 +7,7 @@ nuisances are among the bins (see `auxiliary`): data are counts and auxiliary me
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -15,6 +16,9 @@ from gridscan.statistics import methods
 from gridscan.statistics.auxiliary import with_constraints
 from gridscan.statistics.deviance import mixed
 from gridscan.statistics.prediction import LinearNuisances, Problem, predict
+
+DESCENT: Any = {"ftol": 1e-13, "gtol": 1e-7, "maxiter": 500}
+"""Of scipy's L-BFGS-B."""
 
 STEP = 1e-4
 """Of the range of a coupling: by which the slow minimiser looks for slopes."""
@@ -126,36 +130,38 @@ class Hypothesis:
         return np.hstack(data), _blocks(slopes)
 
     def minimum(self, data: np.ndarray, starts: np.ndarray) -> tuple[float, np.ndarray]:
-        """Least χ² of data (bins,) within bounds, and where: the slow twin of `fits.least`.
+        """Least χ² of data (bins,) within bounds, and where: the slow twin of `fits.Fits.least`.
 
         starts: couplings (n, d), from each of which scipy's L-BFGS-B goes down.
         """
         free = np.flatnonzero(self.high > self.low)
         if not free.size:
             return float(self.chi2(self.low[None], data)[0]), self.low
-        width = (self.high - self.low)[free]
-
-        def at(unit: np.ndarray) -> np.ndarray:
-            every = np.tile(self.low, (len(unit), 1))
-            every[:, free] += np.clip(unit, 0, 1) * width
-            return every
-
-        def value(unit: np.ndarray) -> tuple[float, np.ndarray]:
-            moved = STEP * np.vstack([np.eye(len(free)), -np.eye(len(free))])
-            there = np.clip(unit + moved, 0, 1)
-            chi2 = self.chi2(at(np.vstack([unit, there])), data)
-            plus, minus = np.split(chi2[1:], 2)
-            return chi2[0], (plus - minus) / np.diag(there[: len(free)] - there[len(free) :])
-
         bounds = [(0.0, 1.0)] * len(free)
-        scaled = (starts[:, free] - self.low[free]) / width
-        options = {"ftol": 1e-13, "gtol": 1e-7, "maxiter": 500}
+        scaled = ((starts - self.low)[:, free]) / (self.high - self.low)[free]
+        how: Any = {"jac": True, "method": "L-BFGS-B", "bounds": bounds, "options": DESCENT}
         found = [
-            minimize(value, one, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-            for one in np.clip(scaled, 0, 1)
+            minimize(self._with_slope, one, (data, free), **how) for one in np.clip(scaled, 0, 1)
         ]
         best = min(found, key=lambda one: one.fun)
-        return float(best.fun), at(best.x[None])[0]
+        return float(best.fun), self._at(best.x[None], free)[0]
+
+    def _at(self, shares: np.ndarray, free: np.ndarray) -> np.ndarray:
+        """Couplings (n, d) at shares (n, free) of the ranges of those that are free."""
+        every = np.tile(self.low, (len(shares), 1))
+        every[:, free] += np.clip(shares, 0, 1) * (self.high - self.low)[free]
+        return every
+
+    def _with_slope(
+        self, share: np.ndarray, data: np.ndarray, free: np.ndarray
+    ) -> tuple[float, np.ndarray]:
+        """χ² and its slopes by differences, which stay within bounds."""
+        step = STEP * np.eye(len(free))
+        there = np.clip(np.vstack([share, share + step, share - step]), 0, 1)
+        value, *moved = self.chi2(self._at(there, free), data)
+        plus, minus = np.split(np.array(moved), 2)
+        above, below = np.split(there[1:], 2)
+        return value, (plus - minus) / np.diag(above - below)
 
 
 def _profiled(rows: np.ndarray, problem: Problem) -> tuple[np.ndarray, np.ndarray]:
