@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from gridscan.statistics.hypothesis import Hypothesis
-from gridscan.statistics.quadratic import Quadratic
+from gridscan.statistics.polynomial import Polynomial
 from gridscan.statistics.starts import Nodes
 
 STARTS = 4
@@ -48,8 +48,8 @@ class Fits:
         return Nodes.of(self.hypothesis)
 
     @cached_property
-    def _form(self) -> Quadratic:
-        return Quadratic.of(self.hypothesis)
+    def _form(self) -> Polynomial:
+        return Polynomial.of(self.hypothesis)
 
     def least(
         self, data: np.ndarray, known: np.ndarray, most: int = STARTS

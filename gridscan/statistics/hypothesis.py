@@ -72,9 +72,8 @@ class Hypothesis:
 
     @property
     def is_quadratic(self) -> bool:
-        """Whether expected data are quadratic in couplings and linear in pulls."""
-        linear = all(isinstance(part.nuisances, LinearNuisances) for part in self.parts)
-        return self.units is not None and linear
+        """Whether expected data are quadratic in couplings."""
+        return self.units is not None
 
     def held(self, couplings: Mapping[int, float]) -> "Hypothesis":
         """With some couplings, by their number, at a value."""

@@ -11,7 +11,7 @@ import numpy as np
 from gridscan.statistics.compiled.counts import predict
 from gridscan.statistics.compiled.machine import njit
 from gridscan.statistics.compiled.steps import HELPER, INLINE, POISSON, PRECISION, ROWS, inside
-from gridscan.statistics.quadratic import Quadratic
+from gridscan.statistics.polynomial import Polynomial
 
 HALVINGS = 40
 
@@ -21,13 +21,17 @@ class Room(NamedTuple):
 
     data: np.ndarray
     """See `steps.bin_data`."""
-    signal: np.ndarray
-    scale: np.ndarray
     mu: np.ndarray
     residual: np.ndarray
     curvature: np.ndarray
+    powers: np.ndarray
+    """Monomials in the pulls: (1 + M,)"""
+    whole: np.ndarray
+    """What each multiplies: (1 + M, bins)"""
     tilt: np.ndarray
-    """∂s/∂x (d, bins)"""
+    """∂s/∂x (S, d, bins)"""
+    turn: np.ndarray
+    """(S,)"""
     slope: np.ndarray
     """∂μ/∂(α, x), padded"""
     hessian: np.ndarray
@@ -41,17 +45,19 @@ class Room(NamedTuple):
     """Pulls, then couplings in their units: (K + d,)"""
 
     @classmethod
-    def of(cls, form: Quadratic, variance: np.ndarray) -> "Room":
-        size, bins = len(form.on_signal) + len(form.linear), len(form.constant)
+    def of(cls, form: Polynomial, variance: np.ndarray) -> "Room":
+        size, bins = len(form.first) - 1 + form.linear.shape[1], form.fixed.shape[1]
         padded = size + -size % ROWS
         normal = np.isfinite(variance)
         data = np.zeros((5, bins))
         data[POISSON], data[PRECISION] = ~normal, 1 / variance
         sizes: dict[str, tuple[int, ...]] = dict.fromkeys(cls._fields, (bins,))
         sizes |= {"tilt": form.linear.shape, "slope": (padded, bins)}
+        sizes |= {"powers": (len(form.fixed),), "turn": (len(form.constant),)}
         sizes |= dict.fromkeys(("hessian", "factors"), (padded, padded))
         sizes |= dict.fromkeys(("gradient", "step", "held", "trial", "point"), (padded,))
-        return cls(**{name: np.zeros(shape) for name, shape in sizes.items()} | {"data": data})
+        room = {name: np.zeros(shape) for name, shape in sizes.items()}
+        return cls(**room | {"data": data, "whole": form.fixed.copy()})
 
 
 @njit(**INLINE)

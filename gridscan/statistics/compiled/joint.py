@@ -1,8 +1,9 @@
 """The least χ² over couplings and pulls together, compiled: Newton's method within bounds.
 
 χ² of every toy goes down from each of its starts. The Hessian is the exact one, for counts that are
-quadratic in couplings; where it is not positive, or χ² would not fall, its diagonal grows (K.
-Levenberg, 1944; D. Marquardt, 1963). The slow twin is `hypothesis.Hypothesis.minimum`.
+quadratic in couplings and polynomial in pulls; where it is not positive, or χ² would not fall, its
+diagonal grows (K. Levenberg, 1944; D. Marquardt, 1963). The slow twin is
+`hypothesis.Hypothesis.minimum`.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ from gridscan.statistics.compiled.counts import curves, load, predict
 from gridscan.statistics.compiled.machine import njit
 from gridscan.statistics.compiled.steps import COUNTS, HELPER, OPTIONS, inside, likelihood
 from gridscan.statistics.deviance import saturated
-from gridscan.statistics.quadratic import Quadratic
+from gridscan.statistics.polynomial import Polynomial
 
 SETTLED = 1e-8
 """Decrement λ² of a full Newton step after which it is the last: what is left is of order λ⁴."""
@@ -28,7 +29,7 @@ ROUNDING = 1e-13
 
 
 def least(
-    form: Quadratic,
+    form: Polynomial,
     variance: np.ndarray,
     data: np.ndarray,
     starts: np.ndarray,
@@ -80,7 +81,7 @@ def _advance(form, room, pulls, low, high, value, extra):
 
     χ² is as it was, and the decrement what is left, where no step goes down.
     """
-    size = pulls + len(form.linear)
+    size = pulls + form.linear.shape[1]
     decrement, last = np.inf, False
     for _ in range(MAX_TRIALS):
         if not stepped(room, size, pulls, low, high, extra):
@@ -106,7 +107,7 @@ def _advance(form, room, pulls, low, high, value, extra):
 @njit(**HELPER)
 def _descend(form, room, low, high):
     """½ χ² but for a constant, at the end of the descent from `point`, and whether it settled."""
-    pulls = len(form.on_signal)
+    pulls = len(form.first) - 1
     predict(form, room, room.point)
     if not inside(room.mu, room.mu, 0.0, room.data):
         return np.inf, False
