@@ -13,7 +13,17 @@ from gridscan.cubes.accessor import Cube  # registers the accessor ds.gridscan
 
 if TYPE_CHECKING:
     __version__: str
-    from gridscan.api import backgrounds, chi2, counts, open_cube, plan, run, scan, toys
+    from gridscan.api import (
+        backgrounds,
+        chi2,
+        counts,
+        feldman_cousins,
+        open_cube,
+        plan,
+        run,
+        scan,
+        toys,
+    )
     from gridscan.cards.base import CardError
     from gridscan.catalog import open_catalog
 
@@ -22,6 +32,7 @@ _HOME = {
     "backgrounds": "gridscan.api",
     "chi2": "gridscan.api",
     "counts": "gridscan.api",
+    "feldman_cousins": "gridscan.api",
     "open_catalog": "gridscan.catalog",
     "open_cube": "gridscan.api",
     "plan": "gridscan.api",
@@ -37,6 +48,7 @@ __all__ = [
     "backgrounds",
     "chi2",
     "counts",
+    "feldman_cousins",
     "open_catalog",
     "open_cube",
     "plan",

@@ -18,6 +18,7 @@ from gridscan.channels.samples import events
 from gridscan.channels.signals import complete, mediator_of
 from gridscan.physics.couplings.parameters import Parameter
 from gridscan.physics.detectors import bin_coordinates
+from gridscan.scans import feldman_cousins as critical
 from gridscan.scans import lazy, plans, runs
 from gridscan.scans.function import ChiSquare
 from gridscan.scans.progress import Progress, reported
@@ -218,6 +219,31 @@ def run(
     study = Library(catalog).study(scan, changes)
     with reported(progress) as report:
         return stores.read(runs.run(study, out or cubes_folder(), client, threads, report))
+
+
+def feldman_cousins(
+    scan: ScanLike,
+    toys: int = 1000,
+    seed: int = 1,
+    out: str | Path | None = None,
+    client: Any = None,
+    threads: int | None = None,
+    changes: Changes = None,
+    *,
+    catalog: Roots = (),
+    progress: bool | Progress | None = None,
+) -> xr.Dataset:
+    """What toys say at every point of a scan, computed to disk as by `run`, and opened.
+
+    Returns delta_chi2 of the data and the p_value of every point, over the axes: the share of its
+    toys with as much Δχ² or more. A point is allowed at a level where its p-value is at least one
+    minus that; critical_delta_chi2 (cl, *axes) is the Δχ² from which it is excluded. Raises as
+    `run`.
+    """
+    study = Library(catalog).study(scan, changes)
+    with reported(progress) as report:
+        place = out or cubes_folder()
+        return stores.read(critical.run(study, place, toys, seed, client, threads, report))
 
 
 def open_cube(path: str | Path) -> xr.Dataset:

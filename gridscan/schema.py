@@ -26,6 +26,10 @@ STRICT: Any = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 """How card records are validated: no unknown keys, no coercion, no NaN or infinity."""
 
 
+LEVELS = {"1σ": 0.6826894921370859, "90 %": 0.9, "2σ": 0.9544997361036416, "3σ": 0.9973002039367398}
+"""Confidence levels that papers name."""
+
+
 @dataclass(frozen=True)
 class Name:
     """A dimension or variable: its unit, its meaning, how to write it in a formula.
@@ -66,6 +70,7 @@ DIMENSIONS = {
     "experiment": Name("experiment of the scan"),
     "nuisance": Name("nuisance parameter"),
     "background": Name("background of an experiment"),
+    "cl": Name("confidence level"),
 }
 
 OBSERVABLES = {
@@ -95,5 +100,13 @@ VARIABLES = {
         "nuisance parameters at the minimum, fractional shift", "1", r"\alpha", "nuisance"
     ),
     "counts": Name("expected counts", "count", "N", "experiment"),
+    "delta_chi2": Name("chi-square above its minimum", "1", r"\Delta\chi^2"),
+    "critical_delta_chi2": Name(
+        "chi-square above its minimum that toys of a point exceed at one minus the level",
+        "1",
+        r"\Delta\chi^2_c",
+        "cl",
+    ),
+    "p_value": Name("share of the toys of a point that are farther from it than the data"),
 }
 """Variables of a cube; its other dimensions are the axes of the scan card."""

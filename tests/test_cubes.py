@@ -277,7 +277,10 @@ def test_pictures_carry_labels_levels_and_points(small, tmp_path):
     assert ax.get_xlabel() == r"$\varepsilon_{ee}^{u}$"
     assert ax.get_ylabel() == r"$\varepsilon_{ee}^{d}$"
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == [r"$1\sigma$", "90 %", r"$2\sigma$", "best fit", "standard model"]
+    assert texts == [
+        *(r"$1\sigma$", "90 %", r"$2\sigma$", r"$3\sigma$"),
+        *("best fit", "standard model"),
+    ]
     path = plots.save(ax, tmp_path / "regions.png")
     assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     line = cube.gridscan.at(eps_ee_d=0.0).gridscan.plot()

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, model_validator
 
 from gridscan.cards import checks
 from gridscan.cards.base import suggest
-from gridscan.cards.counts import Background, Counts, Residuals, array
+from gridscan.cards.counts import Background, Counts, array
+from gridscan.cards.injected import Injected, Observed
 from gridscan.cards.inputs import Source
 from gridscan.cards.measured import Measured
 from gridscan.cards.migration import TO_EXPOSURE
@@ -39,8 +40,9 @@ class Experiment(Uncertain, Measured):
     flux_per_cm2_s and days … The signal is multiplied by `signal_scale`, one for all bins or
     one for each: for what a paper states of its rates and the other entries do not give.
     `observed` are counts per bin, or "standard-model": the forecast in which the standard model
-    plus backgrounds is observed. A "gaussian" statistic has a fixed variance in each bin: listed,
-    or `variance_per_count` × the observed counts. With it, counts may be residual ones, negative.
+    plus backgrounds is observed; or `{ model = "nsi", eps_ee_u = 0.1 }`: one with this signal in
+    its place. A "gaussian" statistic has a fixed variance in each bin: listed, or
+    `variance_per_count` × the observed counts. With it, counts may be residual ones, negative.
     """
 
     source: str
@@ -51,7 +53,7 @@ class Experiment(Uncertain, Measured):
     scatters_on: Annotated[tuple[Literal["nuclei", "electrons"], ...], MinLen(1)] = ("nuclei",)
     response: ResponseCard
     bins: dict[str, Annotated[tuple[float, ...], MinLen(2)]]
-    observed: Residuals | Literal["standard-model"]
+    observed: Observed
     signal_scale: Annotated[float, Gt(0)] | Counts = 1.0
     statistic: Literal["poisson", "gaussian"] = "poisson"
     variance: Counts | None = None
@@ -190,7 +192,7 @@ class Experiment(Uncertain, Measured):
         return tuple(len(self.bins[key]) - 1 for key in BINS if key in self.bins)
 
     def _flat(self, key: str, counts) -> np.ndarray:
-        if isinstance(counts, str):
+        if isinstance(counts, str | Injected):
             return np.empty(0)
         try:
             found = array(counts)
@@ -211,7 +213,8 @@ class Experiment(Uncertain, Measured):
     @cached_property
     def counts(self) -> np.ndarray | None:
         """Observed counts per bin, flattened; None for a forecast."""
-        return None if isinstance(self.observed, str) else self._flat("observed", self.observed)
+        forecast = isinstance(self.observed, str | Injected)
+        return None if forecast else self._flat("observed", self.observed)
 
     def variances(self, observed: np.ndarray) -> np.ndarray:
         """Variance per bin, flattened; infinite for a Poisson statistic. Raises ValueError."""

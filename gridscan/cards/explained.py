@@ -4,6 +4,7 @@ import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -52,7 +53,7 @@ def explain(cls: type, error: ValidationError) -> str:
     # of the alternatives at one place, the one that came farthest is meant
     same = [d for d in details if d["type"] == first["type"] or d["loc"][:1] == first["loc"][:1]]
     if first["type"] not in UNKNOWN:
-        first = max(same, key=lambda d: (d["loc"][:1] == first["loc"][:1], len(d["loc"])))
+        first = max(same, key=partial(_came, first["loc"][:1]))
     keys = [str(part) for part in first["loc"]]
     written = _as_written(cls, keys)
     where = ".".join(written) + ": " if written else ""
@@ -73,6 +74,12 @@ def explain(cls: type, error: ValidationError) -> str:
         case "too_short" | "too_long" | "string_too_short":
             return f"{where}found {shown(first['input'])}; allowed: {_length(first)}"
     return f"{where}found {shown(first['input'])}; allowed: {_rules(cls, first, details)}"
+
+
+def _came(start: tuple[Any, ...], detail: Mapping[str, Any]) -> tuple[bool, int, bool]:
+    """How far an alternative came: what makes no sense together is good by itself."""
+    there = detail["loc"][:1] == start
+    return there, len(detail["loc"]), detail["type"] == "value_error"
 
 
 def _rules(cls: type, first: Mapping[str, Any], details: Sequence[Mapping[str, Any]]) -> str:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from gridscan.cards.base import Card, CardError, check_bounds, explain, parse_toml, suggest
 from gridscan.cards.figures import Figure
 from gridscan.cards.files import text_of
+from gridscan.cards.injected import spelled
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.kinds import experiment
 from gridscan.cards.materials import composed
@@ -108,7 +109,19 @@ class Library:
         """One validated card from its file. Raises CardError."""
         if kind == "materials":
             return self._material(where, (), {})
-        return KINDS[kind](self._extended(kind, where), where)
+        raw = self._extended(kind, where)
+        if kind == "experiments" and "observed" in raw:
+            raw["observed"] = self._injected(raw["observed"], f"{where}: observed.model")
+        return KINDS[kind](raw, where)
+
+    def _injected(self, observed: Any, where: str) -> Any:
+        """What is observed, the card of an injected model in the place of its name."""
+        if not isinstance(observed, Mapping):
+            return observed
+        try:
+            return spelled(observed, lambda name: self.load("models", name))
+        except CardError as error:
+            raise CardError(f"{where}: {error}") from None
 
     def _material(self, where: str, above: tuple[str, ...], known: dict[str, Any]) -> Material:
         """A material, part of mixtures in the files `above`; known: parts read for them so far."""
@@ -199,6 +212,11 @@ class Library:
             raise CardError(f"{where}: {told}") from None
 
     def _study(self, card: Scan) -> Study:
+        fixed = {
+            path: self._injected(value, f"{path}.model") if path.endswith(".observed") else value
+            for path, value in card.fixed.items()
+        }
+        card = card if fixed == card.fixed else card.model_copy(update={"fixed": fixed})
         inputs = self.inputs(card.experiments, card.model, card.conventions)
         try:
             return Study(scan=card, inputs=inputs)

@@ -130,14 +130,18 @@ class Likelihood:
         kept = self.__dict__.get("_kept")
         if kept and not expansion.first_terms and kept[0] == expansion.couplings:
             return kept[1]
-        each = [self._vectors(expansion, c, one.signal.counts) for c, one in self._numbered]
-        nuisances = self._shapes(expansion) if self.is_bent else self.nuisances.linear
-        template, edges = np.sum(each, axis=0), self.first_bins
-        problem = fewest(Problem(template, self.observed, nuisances, edges, self.variance))
-        found = np.add.reduceat(template, edges, axis=1), problem
+        whole = self.problem(expansion)
+        found = np.add.reduceat(whole.template, whole.first_bins, axis=1), fewest(whole)
         if not expansion.first_terms:
             self.__dict__["_kept"] = expansion.couplings, found
         return found
+
+    def problem(self, expansion: Expansion) -> Problem:
+        """What a scan asks for besides rows, in all of the bins."""
+        each = [self._vectors(expansion, c, one.signal.counts) for c, one in self._numbered]
+        nuisances = self._shapes(expansion) if self.is_bent else self.nuisances.linear
+        template = np.sum(each, axis=0)
+        return Problem(template, self.observed, nuisances, self.first_bins, self.variance)
 
     @property
     def _numbered(self) -> Iterator[tuple[int, Channel]]:

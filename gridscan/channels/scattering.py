@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridscan.cards.experiments import Experiment
-from gridscan.cards.inputs import STANDARD_MODEL, Conventions
+from gridscan.cards.injected import truth_of
+from gridscan.cards.inputs import Conventions
 from gridscan.cards.nuisances import SIGNAL
 from gridscan.cards.resolved import Inputs
 from gridscan.channels.channel import Channel
@@ -100,6 +101,10 @@ def _per_bin(experiment: str, card: Experiment) -> Iterator[PerBin]:
 
 
 def _forecast(inputs: Inputs, truth: Conventions | None, experiment: str) -> Signal:
-    """The standard model's signal, whatever the model, under the true conventions."""
-    true = {"model": STANDARD_MODEL, "conventions": truth or inputs.conventions}
+    """The signal of the standard model, or what is injected, under the true conventions.
+
+    Whatever the model of the scan.
+    """
+    model = truth_of(inputs.scattering(experiment).observed)
+    true = {"model": model, "conventions": truth or inputs.conventions}
     return Signal.of(inputs.model_copy(update=true), experiment)

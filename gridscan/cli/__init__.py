@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from gridscan.cli import catalog, checks, cubes, figures, output, scans
+from gridscan.cli import catalog, checks, cubes, figures, inference, output, scans
 
 
 class Command(TyperCommand):
@@ -49,6 +49,11 @@ for command in (
     cubes.limits,
     cubes.contours,
     cubes.plot,
+    inference.goodness,
+    inference.p_value,
+    inference.credible,
+    inference.expected,
+    inference.nuisances,
     figures.figures,
 ):
     app.command(cls=Command)(command)

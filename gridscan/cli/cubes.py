@@ -102,7 +102,7 @@ def limits(
         if len(opened) > 1:
             if along or by_experiment:
                 raise CardError("--along, --by-experiment: allowed for one cube only")
-            found = limits_of(_by_model(paths, opened), param, chosen, dof, not grid)
+            found = limits_of(_by_model(paths, opened), param, chosen, dof, exact=not grid)
         else:
             how = {"along": along or (), "by_experiment": by_experiment, "exact": not grid}
             found = opened[0].gridscan.limits(param, chosen, dof, **how)
@@ -212,7 +212,7 @@ def plot(
     ] = None,
     along: Annotated[str | None, typer.Option(help="The axis that limits are drawn along.")] = None,
 ) -> None:
-    """Draw cubes: regions at 1σ, 90 % and 2σ, best fit, standard-model point; or lines of limits.
+    """Draw cubes: regions at 1σ, 90 %, 2σ and 3σ, best fit, standard model; or lines of limits.
 
     Several lie one on the other, each with its colour and dashes, under one legend.
     """

@@ -1,5 +1,6 @@
 """Commands on scans: plan, run, status, verify, check."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,10 +63,16 @@ def run(
     ] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a dask scheduler.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Also write a picture (png, pdf, svg).")] = None,
+    feldman_cousins: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Also critical Δχ² from N toys at every point."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the toys.", min=0)] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Compute what is missing of a scan; print best fit, intervals and the cube's path."""
     from gridscan.cards.base import CardError
+    from gridscan.scans import feldman_cousins as critical
     from gridscan.scans import runs
     from gridscan.storage import stores
 
@@ -74,11 +81,17 @@ def run(
     study, place = study_of(card, experiments, changes, out)
     if plot is not None:
         check_picture(plot, "--plot")
+    toys: dict[str, Any] = {}
     with (
         _client(workers, scheduler) as client,
         progress(quiet=as_json) as report,
     ):
+        if feldman_cousins is not None:
+            critical.check_number(feldman_cousins)
         path = runs.run(study, place, client, threads, report)
+        if feldman_cousins is not None:
+            found = critical.run(study, place, feldman_cousins, seed, client, threads, report)
+            toys = {"feldman_cousins": str(found)}
     cube = stores.read_statistic(path)
     broken = None
     if plot is not None:
@@ -92,12 +105,15 @@ def run(
             _summary(cube)
             | ({"plot": str(plot)} if plot else {})
             | {"cube": str(path), "sha256": study.key}
+            | toys
         )
     else:
         _print_summary(cube)
         if plot is not None:
             say(f"picture  {plot}")
         say(f"cube     {path}")
+        if toys:
+            say(*_critical(found), f"toys     {found}")
     if broken is not None:
         raise broken
 
@@ -162,6 +178,18 @@ def _print_summary(cube: "xr.Dataset") -> None:
         for key, found in entry.items():
             which = f", {key.replace('_', ' ')}" if len(it["best_fit"]) > 1 else ""
             say(f"90 % CL  {name}{which}: {union(found)}")
+
+
+def _critical(path: Path) -> Iterator[str]:
+    """The range of critical values at each level."""
+    from gridscan.scans.feldman_cousins import LEVELS
+    from gridscan.storage import stores
+
+    every = stores.read(path)["critical_delta_chi2"].load()
+    for name, values in zip(LEVELS, every, strict=True):
+        if values.notnull().all():
+            between = f"{float(values.min()):.3g} to {float(values.max()):.3g}"
+            yield f"{name:<8} critical Δχ² {between}"
 
 
 def status(

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from gridscan.cubes.regions import check_level
+from gridscan.schema import LEVELS
 
-SIGMAS = {0.6826894921: 1, 0.9544997361: 2, 0.9973002039: 3}
+SIGMAS = {cl: int(name[0]) for name, cl in LEVELS.items() if name.endswith("σ")}
 
-SHOWN = (0.6826894921, 0.9, 0.9544997361)
+SHOWN = tuple(LEVELS.values())
 """Those of a picture where one does not say."""
 
 

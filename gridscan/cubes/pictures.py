@@ -35,7 +35,7 @@ class Pictures:
         """Allowed regions in the plane of two axes, or Δχ² along the only one of several values.
 
         Draw several cubes on one `ax`: each has a colour and dashes of its own, and the legend
-        says which is which. cl: one level or several (1σ, 90 % and 2σ); dof: degrees of freedom
+        says which is which. cl: one level or several (1σ, 90 %, 2σ, 3σ); dof: degrees of freedom
         (2; along one axis 1); color: a name of gridscan's palette, or any of matplotlib's; label:
         in the legend (the experiments); filled: a region or its edge (the first is filled);
         title: of the picture ("": none).

@@ -6,4 +6,6 @@ lazy → a dataset that computes what you touch      runs → a cube on disk, re
 function → χ² at any points      plans → what it will cost
 structure, verification → is it right      repair → so that it is
 threads, workers → where blocks are computed      progress → how far a run is
+hypotheses, ensembles → toys at a point, drawn and fitted      feldman_cousins → at every point
+goodness, expected, nuisances → what else toys and fits say
 """

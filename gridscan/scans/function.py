@@ -1,6 +1,6 @@
 """χ² as a function of points: for samplers and minimisers that choose their own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.profile import Profile
 from gridscan.scans import checks
 from gridscan.scans.axes import TOGETHER, Axes
+from gridscan.statistics.sampling import stretched
 
 ALWAYS_COMPILED = int(1e12)
 """A function is asked often: as if its points were of a scan as large as this."""
@@ -61,6 +62,47 @@ class ChiSquare:
         found = whole.labelled({"point": np.arange(len(rows))}, joint.labels)
         columns = {name: ("point", rows[:, i]) for i, name in enumerate(self.parameters)}
         return found.assign_coords(columns)
+
+    def samples(
+        self,
+        steps: int,
+        seed: int = 1,
+        priors: Mapping[str, tuple[float, float]] | None = None,
+        walkers: int = 0,
+    ) -> xr.Dataset:
+        """The posterior exp(−χ²/2) × priors within the ends of the axes, nuisances profiled.
+
+        priors: mean and σ of a Gaussian by parameter, others are flat. Walkers start all over the
+        ranges and take `steps` steps after half as many that are dropped; their number is twenty
+        a parameter by default. Returns each parameter with dims (step, walker). Raises ValueError
+        for a prior of no parameter.
+        """
+        ranges = [self._axes.points[name] for name in self.parameters]
+        low, high = (np.array([end(one) for one in ranges]) for end in (np.min, np.max))
+        given = dict(priors or {})
+        if wrong := [
+            n for n, (_, sigma) in given.items() if n not in self.parameters or sigma <= 0
+        ]:
+            raise ValueError(
+                f"priors: found {', '.join(wrong)}; allowed: a mean and a positive σ for "
+                f"{', '.join(self.parameters)}"
+            )
+        columns = [self.parameters.index(name) for name in given]
+        mean, sigma = np.reshape(list(given.values()), (-1, 2)).T
+
+        def log_density(points: np.ndarray) -> np.ndarray:
+            inside = ((points >= low) & (points <= high)).all(axis=1)
+            found = np.full(len(points), -np.inf)
+            away = (points[inside][:, columns] - mean) / sigma
+            found[inside] = -(self(points[inside]) + np.square(away).sum(axis=1)) / 2
+            return found
+
+        number = 2 * ((walkers or 20 * len(self.parameters)) // 2)
+        start = np.random.default_rng(seed).uniform(low, high, (number, len(low)))
+        found = stretched(log_density, start, steps + steps // 2, seed)[steps // 2 :]
+        return xr.Dataset(
+            {name: (("step", "walker"), found[..., i]) for i, name in enumerate(self.parameters)}
+        )
 
     def _chi2(self, rows: np.ndarray) -> np.ndarray:
         found = np.full(len(rows), np.inf)

@@ -17,9 +17,9 @@ from gridscan.storage.local import StoreError
 FOLLOWS_FROM = (
     *(f"gridscan.{name}" for name in ("channels", "constants", "physics", "schema", "statistics")),
     *(f"gridscan.scans.{name}" for name in ("axes", "blocks", "evaluation")),
-    *(f"gridscan.cards.{name}" for name in ("base", "checks", "counts", "entries", "inputs")),
-    *(f"gridscan.cards.{name}" for name in ("kinds", "measured", "resolved", "responses")),
-    *(f"gridscan.cards.{name}" for name in ("nuisances", "ranges", "scans", "study")),
+    *(f"gridscan.cards.{name}" for name in ("base", "checks", "counts", "entries", "injected")),
+    *(f"gridscan.cards.{name}" for name in ("inputs", "kinds", "measured", "nuisances", "ranges")),
+    *(f"gridscan.cards.{name}" for name in ("resolved", "responses", "scans", "study")),
     *EXPERIMENTS.modules,
 )
 """Code that the numbers of a cube follow from: all that `evaluate` imports.

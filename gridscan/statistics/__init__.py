@@ -4,6 +4,8 @@ prediction → counts as functions of couplings and pulls, polynomials of monomi
 deviance → what bins say
 newton, poisson, shapes, gaussian, gram → minimisers      methods → which of them for what
 contraction → Gaussian bins as few      compiled → the fast twins      toys → other data
+hypothesis → what is expected of other data: auxiliary (constraints as bins), quadratic, starts and
+fits (their least χ²)      information → covariances      sampling → walkers
 
 A family: what a scan writes at every point follows from one record of STATISTICS, named by the
 card of the scan. A new statistic is a record, a line here, and its variables in `schema`.

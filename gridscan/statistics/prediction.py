@@ -28,6 +28,10 @@ class LinearNuisances:
     inverse_variance: np.ndarray
 
     @property
+    def every_name(self) -> tuple[str, ...]:
+        return self.names
+
+    @property
     def every_inverse_variance(self) -> np.ndarray:
         return self.inverse_variance
 
@@ -57,6 +61,10 @@ class ShapeNuisances:
     monomials: tuple[Monomial, ...]
     signal: np.ndarray
     background: np.ndarray
+
+    @property
+    def every_name(self) -> tuple[str, ...]:
+        return self.linear.names + self.names
 
     @property
     def every_inverse_variance(self) -> np.ndarray:

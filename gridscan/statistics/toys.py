@@ -1,4 +1,4 @@
-"""Toy experiments: Poisson counts that depend on the seed and the toy's number only."""
+"""Toy experiments: data that depend on the seed, the series and the toy's number only."""
 
 import numpy as np
 
@@ -24,5 +24,26 @@ def toys(expected: np.ndarray, seed: int, first: int, number: int) -> np.ndarray
     return counts
 
 
-def _generator(seed: int, stream: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(stream,))))
+def drawn(
+    expected: np.ndarray, variance: np.ndarray, seed: int, series: int, number: int
+) -> np.ndarray:
+    """Toys 0 … number − 1 of a series: Poisson counts, Gaussian where the variance is finite.
+
+    expected, variance: (bins,). Returns (number, bins). Series are independent of each other, and
+    of `toys`; of one, more toys go on where fewer ended.
+    """
+    normal = np.isfinite(variance)
+    found = np.empty((number, len(expected)))
+    for stream, start in enumerate(range(0, number, TOYS_PER_STREAM)):
+        rows = found[start : start + TOYS_PER_STREAM]
+        random = _generator(seed, series, stream)
+        gaussian = random.standard_normal((TOYS_PER_STREAM, int(normal.sum())))
+        rows[:, normal] = (expected[normal] + gaussian * np.sqrt(variance[normal]))[: len(rows)]
+        counted = np.maximum(expected[~normal], 0)
+        counts = random.poisson(counted, (TOYS_PER_STREAM, len(counted)))
+        rows[:, ~normal] = counts[: len(rows)]
+    return found
+
+
+def _generator(seed: int, *stream: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=stream)))

@@ -135,9 +135,9 @@ def newton(slope, residual, curvature, pulls, weight, hessian, gradient, step):
     """The step −H⁻¹ g from the pulls, and its decrement λ² = 2 gᵀH⁻¹g."""
     size = len(weight)
     for k in range(0, size, 2):
-        _pair(slope, k, residual, curvature, gradient, hessian)
+        pair(slope, k, residual, curvature, gradient, hessian)
         for m in range(0, k, 2):
-            _pairs(slope, k, m, curvature, hessian)
+            pairs(slope, k, m, curvature, hessian)
     for k in range(size):
         gradient[k] += pulls[k] * weight[k]
         step[k] = -gradient[k]
@@ -150,7 +150,7 @@ def newton(slope, residual, curvature, pulls, weight, hessian, gradient, step):
 
 
 @njit(**INLINE)
-def _pair(slope, k, residual, curvature, gradient, hessian):
+def pair(slope, k, residual, curvature, gradient, hessian):
     """Gradient Σ_b s_kb r_b and Hessian Σ_b s_kb w_b s_mb of two neighbouring rows."""
     g0 = g1 = h00 = h10 = h11 = 0.0
     for b in range(len(residual)):
@@ -163,7 +163,7 @@ def _pair(slope, k, residual, curvature, gradient, hessian):
 
 
 @njit(**INLINE)
-def _pairs(slope, k, m, curvature, hessian):
+def pairs(slope, k, m, curvature, hessian):
     """Hessian of rows k, k + 1 with m, m + 1."""
     h00 = h01 = h10 = h11 = 0.0
     for b in range(len(curvature)):

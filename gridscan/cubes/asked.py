@@ -1,0 +1,170 @@
+"""Questions to a cube whose answers may lie between its points: methods of the accessor."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from gridscan.cubes import answering, origin
+from gridscan.cubes.combine import parts
+from gridscan.cubes.exact.answers import Answers
+
+
+class Asked:
+    """What one asks of a cube; nothing is minimised over what belongs to the apparatus.
+
+    Exact answers are those of the function between the points; each says whether it is one.
+    """
+
+    _dataset: xr.Dataset
+    _answers: list[Answers | None]
+
+    if TYPE_CHECKING:
+
+        @property
+        def chi2(self) -> xr.DataArray: ...
+
+        @property
+        def axes(self) -> tuple[str, ...]: ...
+
+        def of(self, experiment: str) -> xr.Dataset: ...
+
+        def plane(self, x: str | None = None, y: str | None = None) -> tuple[str, str]: ...
+
+        def _axis(self, name: str) -> str: ...
+
+    @property
+    def _designs(self) -> list[str]:
+        return answering.designs(self._dataset)
+
+    @cached_property
+    def _whole(self) -> xr.Dataset:
+        """The cube with χ² in memory: read once, whatever is asked."""
+        return self._dataset.assign(chi2=self.chi2.compute())
+
+    def _over(self, dims: Sequence[str], exact: bool, ask: Callable[..., Any]) -> Any:
+        """Answers for every value of some axes, along these, and whether they may be exact."""
+        exact = exact and answering.fits(self.chi2)
+        cube = self._whole if exact else self._dataset
+        return answering.over(cube, dims, lambda one: ask(one, one.gridscan._asked(exact)))
+
+    def _asked(self, exact: bool) -> Answers | None:
+        if not exact:
+            return None
+        if not self._answers:
+            self._answers.append(answering.asked(self._whole))
+        return self._answers[0]
+
+    def delta(self, exact: bool = True) -> xr.DataArray:
+        """χ² above its minimum over all parameters: dims as chi2; NaN if the cube has gaps.
+
+        exact: the minimum is that of the function between the points, not of the grid.
+        """
+        return self.profile(*self.axes, exact=exact)
+
+    def profile(self, *names: str, exact: bool = True) -> xr.DataArray:
+        """Δχ² over the named axes, minimised over all other parameters: dims `names`.
+
+        Nothing is minimised over design axes: those that are not named stay, behind the others,
+        and every value of one has its own minimum. exact: others are minimised over continuously;
+        attribute `exact` says whether they were. NaN if the cube has gaps.
+        """
+        kept = [self._axis(name) for name in names]
+        if len(set(kept)) < len(kept):
+            raise ValueError(f"profile: found an axis twice in {', '.join(kept)}")
+        designs = self._designs
+        parameters = [name for name in kept if name not in designs]
+        found = self._over(designs, exact, partial(answering.profile, names=parameters))
+        return found.transpose(*kept, ...)
+
+    def best_fit(self, exact: bool = True) -> xr.Dataset:
+        """All variables, and the value of every axis, where χ² is least.
+
+        exact: between the points, too; attribute `exact` says whether it is. Dims: those of
+        design axes, each value of which has its own. Raises ValueError for a cube with gaps.
+        """
+        self.chi2  # noqa: B018 - a dataset without it is no cube
+        return self._over(self._designs, exact, answering.best_fit)
+
+    def intervals(
+        self, name: str, cl: float = 0.9, dof: int = 1, exact: bool = True
+    ) -> xr.DataArray:
+        """Allowed intervals of one axis, the other parameters minimised over.
+
+        Returns dims (interval, bound) with bound "low", "high", in the axis' unit; coordinate
+        `at_edge` is true where the interval goes on beyond the scanned range. exact: edges, and
+        islands, are those of the function between the points; attribute `exact` says whether they
+        are. Raises ValueError for a cube with design axes.
+        """
+        if dof < 1:
+            raise ValueError(f"dof: found {dof}; allowed: 1 or more")
+        self._axis(name)
+        self._check_no_design("intervals")
+        ask = partial(answering.intervals, name=name, cl=cl, dof=dof)
+        return self._over((), exact, ask)
+
+    def _check_no_design(self, what: str) -> None:
+        if designs := self._designs:
+            raise ValueError(
+                f"{what}: {', '.join(designs)} belongs to the apparatus, and nothing is minimised "
+                "over it; select a value of it, or ask for limits along it"
+            )
+
+    def limits(
+        self,
+        param: str,
+        cl: float = 0.9,
+        dof: int = 1,
+        along: Sequence[str] = (),
+        by_experiment: bool = False,
+        exact: bool = True,
+    ) -> xr.Dataset:
+        """Bounds of the allowed interval of one axis that holds the standard model.
+
+        Where the axis has no such point, it is that of least χ². along: axes for each value of
+        which there is a limit, besides design axes; the others are minimised over.
+        by_experiment: for each alone. exact: see `intervals`. Returns `lower` and `upper` with
+        dims ([experiment,] *along), in the axis' unit, NaN where nothing is excluded. Raises
+        ValueError for unknown axes and for shared nuisances.
+        """
+        along = [along] if isinstance(along, str) else along
+        kept = [self._axis(name) for name in (param, *along)]
+        if len(set(kept)) < len(kept):
+            raise ValueError(f"along: {param!r} is the parameter that the limit is on")
+        if by_experiment:
+            names = list(map(str, parts(self._dataset)["experiment"].values))
+            each = [self.of(n).gridscan.limits(param, cl, dof, along, exact=exact) for n in names]
+            return xr.concat(each, xr.DataArray(names, dims="experiment", name="experiment"))
+        if param in self._designs:
+            raise ValueError(f"{param}: belongs to the apparatus; allowed: a parameter")
+        anchor = origin.anchor(self._dataset, param)
+        ask = partial(answering.bounds, param=param, anchor=anchor, cl=cl, dof=dof)
+        return self._over([*dict.fromkeys((*along, *self._designs))], exact, ask)
+
+    def contours(
+        self,
+        cl: float = 0.9,
+        dof: int = 2,
+        x: str | None = None,
+        y: str | None = None,
+        exact: bool = True,
+    ) -> list[xr.DataArray]:
+        """Closed or open lines of constant Δχ² in the plane of two axes, the others minimised over.
+
+        Default axes: the first two. Each line has dims (vertex, axis) with axis = [x, y], and an
+        attribute `exact`. exact: see `intervals`. Raises ValueError for design axes beside them.
+        """
+        x, y = self.plane(x, y)
+        self._check_no_design("contours")
+        ask = partial(answering.contours, x=x, y=y, cl=cl, dof=dof)
+        return self._over((), exact, ask)
+
+    def region(self, x: str, y: str, levels: Sequence[float], exact: bool = True) -> xr.DataArray:
+        """Δχ² in a plane, the others minimised over, to be drawn at some levels: dims (y, x).
+
+        exact: on a lattice of its own, fine enough for what is drawn; else at the grid's values.
+        """
+        x, y = self.plane(x, y)
+        self._check_no_design("region")
+        return self._over((), exact, partial(answering.region, x=x, y=y, levels=levels))
