@@ -56,7 +56,8 @@ def test_the_numbers_of_0_1_0_are_computed_again(old):
     np.testing.assert_allclose(
         again["pulls"].sel(nuisance=old["nuisance"]).transpose(*old["pulls"].dims),
         old["pulls"],
-        atol=1e-6,
+        # at a minimum of χ², pulls are fixed to the root of its digits
+        atol=1e-4,
     )
 
 
