@@ -1,8 +1,9 @@
 """Fits of toys: how many miss the global minimum from which starts, and what a fit costs.
 
-python -m benchmarks.toys [TOYS] prints, for two and four couplings of CsI 2021, the share of toys
-whose least χ² lies more than THRESHOLD above the least of all ways; python -m benchmarks.toys grid
-[THREADS] times Feldman–Cousins of a 50 × 50 grid with 1,000 toys a point.
+python -m benchmarks.toys [TOYS] prints, for two and four couplings of CsI 2021, and for two with
+all of its shapes, the share of toys whose least χ² lies more than THRESHOLD above the least of all
+ways; python -m benchmarks.toys grid [THREADS] times Feldman–Cousins of a 50 × 50 grid with 1,000
+toys a point.
 """
 
 import sys
@@ -25,9 +26,10 @@ TWO = ("eps_ee_u", "eps_ee_d")
 FOUR = (*TWO, "eps_mumu_u", "eps_mumu_d")
 
 
-def study(names: tuple[str, ...]) -> Study:
+def study(names: tuple[str, ...], experiment: str = "coherent-csi-2021") -> Study:
     axis = {"start": -1.0, "stop": 1.0, "num": 50}
-    return Library().study("csi-2021-ee-ud", {"axes": dict.fromkeys(names, axis)})
+    changes = {"axes": dict.fromkeys(names, axis), "experiments": [experiment]}
+    return Library().study("csi-2021-ee-ud", changes)
 
 
 def ways(place: Place) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
@@ -49,9 +51,9 @@ def ways(place: Place) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     }
 
 
-def rates(names: tuple[str, ...], number: int) -> None:
+def rates(whole: Study, number: int) -> None:
     """Missed toys and microseconds a toy, from all over the plane."""
-    whole = study(names)
+    names = tuple(whole.scan.axes)
     random = np.random.default_rng(1)
     missed: dict[str, int] = {}
     seconds: dict[str, float] = {}
@@ -67,7 +69,8 @@ def rates(names: tuple[str, ...], number: int) -> None:
         for name, chi2 in found.items():
             missed[name] = missed.get(name, 0) + int((chi2 > best + THRESHOLD).sum())
     total = PLACES * number
-    print(f"{len(names)} couplings, {total:,} toys of {PLACES} truths")
+    experiments = " + ".join(whole.scan.experiments)
+    print(f"{experiments}: {len(names)} couplings, {total:,} toys of {PLACES} truths")
     for name, count in missed.items():
         each = 1e6 * seconds[name] / total
         print(f"  {name:<42} {100 * count / total:9.4f} % missed  {each:8.1f} µs")
@@ -85,8 +88,8 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] == ["grid"]:
         return grid(int(arguments[1]) if len(arguments) > 1 else 2)
     number = int(arguments[0]) if arguments else 400
-    for names in (TWO, FOUR):
-        rates(names, number)
+    for one in (study(TWO), study(FOUR), study(TWO, "coherent-csi-2021-shapes")):
+        rates(one, number)
 
 
 if __name__ == "__main__":

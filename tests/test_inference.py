@@ -52,6 +52,17 @@ def test_a_free_nuisance_is_a_parameter_and_a_held_axis_is_none(line):
     assert line.isel(eps_ee_u=[100]).gridscan.goodness_of_fit()["parameters"] == 0
 
 
+def test_a_scan_without_axes_and_one_of_settings_have_a_goodness():
+    none = goodness(Place.of(study_of({}), {}), 40)
+    assert (none.parameters, none.dof) == (0, 88)
+    angle = {"x": {"sets": ["conventions.sin2_theta_w"], "values": [0.22, 0.23, 0.24]}}
+    place = Place.of(study_of(angle), {"x": 0.22})
+    best, chi2 = place.best()
+    assert chi2 == min(Place.of(place.study, {"x": x}, ["x"]).best()[1] for x in (0.22, 0.23, 0.24))
+    assert best.point["x"] in (0.22, 0.23, 0.24)
+    assert 0.1 < none.p_value_of_toys <= 1
+
+
 def test_data_that_are_toys_have_a_p_value_like_any_other(line):
     """Uniform: that of data drawn at the best fit is between the quantiles of a few."""
     place = Place.of(study_of(LINE), {"eps_ee_u": 0.0})

@@ -125,6 +125,33 @@ class Fits:
         low: np.ndarray,
         high: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `joint.least`, couplings as they are; with bends, also from mirror images.
+
+        Counts that bend with a pull may come back to the data on the other side of zero.
+        """
+        chi2, points, lost = self._joint(data, starts, used, low, high)
+        if (mirrors := self._mirrors).size:
+            images = np.repeat(points[:, None], len(mirrors), axis=1)
+            images[:, np.arange(len(mirrors)), mirrors] *= -1
+            again = self._joint(data, images, np.full(len(data), len(mirrors)), low, high)
+            lower = ~again[2] & (again[0] < chi2)
+            chi2[lower], points[lower] = again[0][lower], again[1][lower]
+        return chi2, points, lost
+
+    @cached_property
+    def _mirrors(self) -> np.ndarray:
+        """Pulls of whose squares counts follow."""
+        pull, other, *_ = self._form.second.T
+        return np.unique(pull[pull == other])
+
+    def _joint(
+        self,
+        data: np.ndarray,
+        starts: np.ndarray,
+        used: np.ndarray,
+        low: np.ndarray,
+        high: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As `joint.least`, couplings as they are; numba is imported only here."""
         from gridscan.statistics.compiled import joint
 
