@@ -33,9 +33,10 @@ def changed(cube, edit):
 
 def test_a_cube_of_0_1_0_answers(old):
     best = old.gridscan.best_fit()
-    assert float(best["chi2"]) == float(old["chi2"].min())
-    (interval,) = old.gridscan.intervals("eps_ee_u").values
-    assert -0.5 < interval[0] < 0 < interval[1] < 0.5
+    assert best["chi2"].dims == ("exposure",), "what it was called before axes had roles"
+    assert (best["chi2"] <= old["chi2"].min("eps_ee_u")).all()
+    one = old.isel(exposure=0).gridscan
+    assert len(one.intervals("eps_ee_u")) == 2, "islands between which six points do not tell"
     alone = old.gridscan.limits("eps_ee_u", along=["exposure"], by_experiment=True)
     assert dict(alone.sizes) == {"experiment": 2, "exposure": 2}
     assert (alone["lower"].sel(exposure=1.0) < 0).all()
@@ -43,8 +44,7 @@ def test_a_cube_of_0_1_0_answers(old):
     other = old.assign_coords(experiment=["a", "b"])
     both = old.gridscan.combine(other)
     np.testing.assert_allclose(both["chi2"], 2 * old["chi2"])
-    assert len(both.gridscan.of("a").gridscan.contours()) > 0
-    old.gridscan.plot()
+    one.plot()
 
 
 def test_the_numbers_of_0_1_0_are_computed_again(old):
@@ -111,11 +111,15 @@ def test_the_order_of_an_exposure_is_no_content(library):
     ],
     ids=["of a plug-in", "of a newer version", "of nothing"],
 )
+@pytest.mark.filterwarnings("ignore:the grid decides")
 def test_a_cube_whose_study_cannot_be_read_answers_what_needs_none(edit, reason, old):
     cube = changed(old, edit)
-    assert cube.gridscan.best_fit().equals(old.gridscan.best_fit())
-    assert cube.gridscan.intervals("eps_ee_u").equals(old.gridscan.intervals("eps_ee_u"))
-    assert len(cube.gridscan.contours()) == len(old.gridscan.contours())
+    by_grid = old.drop_attrs(deep=False).gridscan
+    with pytest.warns(UserWarning, match="the grid decides, for the cube's study cannot be read"):
+        best = cube.gridscan.best_fit()
+    assert best.equals(by_grid.best_fit())
+    assert cube.gridscan.intervals("eps_ee_u").equals(by_grid.intervals("eps_ee_u"))
+    assert len(cube.gridscan.contours()) == len(by_grid.contours())
     with pytest.warns(UserWarning, match="no standard-model point"):
         cube.gridscan.plot()
     for ask in (

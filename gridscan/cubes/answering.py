@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridscan.cubes import regions
+from gridscan.cubes import origin, regions
 from gridscan.cubes.exact.answers import Answers
 from gridscan.cubes.exact.function import Function, GridOnly
 from gridscan.cubes.limits import BOUNDS, limits
 from gridscan.cubes.regions import bounded, check_whole, least, pairs, threshold
 from gridscan.storage.local import memory_bytes
+
+CALIBRATED = "calibrated"
+"""Attribute of cubes whose χ² stands for p-values of toys: these are there at points only."""
 
 MOST_PLACES = 100_000
 """Points of a profile beyond which others than those of the grid are not tried."""
@@ -24,7 +27,7 @@ LOWER = 0.5
 def designs(cube: xr.Dataset) -> list[str]:
     """Axes of several values that belong to the apparatus: nothing is minimised over them."""
     long = (str(d) for d in cube["chi2"].dims if cube.sizes[d] > 1)
-    return [d for d in long if cube[d].attrs.get("role") == "design"]
+    return [d for d in long if origin.is_design(cube, d)]
 
 
 def over(cube: xr.Dataset, dims: Sequence[str], ask: Callable[[xr.Dataset], Any]) -> Any:
@@ -51,7 +54,7 @@ def asked(cube: xr.Dataset) -> Answers | None:
     try:
         return Answers(cube)
     except GridOnly as error:
-        if "study" in cube.attrs:
+        if "study" in cube.attrs and not cube.attrs.get(CALIBRATED):
             warnings.warn(f"the grid decides, for {error}", stacklevel=4)
         return None
 

@@ -7,6 +7,7 @@ place of χ², the thresholds at every level are those of the toys.
 import numpy as np
 import xarray as xr
 
+from gridscan.cubes.answering import CALIBRATED
 from gridscan.schema import VARIABLES
 
 
@@ -28,4 +29,5 @@ def calibrated(found: xr.Dataset, dof: int) -> xr.Dataset:
     beyond = np.maximum(equivalent, found["delta_chi2"].values)
     chi2 = share.copy(data=np.where(share.values > 0, equivalent, beyond))
     attrs = VARIABLES["delta_chi2"].attrs
-    return found.assign(chi2=chi2.rename("chi2").assign_attrs(attrs)).drop_vars("p_value")
+    cube = found.assign(chi2=chi2.rename("chi2").assign_attrs(attrs)).drop_vars("p_value")
+    return cube.assign_attrs({CALIBRATED: 1})

@@ -56,7 +56,7 @@ def combined(cubes: Iterable[xr.Dataset]) -> dict[str, str]:
 def alone(cube: xr.Dataset, experiment: str) -> dict[str, str]:
     """The study of one of a cube's experiments, as attributes; none where there is no such study.
 
-    Axes may be of the cards of another experiment.
+    Without axes that set what belongs to another experiment.
     """
     from gridscan.cards.study import Study
 
@@ -65,11 +65,28 @@ def alone(cube: xr.Dataset, experiment: str) -> dict[str, str]:
             # entries of cards that are fixed are in these
             inputs = study.fixed_inputs().only([experiment])
             fixed = {k: v for k, v in study.scan.fixed.items() if k in inputs.parameters}
-            scan = study.scan.model_copy(update={"experiments": (experiment,), "fixed": fixed})
+            of_others = tuple(f"{n}." for n in study.inputs.experiments if n != experiment)
+            axes = {
+                name: axis
+                for name, axis in study.scan.axes.items()
+                if not all(target.startswith(of_others) for target in study.scan.targets[name])
+            }
+            update = {"experiments": (experiment,), "fixed": fixed, "axes": axes}
+            scan = study.scan.model_copy(update=update)
             content = {"scan": scan.model_dump(), "inputs": inputs.model_dump()}
             with suppress(ValueError):
                 return {"study": Study.from_mapping(content, "study").canonical(), "others": "[]"}
     return {}
+
+
+def is_design(cube: xr.Dataset, name: str) -> bool:
+    """Whether an axis belongs to the apparatus: as it says itself or, in older cubes, the study."""
+    if said := cube[name].attrs.get("role"):
+        return bool(said == "design")
+    with suppress(ValueError):
+        study = study_of(cube)
+        return study is not None and name in study.scan.axes and study.role(name) == "design"
+    return False
 
 
 def standard_value(study: "Study", name: str) -> float | None:

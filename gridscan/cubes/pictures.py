@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from gridscan.cubes import answering
 from gridscan.cubes.levels import chosen, level_name
 from gridscan.cubes.overview import experiments_of
 from gridscan.cubes.regions import check_whole, threshold
@@ -187,7 +188,7 @@ def _parameters(cube: "Cube") -> list[str]:
     What an apparatus is like is chosen: a picture that minimised over it would be of no apparatus.
     """
     long = [name for name in cube.axes if cube.chi2.sizes[name] > 1]
-    designs = [name for name in long if cube.chi2[name].attrs.get("role") == "design"]
+    designs = answering.designs(xr.Dataset({"chi2": cube.chi2}, attrs=cube.attrs))
     if designs:
         raise ValueError(
             f"corner: {designs[0]} is an axis of the apparatus; first: "

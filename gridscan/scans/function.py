@@ -1,5 +1,6 @@
 """χ² as a function of points: for samplers and minimisers that choose their own."""
 
+import math
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -189,7 +190,7 @@ class ChiSquare:
                 raise ValueError(
                     f"points: found shape {rows.shape}; allowed: (n, {number}) or ({number},)"
                 )
-            rows = rows.reshape(-1, number)
+            rows = rows.reshape(math.prod(shape), number)
         if not np.isfinite(rows).all():
             raise ValueError("points: found NaN or infinity; allowed: finite numbers")
         return np.asarray(rows, dtype=float), shape

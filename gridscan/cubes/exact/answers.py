@@ -78,6 +78,8 @@ class Answers:
 
     def _search(self) -> np.ndarray:
         axes = range(len(self.function.axes))
+        if not axes:
+            return self.function(np.empty((1, 0)))[:, None]
         at = np.zeros(len(axes))
         found = search.minima(
             self.function, self._grid, self._chi2, axes, at, self._costly, self._beyond

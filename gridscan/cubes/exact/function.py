@@ -112,7 +112,7 @@ class Function:
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         values = self._values(points)
-        each = [f(np.column_stack([values[n] for n in f.parameters])) for f in self._functions]
+        each = [f(_columns([values[n] for n in f.parameters], points)) for f in self._functions]
         return np.sum(each, axis=0)
 
     def _values(self, points: np.ndarray) -> dict[str, np.ndarray]:
@@ -135,12 +135,17 @@ class Function:
         places = sorted({int(finite.argmin()), 0, finite.size // 3, finite.size - 1})
         at = np.array([np.unravel_index(place, flat.shape) for place in places])
         grid = self.grid(cube)
-        points = np.column_stack([grid[i][at[:, i]] for i in range(len(grid))])
-        points = points.reshape(len(at), len(grid))
+        at = at.reshape(len(places), len(grid))
+        points = _columns([axis[i] for axis, i in zip(grid, at.T, strict=True)], at)
         saved, exact = flat[tuple(at.T)] if grid else flat.reshape(-1), self(points)
         apart = np.abs(saved - exact) / np.maximum(1, np.abs(exact))
         if not (apart[np.isfinite(exact) & np.isfinite(saved)] < SAME).all():
             raise GridOnly("its χ² is not that of the study it carries")
+
+
+def _columns(columns: Sequence[np.ndarray], points: np.ndarray) -> np.ndarray:
+    """Columns side by side: (n, columns), of which there may be none."""
+    return np.reshape(columns, (len(columns), len(points))).T
 
 
 @lru_cache(maxsize=64)
