@@ -169,7 +169,7 @@ def test_a_wheel_carries_the_catalogs_and_runs_in_another_folder(tmp_path):
 def test_json_is_one_document(here):
     text = here("run", "csi-2021-ee-mumu", "--set", "axes.eps_ee.num=11", "--json")
     found = json.loads(text)
-    assert set(found) == {"best_fit", "chi2_min", "intervals_90", "cube", "sha256"}
+    assert set(found) == {"best_fit", "chi2_min", "intervals_90", "exact", "cube", "sha256"}
     cube = xr.open_zarr(found["cube"])
     assert 0 <= float(cube["chi2"].min()) - found["chi2_min"] < 0.1, "between the points, too"
     for arguments in (["ls"], ["plan", "csi-2021-ee-ud"], ["counts", "coherent-csi-2021"],

@@ -74,6 +74,7 @@ def run(
     from gridscan.cards.base import CardError
     from gridscan.scans import feldman_cousins as critical
     from gridscan.scans import runs
+    from gridscan.scans.axes import Axes
     from gridscan.storage import stores
 
     if sum(given is not None for given in (workers, threads, scheduler)) > 1:
@@ -93,6 +94,8 @@ def run(
             found = critical.run(study, place, feldman_cousins, seed, client, threads, report)
             toys = {"feldman_cousins": str(found)}
     cube = stores.read_statistic(path)
+    # a value of any other axis costs milliseconds: `intervals` asks for as many as it takes
+    quick = not Axes.of(study).of_settings
     broken = None
     if plot is not None:
         try:
@@ -102,13 +105,13 @@ def run(
             plot, broken = None, error
     if as_json:
         say_json(
-            _summary(cube)
+            _summary(cube, quick)
             | ({"plot": str(plot)} if plot else {})
             | {"cube": str(path), "sha256": study.key}
             | toys
         )
     else:
-        _print_summary(cube)
+        _print_summary(cube, quick)
         if plot is not None:
             say(f"picture  {plot}")
         say(f"cube     {path}")
@@ -138,33 +141,36 @@ def _client(workers: int | None, scheduler: str | None):
         yield None
 
 
-def _summary(cube: "xr.Dataset") -> dict[str, Any]:
+def _summary(cube: "xr.Dataset", exact: bool) -> dict[str, Any]:
     """Best fit; 90 % intervals of each axis, the others minimised over or at their SM value.
 
     Of a cube with design axes just the least χ², for there is one for each of their values; nothing
-    of a cube of another statistic.
+    of a cube of another statistic. exact: whether between the points of the grid, too.
     """
     if "chi2" not in cube:
         return {}
-    best = cube.gridscan.best_fit()
+    best = cube.gridscan.best_fit(exact)
     if designs := [str(name) for name in best["chi2"].dims]:
         return {"chi2_min": float(best["chi2"].min()), "for_each": designs}
     intervals = {}
     for name in cube.gridscan.axes:
-        entry = {"others_minimised": interval_list(cube.gridscan.intervals(name))}
+        entry = {"others_minimised": interval_list(cube.gridscan.intervals(name, exact=exact))}
         alone = cube.gridscan.alone(name) if len(cube.gridscan.axes) > 1 else None
         if alone is not None:
-            entry["others_at_standard_model"] = interval_list(alone.gridscan.intervals(name))
+            entry["others_at_standard_model"] = interval_list(
+                alone.gridscan.intervals(name, exact=exact)
+            )
         intervals[name] = entry
     return {
         "best_fit": {name: float(best[name]) for name in cube.gridscan.axes},
         "chi2_min": float(best["chi2"]),
         "intervals_90": intervals,
+        "exact": bool(best.attrs["exact"]),
     }
 
 
-def _print_summary(cube: "xr.Dataset") -> None:
-    if not (it := _summary(cube)):
+def _print_summary(cube: "xr.Dataset", exact: bool) -> None:
+    if not (it := _summary(cube, exact)):
         return None
     least = f"χ² = {it['chi2_min']:.2f}"
     if "for_each" in it:
@@ -178,6 +184,8 @@ def _print_summary(cube: "xr.Dataset") -> None:
         for key, found in entry.items():
             which = f", {key.replace('_', ' ')}" if len(it["best_fit"]) > 1 else ""
             say(f"90 % CL  {name}{which}: {union(found)}")
+    if it["intervals_90"] and not it["exact"]:
+        say("by the grid's values; between them: gridscan intervals CUBE")
 
 
 def _critical(path: Path) -> Iterator[str]:
