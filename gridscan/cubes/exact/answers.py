@@ -79,6 +79,8 @@ class Answers:
     def _search(self) -> np.ndarray:
         axes = range(len(self.function.axes))
         at = np.zeros(len(axes))
+        if not axes:
+            return np.array([self.function(at[None])])
         found = search.minima(
             self.function, self._grid, self._chi2, axes, at, self._costly, self._beyond
         )
