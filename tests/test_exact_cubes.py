@@ -75,3 +75,14 @@ def test_no_plane_of_an_apparatus_is_drawn():
     for draw in (cube.plot, lambda: cube.corner(["eps_ee_u", "mass"])):
         with pytest.raises(ValueError, match="mass belongs to the apparatus"):
             draw()
+
+
+def test_a_line_beside_the_points_of_a_grid_needs_no_number_but_those_of_its_corners():
+    """A lazy cube may be huge."""
+    axes = {n: {"start": -1.0, "stop": 1.1, "num": 6} for n in NAMES}
+    cube = lazy.dataset(study_of(axes)).compute()
+    corner = [cube[n].isin(cube[n][[0, -1]]) for n in NAMES]
+    hollow = cube.assign(chi2=cube["chi2"].where(corner[0] & corner[1]))
+    found = hollow.gridscan.alone("eps_ee_u")["chi2"]
+    expected = lazy.dataset(study_of({"eps_ee_u": axes["eps_ee_u"]}))["chi2"].compute()
+    np.testing.assert_allclose(found, expected)

@@ -109,7 +109,7 @@ class Cube(Asked, Pictures, Inference):
         for other, value in point.items():
             grid = self._dataset[other].values
             if np.abs(grid - value).min() > 1e-6 * np.ptp(grid):
-                return answering.line(self._whole, name, point)
+                return answering.line(self._dataset, name, point)
         return self.at(**point)
 
     def of(self, experiment: str) -> xr.Dataset:
