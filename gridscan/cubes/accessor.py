@@ -10,7 +10,6 @@ import xarray as xr
 from gridscan.cubes import answering, origin, overview
 from gridscan.cubes.asked import Asked
 from gridscan.cubes.combine import parts, total
-from gridscan.cubes.exact.answers import Answers
 from gridscan.cubes.inference import Inference
 from gridscan.cubes.pictures import Pictures
 from gridscan.cubes.regions import is_log, scales
@@ -22,7 +21,6 @@ class Cube(Asked, Pictures, Inference):
 
     def __init__(self, dataset: xr.Dataset):
         self._dataset = dataset
-        self._answers: list[Answers | None] = []
 
     def __repr__(self) -> str:
         return overview.text(self._dataset)
@@ -111,7 +109,7 @@ class Cube(Asked, Pictures, Inference):
         for other, value in point.items():
             grid = self._dataset[other].values
             if np.abs(grid - value).min() > 1e-6 * np.ptp(grid):
-                return answering.line(self._whole, name, point)
+                return answering.line(self._dataset, name, point)
         return self.at(**point)
 
     def of(self, experiment: str) -> xr.Dataset:

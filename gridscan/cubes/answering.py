@@ -60,9 +60,14 @@ def asked(cube: xr.Dataset) -> Answers | None:
 
 
 def line(cube: xr.Dataset, name: str, point: Mapping[str, float]) -> xr.Dataset | None:
-    """χ² along one axis where the others are held anywhere; None where that cannot be asked."""
+    """χ² along one axis where the others are held anywhere; None where that cannot be asked.
+
+    Of the cube's own numbers, those at the ends of all axes are enough: it may be a huge lazy one.
+    """
+    ends = {n: [cube[n].values.argmin(), cube[n].values.argmax()] for n in cube["chi2"].dims}
+    corners = cube.isel({n: both for n, both in ends.items() if cube.sizes[n] > 1})
     try:
-        function = Function.of(cube)
+        function = Function.of(corners.assign(chi2=corners["chi2"].compute()))
     except GridOnly:
         return None
     values = cube[name].values
@@ -102,13 +107,15 @@ def profile(cube: xr.Dataset, answers: Answers | None, names: Sequence[str]) -> 
         return named(on_grid - on_grid.min(skipna=False), exact=0)
     if not free:
         return named(on_grid - answers.least, exact=1)
+    if not (long := _long(cube, names)):
+        return named(xr.zeros_like(on_grid), exact=1)
     if on_grid.size > MOST_PLACES:
         warnings.warn(f"the grid decides, for there are {on_grid.size} points", stacklevel=4)
         return named(on_grid - on_grid.min(skipna=False), exact=0)
-    axes = [answers.function.axes[answers.function.names.index(n)] for n in _long(cube, names)]
+    axes = [answers.function.axes[answers.function.names.index(n)] for n in long]
     units = np.meshgrid(*(axis.units(cube[axis.name].values) for axis in axes), indexing="ij")
     places = np.column_stack([one.ravel() for one in units])
-    found = answers.profile(_long(cube, names), places) if axes else np.zeros(1)
+    found = answers.profile(long, places)
     return named(on_grid.copy(data=found.reshape(on_grid.shape)), exact=1)
 
 

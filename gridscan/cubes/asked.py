@@ -1,7 +1,8 @@
 """Questions to a cube whose answers may lie between its points: methods of the accessor."""
 
+import operator
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -11,6 +12,11 @@ from gridscan.cubes.combine import parts
 from gridscan.cubes.exact.answers import Answers
 
 
+def _are(some: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Whether two lists are of the very same objects."""
+    return len(some) == len(others) and all(map(operator.is_, some, others))
+
+
 class Asked:
     """What one asks of a cube; nothing is minimised over what belongs to the apparatus.
 
@@ -18,7 +24,8 @@ class Asked:
     """
 
     _dataset: xr.Dataset
-    _answers: list[Answers | None]
+    _read: tuple[list[Any], xr.Dataset] | None = None
+    _answers: tuple[xr.Dataset, Answers | None] | None = None
 
     if TYPE_CHECKING:
 
@@ -38,10 +45,13 @@ class Asked:
     def _designs(self) -> list[str]:
         return answering.designs(self._dataset)
 
-    @cached_property
+    @property
     def _whole(self) -> xr.Dataset:
-        """The cube with χ² in memory: read once, whatever is asked."""
-        return self._dataset.assign(chi2=self.chi2.compute())
+        """The cube with χ² in memory: read once, as long as no variable of it is replaced."""
+        now = [*self._dataset.variables.values(), self._dataset.attrs.get("study")]
+        if self._read is None or not _are(self._read[0], now):
+            self._read = now, self._dataset.assign(chi2=self.chi2.compute())
+        return self._read[1]
 
     def _over(self, dims: Sequence[str], exact: bool, ask: Callable[..., Any]) -> Any:
         """Answers for every value of some axes, along these, and whether they may be exact."""
@@ -52,9 +62,10 @@ class Asked:
     def _asked(self, exact: bool) -> Answers | None:
         if not exact:
             return None
-        if not self._answers:
-            self._answers.append(answering.asked(self._whole))
-        return self._answers[0]
+        cube = self._whole
+        if self._answers is None or self._answers[0] is not cube:
+            self._answers = cube, answering.asked(cube)
+        return self._answers[1]
 
     def delta(self, exact: bool = True) -> xr.DataArray:
         """χ² above its minimum over all parameters: dims as chi2; NaN if the cube has gaps.

@@ -110,9 +110,9 @@ def _plot(
         return plots.curve(loaded.profile(*names), ax, shown)
     x, y = loaded.plane(x, y)
     shown = _shown(cube, ax, cl, dof or 2, title, **look)
+    delta = loaded.region(x, y, list(shown.levels.values()))
     best, sm = loaded.best_fit(), cube.standard_model_to_show()
     point = [float(best[x]), float(best[y])]
-    delta = loaded.region(x, y, list(shown.levels.values()))
     return plots.regions(delta, ax, shown, point, [sm[x], sm[y]] if sm else None)
 
 
@@ -141,8 +141,8 @@ def _corner(
     for row, column, x, y in plots.ordered(names):
         ax = panels[row, column]
         shown = _shown(cube, ax, cl, dof or 2, "", **look)
-        star = [float(best[x]), float(best[y])]
         delta = loaded.region(x, y, list(shown.levels.values()))
+        star = [float(best[x]), float(best[y])]
         plots.regions(delta, ax, shown, star, [sm[x], sm[y]] if sm else None)
     for place, name in enumerate(names):
         ax = panels[place, place]

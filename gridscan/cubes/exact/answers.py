@@ -81,6 +81,8 @@ class Answers:
         if not axes:
             return self.function(np.empty((1, 0)))[:, None]
         at = np.zeros(len(axes))
+        if not axes:
+            return np.array([self.function(at[None])])
         found = search.minima(
             self.function, self._grid, self._chi2, axes, at, self._costly, self._beyond
         )

@@ -1,0 +1,88 @@
+"""Answers between the points of cubes that were cut, turned, masked or changed in place."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from gridscan.cubes.exact.function import Range
+from gridscan.scans import lazy
+from tests.conftest import study_of
+
+NAMES = "eps_ee_u", "eps_mumu_u"
+
+
+@pytest.fixture(scope="module")
+def plane() -> xr.Dataset:
+    return lazy.dataset(study_of({n: {"start": -0.5, "stop": 0.5, "num": 5} for n in NAMES}))
+
+
+@pytest.fixture
+def cube(plane) -> xr.Dataset:
+    return plane.compute()
+
+
+def test_a_cube_of_one_point_is_its_own_best_fit(cube):
+    for one in (cube.isel(eps_ee_u=2, eps_mumu_u=1), cube.isel(eps_ee_u=[2], eps_mumu_u=[1])):
+        found = one.gridscan.best_fit()
+        assert found.attrs["exact"] == 1
+        assert float(found["chi2"].squeeze()) == pytest.approx(float(one["chi2"].squeeze()))
+        assert float(one.gridscan.delta().squeeze()) == pytest.approx(0, abs=1e-9)
+
+
+def test_an_axis_of_one_value_has_an_interval_of_it(cube):
+    found = cube.isel(eps_ee_u=[3]).gridscan.intervals("eps_ee_u")
+    np.testing.assert_allclose(found, [[0.25, 0.25]])
+    twice = cube.isel(eps_ee_u=[3, 3]).gridscan
+    np.testing.assert_allclose(twice.intervals("eps_ee_u"), [[0.25, 0.25]])
+    np.testing.assert_allclose(twice.best_fit()["eps_ee_u"], 0.25)
+
+
+def test_the_order_of_values_and_of_axes_changes_no_answer(cube):
+    expected = cube.gridscan.intervals("eps_ee_u")
+    for one in (cube.isel(eps_ee_u=slice(None, None, -1)), cube.transpose(*NAMES[::-1], ...)):
+        np.testing.assert_allclose(one.gridscan.intervals("eps_ee_u"), expected, atol=1e-7)
+
+
+def test_a_cube_that_is_changed_after_it_was_asked_is_asked_anew(cube):
+    cube = cube.copy(deep=True)
+    assert cube.gridscan.profile("eps_ee_u").attrs["exact"] == 1
+    cube["chi2"] = 10 * cube["chi2"]
+    with pytest.warns(UserWarning, match="its χ² is not that of the study it carries"):
+        found = cube.gridscan.profile("eps_ee_u")
+    assert found.attrs["exact"] == 0
+    least = cube["chi2"].min("eps_mumu_u")
+    np.testing.assert_allclose(found, least - least.min())
+
+
+def test_a_cube_in_which_points_were_forbidden_is_asked_by_its_grid(cube):
+    masked = cube.assign(chi2=cube["chi2"].where(cube["eps_ee_u"] < 0.3, np.inf))
+    with pytest.warns(UserWarning, match="its χ² is not that of the study it carries"):
+        assert masked.gridscan.profile("eps_ee_u").attrs["exact"] == 0
+
+
+def test_an_end_of_a_range_is_its_very_value():
+    axis = Range("m", 20.0, 3000.0, log=True, costly=False, beyond=0.0)
+    assert axis.values(np.array([0.0, 1.0])).tolist() == [20.0, 3000.0]
+    assert np.exp(np.log(3000.0)) != 3000.0
+
+
+def test_no_plane_of_an_apparatus_is_drawn():
+    axes = {
+        "eps_ee_u": {"start": -0.5, "stop": 0.5, "num": 5},
+        "mass": {"sets": ["coherent-csi-2021.mass_kg"], "values": [7.0, 14.6]},
+    }
+    cube = lazy.dataset(study_of(axes)).gridscan
+    for draw in (cube.plot, lambda: cube.corner(["eps_ee_u", "mass"])):
+        with pytest.raises(ValueError, match="mass belongs to the apparatus"):
+            draw()
+
+
+def test_a_line_beside_the_points_of_a_grid_needs_no_number_but_those_of_its_corners():
+    """A lazy cube may be huge."""
+    axes = {n: {"start": -1.0, "stop": 1.1, "num": 6} for n in NAMES}
+    cube = lazy.dataset(study_of(axes)).compute()
+    corner = [cube[n].isin(cube[n][[0, -1]]) for n in NAMES]
+    hollow = cube.assign(chi2=cube["chi2"].where(corner[0] & corner[1]))
+    found = hollow.gridscan.alone("eps_ee_u")["chi2"]
+    expected = lazy.dataset(study_of({"eps_ee_u": axes["eps_ee_u"]}))["chi2"].compute()
+    np.testing.assert_allclose(found, expected)
