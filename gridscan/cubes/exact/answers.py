@@ -10,10 +10,11 @@ from functools import cached_property, lru_cache
 import numpy as np
 import xarray as xr
 
-from gridscan.cubes.exact import line, plane, search
+from gridscan.cubes.exact import line, plane
 from gridscan.cubes.exact.function import Function
 from gridscan.cubes.exact.nested import Nested
 from gridscan.cubes.exact.profile import Minimised, Profile
+from gridscan.statistics import search
 from gridscan.storage import cache
 
 FOLLOWS_FROM = ("gridscan.cubes.exact", "gridscan.scans.function")

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import minimum_filter
 from scipy.stats import qmc
 
-from gridscan.cubes.exact.descent import Found, Function, descend
+from gridscan.statistics.descent import Found, Function, descend
 
 MOST_STARTS = 64
 """Minima of the grid that are followed, the lowest ones."""
