@@ -12,7 +12,7 @@ from gridscan.cards.study import Study
 from gridscan.scans import program, workers
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
-from gridscan.scans.evaluation import evaluate
+from gridscan.scans.computing import block
 from gridscan.scans.layout import Layout
 from gridscan.scans.stored import Stored, store_path
 from gridscan.scans.threads import on_threads
@@ -92,7 +92,7 @@ def compute_block(store: str, index: Index) -> tuple[dict[str, slice], xr.Datase
     """One block and where it sits. All it needs is the store, which carries its study."""
     study = program.study_from(_study_text(store))
     grid = Grid(Axes.of(study).points, stores.block_shape(store))
-    return grid.region(index), evaluate(study, grid.values(index))
+    return grid.region(index), block(study, grid, index)
 
 
 @lru_cache(maxsize=4)

@@ -1,0 +1,114 @@
+"""What all blocks of a refined grid have to know: the least χ², levels above it, and minima."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import xarray as xr
+
+from gridscan.cards.study import Study
+from gridscan.scans import program
+from gridscan.scans.function import ChiSquare
+from gridscan.scans.ranges import Range
+from gridscan.statistics import search
+from gridscan.statistics.levels import threshold
+from gridscan.storage import cache
+
+MOST_COARSE = 32
+"""Cells along an axis at first, whatever the card's steps."""
+
+STARTS_PER_AXIS = 8
+"""Places all over the ranges from which minima are looked for, besides those of the coarse grid."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """Of a study: χ² is least at `least`, and has local minima at `minima`."""
+
+    least: float
+    levels: np.ndarray
+    """χ² that is allowed at each of the card's confidence levels, increasing: (levels,)."""
+    minima: np.ndarray
+    """Where χ² has a minimum that is allowed, in steps of the fine grid: (n, axes)."""
+
+    @classmethod
+    def of(cls, study: Study) -> "Known":
+        """It follows from the study alone; kept on disk, for it takes thousands of evaluations."""
+        return _known(study)
+
+
+@lru_cache(maxsize=8)
+def function_of(study: Study) -> ChiSquare:
+    """χ² of a study, built once."""
+    return ChiSquare(study)
+
+
+def coarse(study: Study) -> dict[str, np.ndarray]:
+    """Nodes of the fine grid along each axis that are those of its first cells.
+
+    These are two steps of the card wide, for they are halved before anything is left out; or
+    twice an equal part, one of `MOST_COARSE`, of an axis of more steps.
+    """
+    found = {}
+    for name, values in study.scan.points().items():
+        last, num = len(values) - 1, study.scan.axes[name].num
+        cells = min(last if num is None else num - 1, MOST_COARSE)
+        edges = np.linspace(0, last, (cells + 1) // 2 + 1)
+        found[name] = np.unique(np.rint(edges).astype(int))
+    return found
+
+
+@lru_cache(maxsize=8)
+def _known(study: Study) -> Known:
+    assert study.scan.refine is not None
+    found = cache.kept(program.FOLLOWS_FROM, ("refined", study.key), lambda: _minima(study)).values
+    least = float(found[0, -1])
+    refine = study.scan.refine
+    levels = np.unique([least + threshold(cl, refine.dof) for cl in refine.cl])
+    allowed = found[found[:, -1] <= levels[-1]]
+    grid = study.scan.points().values()
+    steps = [
+        np.interp(values, axis, np.arange(len(axis)))
+        for values, axis in zip(allowed.T[:-1], grid, strict=True)
+    ]
+    return Known(least, levels, np.column_stack(steps))
+
+
+def _minima(study: Study) -> xr.DataArray:
+    """Values of all axes, and χ², at its minima, the lowest first: dims (minimum, column)."""
+    function, grid = function_of(study), study.scan.points()
+    ranges = {
+        name: Range.of(name, values, study.scan.axes[name].scale == "log", [function])
+        for name, values in grid.items()
+        if len(values) > 1
+    }
+    nodes = {name: grid[name][at] for name, at in coarse(study).items()}
+    mesh = np.meshgrid(*nodes.values(), indexing="ij")
+    chi2 = function(np.column_stack([one.ravel() for one in mesh]))
+
+    def there(points: np.ndarray) -> np.ndarray:
+        columns = {n: one.values(u) for (n, one), u in zip(ranges.items(), points.T, strict=True)}
+        return _rows(grid, columns, len(points))
+
+    free = range(len(ranges))
+    found = search.minima(
+        lambda points: function(there(points)),
+        [one.units(nodes[name]) for name, one in ranges.items()],
+        chi2.reshape([len(v) for v in nodes.values() if len(v) > 1]),
+        free,
+        np.zeros(len(free)),
+        [i for i, one in enumerate(ranges.values()) if one.costly],
+        [one.beyond for one in ranges.values()],
+        STARTS_PER_AXIS,
+    )
+    return xr.DataArray(
+        np.column_stack([there(found.points), found.values]), dims=("minimum", "column")
+    )
+
+
+def _rows(
+    grid: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray], size: int
+) -> np.ndarray:
+    """Points (n, axes) of all axes, those of a single value there."""
+    return np.column_stack([columns.get(n, np.full(size, v[0])) for n, v in grid.items()])
