@@ -81,7 +81,10 @@ def _all_over(free: Sequence[int], at: np.ndarray, per_axis: int) -> np.ndarray:
 
 
 def _coarse(
-    function: Function, free: Sequence[int], costly: Sequence[int], at: np.ndarray,
+    function: Function,
+    free: Sequence[int],
+    costly: Sequence[int],
+    at: np.ndarray,
     per_axis: int,
 ) -> np.ndarray:
     """The lowest points of a lattice of costly values and of places all over the other axes."""
