@@ -34,9 +34,8 @@ FOUR = {
 SCANS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "plane": ("csi-2021-ee-ud", PLANE, {}),
     "card": ("csi-2021-ee-ud", {}, {}),
-    "light vector": (
-        "csi-2021-light-vector", {"axes.m_zprime_mev.num": 33, "axes.g2.num": 33}, {}
-    ),
+    "light vector": ("csi-2021-light-vector", {}, {}),
+    "light vector, finer": ("csi-2021-light-vector", {}, {"accuracy": 0.001}),
     "four couplings": ("csi-2021-ee-ud", {"axes": FOUR}, {"accuracy": 0.02}),
 }  # fmt: skip
 

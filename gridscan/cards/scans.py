@@ -118,22 +118,30 @@ class Axis(Card):
         """By what a value of the axis is multiplied for what it sets."""
         return self.sets[target] if isinstance(self.sets, dict) and target in self.sets else 1.0
 
-    def points(self, parts: int = 1) -> np.ndarray:
+    def points(self, steps: int = 0) -> np.ndarray:
         """Values along the axis, (num,): the decimal numbers that they print as.
 
-        parts: into how many each step of a range is cut; a list stays as it is.
+        steps: how many a range has, if not those of the card; a list stays as it is.
         """
         if self.values is not None:
             return np.array(self.values)
         start, stop, num = self._range
-        return np.array(RANGES[self.scale](start, stop, parts * (num - 1) + 1))
+        return np.array(RANGES[self.scale](start, stop, steps + 1 if steps else num))
 
-    def parts(self, accuracy: float) -> int:
-        """Into how many each step of a range is cut, so that a point is near any place of it.
+    def steps(self, accuracy: float) -> int:
+        """How many equal steps of a range are no longer than twice the accuracy, a part of it.
 
-        accuracy: how near, as a part of the range in its own scale.
+        Those of the card, if they are short enough; parts of these, if they are few.
         """
-        return 1 if self.num is None else math.ceil(0.5 / (accuracy * (self.num - 1)) - CLOSEST)
+        own = self.num - 1 if self.num is not None else 0
+        least = math.ceil(0.5 / accuracy - CLOSEST)
+        if not own or own >= least:
+            return own
+        return own * math.ceil(least / own) if own <= COARSE else least
+
+
+COARSE = 32
+"""Steps of an axis of which a finer grid has all values."""
 
 
 def _step(entry: Mapping[str, Any], path: str) -> tuple[str, str]:
@@ -176,9 +184,10 @@ NAME = re.compile(r"(?!.*\.partial\Z)[A-Za-z][\w.+-]{0,99}", re.ASCII | re.IGNOR
 class Refine(Card):
     """A grid that is fine only where χ² crosses a level, or is least.
 
-    Every step of the axes is cut into as many equal parts as make it no larger than twice the
-    `accuracy`, a part of the axis in its own scale: no line is farther from the middle of a step
-    that it crosses. Axes that list their values stay as they are. Of this fine grid those points
+    Axes have as many equal steps as make each no longer than twice the `accuracy`, a part of the
+    axis in its own scale: no line is farther from the middle of a step that it crosses. Up to 32
+    steps of the card are cut into parts; more are, in their place, just as many as it takes. Axes
+    that list their values, or have shorter steps, stay as they are. Of this grid those points
     are computed between which χ² may cross what `dof` parameters allow at the confidence levels
     `cl`, and those around minima; of the others bounds are written.
     """
@@ -300,7 +309,7 @@ class Scan(Described):
         if self.refine is None:
             return {name: axis.points() for name, axis in self.axes.items()}
         accuracy = self.refine.accuracy
-        return {name: axis.points(axis.parts(accuracy)) for name, axis in self.axes.items()}
+        return {name: axis.points(axis.steps(accuracy)) for name, axis in self.axes.items()}
 
     @property
     def targets(self) -> dict[str, tuple[str, ...]]:

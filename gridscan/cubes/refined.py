@@ -11,6 +11,10 @@ BEYOND = 1.0
 """By how much χ² that has no upper bound is put above its lower one."""
 
 
+NEAR = 0.05
+"""By which part of it levels of Δχ² are one: the least χ² lies between the points of a grid."""
+
+
 def is_refined(cube: xr.Dataset) -> bool:
     return all(name in cube for name in BOUNDS)
 
@@ -42,7 +46,7 @@ def check_level(cube: xr.Dataset, level: float) -> None:
         return
     least, most = (cube[name].values for name in BOUNDS)
     height = float(computed(cube).min()) + level
-    near = 1e-3 * level
+    near = NEAR * level
     if ((least < height - near) & (height + near < most)).any():
         warnings.warn(
             f"the grid decides, and it was refined for other levels than Δχ² = {level:.4g}",

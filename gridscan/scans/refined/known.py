@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 import xarray as xr
 
+from gridscan.cards.scans import COARSE
 from gridscan.cards.study import Study
 from gridscan.scans import program
 from gridscan.scans.function import ChiSquare
@@ -14,9 +15,6 @@ from gridscan.scans.ranges import Range
 from gridscan.statistics import search
 from gridscan.statistics.levels import threshold
 from gridscan.storage import cache
-
-MOST_COARSE = 32
-"""Cells along an axis at first, whatever the card's steps."""
 
 STARTS_PER_AXIS = 8
 """Places all over the ranges from which minima are looked for, besides those of the coarse grid."""
@@ -48,12 +46,12 @@ def coarse(study: Study) -> dict[str, np.ndarray]:
     """Nodes of the fine grid along each axis that are those of its first cells.
 
     These are two steps of the card wide, for they are halved before anything is left out; or
-    twice an equal part, one of `MOST_COARSE`, of an axis of more steps.
+    twice an equal part, one of `COARSE`, of an axis of more steps.
     """
     found = {}
     for name, values in study.scan.points().items():
         last, num = len(values) - 1, study.scan.axes[name].num
-        cells = min(last if num is None else num - 1, MOST_COARSE)
+        cells = min(last if num is None else num - 1, COARSE)
         edges = np.linspace(0, last, (cells + 1) // 2 + 1)
         found[name] = np.unique(np.rint(edges).astype(int))
     return found
