@@ -12,8 +12,9 @@ MIN_BLOCK_POINTS = 4096
 BLOCKS = 16
 """A grid is cut into about this many blocks, between the two sizes above."""
 
-SPARSE = 16
-"""By how much larger blocks are, at least, of which few points are computed."""
+SPARSE = 4
+"""By how much larger blocks are, at least, for each of their axes, of which few points are computed:
+what is looked at beside a block grows with their number."""
 
 Index = tuple[int, ...]
 
@@ -32,7 +33,7 @@ def block_shape(
         values = math.prod(block[i] for i in slow) if slow else 0
         return each * values, math.prod(block)
 
-    least = SPARSE * MIN_BLOCK_POINTS if sparse else MIN_BLOCK_POINTS
+    least = MIN_BLOCK_POINTS * (SPARSE ** len(shape) if sparse else 1)
     target = min(MAX_BLOCK_POINTS, max(least, math.ceil(max(work()) / BLOCKS)))
     while max(work()) > target:
         of_values, of_points = work()
