@@ -1,10 +1,12 @@
 """Refined grids: computed where a level may cross them, truly bounded everywhere else."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 import xarray as xr
+from distributed import Client, LocalCluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -184,6 +186,16 @@ def test_a_run_that_ends_early_goes_on_and_verifies(of_blocks, tmp_path):
     assert found["points"] == 33**2
 
 
+def test_a_cluster_computes_the_same(of_blocks, tmp_path):
+    study, path = of_blocks
+    with (
+        LocalCluster(1, threads_per_worker=2, processes=False, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        runs.run(study, tmp_path, client)
+    xr.testing.assert_allclose(stores.read(path).load(), lazy.dataset(study).compute(), rtol=1e-12)
+
+
 def test_bounds_that_are_wrong_and_points_that_are_gone_are_found(of_blocks, tmp_path):
     study, path = of_blocks
     runs.run(study, tmp_path)
@@ -199,6 +211,38 @@ def test_bounds_that_are_wrong_and_points_that_are_gone_are_found(of_blocks, tmp
     found = verification.verify(study, tmp_path, every=True)
     assert {(0, 0), (1, 1), (2, 2)} == set(found["bad"])
     assert not found["good"]
+
+
+def test_a_store_records_what_its_blocks_have_to_know(of_blocks, tmp_path, monkeypatch):
+    """Found once, by who begins it: no block looks for minima."""
+    study, path = of_blocks
+    known = Known.of(study)
+    recorded = Known.recorded(study, stores.attributes(path)["refined"])
+    np.testing.assert_array_equal(recorded.levels, known.levels)
+    np.testing.assert_array_equal(recorded.minima, known.minima)
+
+    def never(study):
+        raise AssertionError("a block looks for minima")
+
+    monkeypatch.setattr(Known, "of", never)
+    runs.compute_block(str(path), (0, 0))
+
+
+def test_what_a_store_says_of_its_minima_may_be_rounded_but_not_wrong(of_blocks, tmp_path):
+    study, path = of_blocks
+    runs.run(study, tmp_path)
+    root = path / "zarr.json"
+    good = root.read_text()
+    said = json.loads(json.loads(good)["attributes"]["refined"])
+    for change, right in ((1e-9, True), (0.1, False)):
+        changed = json.loads(good)
+        told = json.dumps(said | {"least": said["least"] + change})
+        changed["attributes"]["refined"] = told
+        root.write_text(json.dumps(changed))
+        (path / "manifest.json").unlink(missing_ok=True)
+        assert verification.verify(study, tmp_path)["good"] == right
+    assert verification.verify(study, tmp_path, repair=True)["damage"]
+    assert verification.verify(study, tmp_path)["good"]
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ BLOCKS = 16
 """A grid is cut into about this many blocks, between the two sizes above."""
 
 SPARSE = 4
-"""By how much larger blocks are, at least, for each of their axes, of which few points are computed:
-what is looked at beside a block grows with their number."""
+"""By how much larger blocks are for each axis of a grid of which few points are computed, at least:
+what is looked at beside a block grows with the number of axes."""
 
 Index = tuple[int, ...]
 

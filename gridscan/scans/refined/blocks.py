@@ -54,12 +54,12 @@ class _Bands:
         return ends[self.lowest].ravel(), ends[self.highest + 1].ravel()
 
 
-def refined(study: Study, grid: Grid, index: Index) -> xr.Dataset:
+def refined(study: Study, grid: Grid, index: Index, known: Known) -> xr.Dataset:
     """What a study's statistic says in a block, NaN where it was not computed, and bounds."""
     region = tuple(grid.region(index).values())
     first = np.array([part.start for part in region])
     last = np.array([part.stop for part in region]) - 1
-    known, points = Known.of(study), Points(study)
+    points = Points(study)
     bands = _Bands(first, last, len(known.levels))
     every = Cells.first(list(coarse(study).values()))
     ahead, bends = _halves(every[every.touching(first, last)], points)

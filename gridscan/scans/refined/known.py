@@ -1,5 +1,6 @@
 """What all blocks of a refined grid have to know: the least χ², levels above it, and minima."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,13 @@ STARTS_PER_AXIS = 8
 """Places all over the ranges from which minima are looked for, besides those of the coarse grid."""
 
 
+ATTRIBUTE = "refined"
+"""Root attribute of a store: what is known, as JSON."""
+
+SAME = 1e-6
+"""Difference of least χ² that is rounding: they are known to a hundredth of it."""
+
+
 @dataclass(frozen=True)
 class Known:
     """Of a study: χ² is least at `least`, and has local minima at `minima`."""
@@ -34,6 +42,35 @@ class Known:
     def of(cls, study: Study) -> "Known":
         """It follows from the study alone; kept on disk, for it takes thousands of evaluations."""
         return _known(study)
+
+    @classmethod
+    def recorded(cls, study: Study, text: str) -> "Known":
+        """What `text` says, which a store has among its attributes. Raises ValueError."""
+        found = json.loads(text)
+        try:
+            least, minima = float(found["least"]), np.array(found["minima"], dtype=float)
+            shape = -1, len(study.scan.axes)
+            return cls(least, _levels(study, least), minima.reshape(shape))
+        except (KeyError, TypeError, OverflowError) as error:
+            raise ValueError(f"{text}: not what is known of a study") from error
+
+    @property
+    def text(self) -> str:
+        """JSON."""
+        return json.dumps({"least": self.least, "minima": self.minima.tolist()})
+
+    def confirmed(self, text: object) -> str:
+        """What a store has recorded, if it is the same but for rounding; else what it should be.
+
+        Along a valley that is level, minima are wherever rounding leaves them.
+        """
+        try:
+            found = json.loads(str(text))
+            least, minima = found["least"], np.array(found["minima"], dtype=float)
+            same = abs(least - self.least) <= SAME and minima.shape[1:] == self.minima.shape[1:]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            same = False
+        return str(text) if same and {*found} == {"least", "minima"} else self.text
 
 
 @lru_cache(maxsize=8)
@@ -59,11 +96,9 @@ def coarse(study: Study) -> dict[str, np.ndarray]:
 
 @lru_cache(maxsize=8)
 def _known(study: Study) -> Known:
-    assert study.scan.refine is not None
     found = cache.kept(program.FOLLOWS_FROM, ("refined", study.key), lambda: _minima(study)).values
     least = float(found[0, -1])
-    refine = study.scan.refine
-    levels = np.unique([least + threshold(cl, refine.dof) for cl in refine.cl])
+    levels = _levels(study, least)
     allowed = found[found[:, -1] <= levels[-1]]
     grid = study.scan.points().values()
     steps = [
@@ -71,6 +106,13 @@ def _known(study: Study) -> Known:
         for values, axis in zip(allowed.T[:-1], grid, strict=True)
     ]
     return Known(least, levels, np.column_stack(steps))
+
+
+def _levels(study: Study, least: float) -> np.ndarray:
+    """χ² that is allowed at each confidence level, increasing."""
+    refine = study.scan.refine
+    assert refine is not None
+    return np.unique([least + threshold(cl, refine.dof) for cl in refine.cl])
 
 
 def _minima(study: Study) -> xr.DataArray:
