@@ -108,5 +108,15 @@ VARIABLES = {
         "cl",
     ),
     "p_value": Name("share of the toys of a point that are farther from it than the data"),
+    "chi2_at_least": Name(
+        "chi-square is no less: where it was not computed, excluded by more than this says",
+        "1",
+        r"\chi^2_\mathrm{min}",
+    ),
+    "chi2_at_most": Name(
+        "chi-square is no more: where it was not computed, allowed by at least what this says",
+        "1",
+        r"\chi^2_\mathrm{max}",
+    ),
 }
 """Variables of a cube; its other dimensions are the axes of the scan card."""

@@ -16,7 +16,7 @@ from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
 from gridscan.cubes.regions import threshold
 from gridscan.plots.style import balanced
-from gridscan.scans import lazy, runs
+from gridscan.scans import computing, lazy, runs
 from gridscan.storage import stores
 from tests.conftest import CSI, study_of
 from tests.test_cards import gridscan as run
@@ -91,13 +91,13 @@ def test_a_profile_reads_every_chunk_once(small, tmp_path, monkeypatch):
 
 def test_a_profile_of_a_lazy_scan_computes_every_block_once(small, monkeypatch):
     monkeypatch.setattr("gridscan.scans.blocks.MIN_BLOCK_POINTS", 1)
-    computed, whole = [], runs.evaluate
+    computed, whole = [], computing.evaluate
 
     def counting(study, axes):
         computed.append(tuple(values[0] for values in axes.values()))
         return whole(study, axes)
 
-    monkeypatch.setattr(lazy, "evaluate", counting)
+    monkeypatch.setattr(computing, "evaluate", counting)
     lazy.dataset(small).gridscan.intervals("eps_ee_u")
     assert len(computed) == len(set(computed)) == 16
 

@@ -11,12 +11,12 @@ from scipy.optimize import minimize
 
 import gridscan
 from gridscan.cubes.exact import line
-from gridscan.cubes.exact.descent import descend
 from gridscan.cubes.exact.plane import Plane
 from gridscan.cubes.exact.profile import Profile
-from gridscan.cubes.exact.search import minima
 from gridscan.cubes.regions import threshold
 from gridscan.scans import lazy
+from gridscan.statistics.descent import descend
+from gridscan.statistics.search import minima
 from tests.conftest import study_of
 
 

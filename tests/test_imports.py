@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "scans": {"schema", "cards", "channels", "statistics", "storage"},
     # what users touch
     "plots": set(),
-    "cubes": {"schema", "storage", "cards", "physics", "scans", "plots"},
+    "cubes": {"schema", "storage", "cards", "physics", "statistics", "scans", "plots"},
     "catalog": {"storage", "cards"},
     "api": {
         *("schema", "physics", "statistics", "storage", "cards", "channels"),

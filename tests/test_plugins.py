@@ -77,7 +77,7 @@ def installed(tmp_path, monkeypatch):
         sys.modules.pop("my_scaled", None)
         plugins.source.cache_clear()
         program.study_from.cache_clear()
-        runs._study_text.cache_clear()
+        runs._about.cache_clear()
         STRUCTURES.__dict__.pop("_others", None)
         STRUCTURES._loaded.clear()
         return where

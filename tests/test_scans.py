@@ -22,7 +22,17 @@ from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.signals import Signal, complete
 from gridscan.physics.couplings import nsi
-from gridscan.scans import evaluation, lazy, plans, program, runs, stored, verification, workers
+from gridscan.scans import (
+    computing,
+    evaluation,
+    lazy,
+    plans,
+    program,
+    runs,
+    stored,
+    verification,
+    workers,
+)
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import block_shape
 from gridscan.scans.layout import Layout
@@ -279,7 +289,7 @@ def test_a_slice_of_the_lazy_scan_computes_only_its_blocks(small, monkeypatch):
         computed.append({name: len(values) for name, values in axes.items()})
         return whole(study, axes)
 
-    monkeypatch.setattr(lazy, "evaluate", counting)
+    monkeypatch.setattr(computing, "evaluate", counting)
     grid = lazy.dataset(small)
     assert math.prod(Axes.of(small).grid.blocks_per_axis) == 16
     assert computed == []
@@ -309,7 +319,7 @@ def test_a_lazy_scan_computes_a_block_once_whatever_is_asked_of_it(small, monkey
         computed.append(tuple(values[0] for values in axes.values()))
         return whole(study, axes)
 
-    monkeypatch.setattr(lazy, "evaluate", counting)
+    monkeypatch.setattr(computing, "evaluate", counting)
     axes = {name: axis.model_dump() for name, axis in small.scan.axes.items()}
     lazy.dataset(study_of(axes, save=["pulls", "counts"])).compute()
     assert len(computed) == len(set(computed)) == 16

@@ -2,13 +2,20 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from annotated_types import MaxLen, MinLen
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from gridscan.cards import explained
 from gridscan.cards.base import Card, CardError
@@ -27,6 +34,13 @@ MOST_AXES = 24
 
 CLOSEST = 1e-12
 """Step of an axis, relative to its values, below which it is rounding."""
+
+
+Level = Annotated[float, Field(gt=0, lt=1)]
+"""A confidence level."""
+
+MOST_REFINED = 6
+"""Axes of several values that a refined grid may have."""
 
 
 class Axis(Card):
@@ -104,11 +118,30 @@ class Axis(Card):
         """By what a value of the axis is multiplied for what it sets."""
         return self.sets[target] if isinstance(self.sets, dict) and target in self.sets else 1.0
 
-    def points(self) -> np.ndarray:
-        """Values along the axis, (num,): the decimal numbers that they print as."""
+    def points(self, steps: int = 0) -> np.ndarray:
+        """Values along the axis, (num,): the decimal numbers that they print as.
+
+        steps: how many a range has, if not those of the card; a list stays as it is.
+        """
         if self.values is not None:
             return np.array(self.values)
-        return np.array(RANGES[self.scale](*self._range))
+        start, stop, num = self._range
+        return np.array(RANGES[self.scale](start, stop, steps + 1 if steps else num))
+
+    def steps(self, accuracy: float) -> int:
+        """How many equal steps of a range are no longer than twice the accuracy, a part of it.
+
+        Those of the card, if they are short enough; parts of these, if they are few.
+        """
+        own = self.num - 1 if self.num is not None else 0
+        least = math.ceil(0.5 / accuracy - CLOSEST)
+        if not own or own >= least:
+            return own
+        return own * math.ceil(least / own) if own <= COARSE else least
+
+
+COARSE = 32
+"""Steps of an axis of which a finer grid has all values."""
 
 
 def _step(entry: Mapping[str, Any], path: str) -> tuple[str, str]:
@@ -116,6 +149,15 @@ def _step(entry: Mapping[str, Any], path: str) -> tuple[str, str]:
     known = [key for key in entry if f"{path}.".startswith(f"{key}.")]
     key = max(known, key=len, default=path.partition(".")[0])
     return key, path.removeprefix(key).removeprefix(".")
+
+
+def _told(path: str, value: Any) -> str:
+    """A change in a title."""
+    return (
+        "refined"
+        if (path, value) == ("refine", {})
+        else (f"{path.removeprefix('axes.')} = {_short(value)}")
+    )
 
 
 def _short(value: Any) -> str:
@@ -139,6 +181,22 @@ NAME = re.compile(r"(?!.*\.partial\Z)[A-Za-z][\w.+-]{0,99}", re.ASCII | re.IGNOR
 """Names of axes: those of folders on any file system; what ends so is not complete."""
 
 
+class Refine(Card):
+    """A grid that is fine only where χ² crosses a level, or is least.
+
+    Axes have as many equal steps as make each no longer than twice the `accuracy`, a part of the
+    axis in its own scale: no line is farther from the middle of a step that it crosses. Up to 32
+    steps of the card are cut into parts; more are, in their place, just as many as it takes. Axes
+    that list their values, or have shorter steps, stay as they are. Of this grid those points
+    are computed between which χ² may cross what `dof` parameters allow at the confidence levels
+    `cl`, and those around minima; of the others bounds are written.
+    """
+
+    cl: Annotated[tuple[Level, ...], MinLen(1)] = (0.6827, 0.9)
+    dof: Annotated[int, Field(ge=1, le=MOST_AXES)] = 2
+    accuracy: Annotated[float, Field(ge=1e-5, le=0.5)] = 0.002
+
+
 class Scan(Described):
     """A grid of a statistic: `axes` are its dimensions, `fixed` sets everything else."""
 
@@ -149,6 +207,15 @@ class Scan(Described):
     fixed: dict[str, Setting] = {}
     statistic: str = "chi2"
     save: tuple[Literal["pulls", "counts"], ...] = ()
+    refine: Refine | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Studies that are not refined are what they were before there was a word for it."""
+        content: dict[str, Any] = write(self)
+        if self.refine is None:
+            content.pop("refine", None)
+        return content
 
     @field_validator("statistic")
     @classmethod
@@ -198,7 +265,7 @@ class Scan(Described):
         title = self.title if same else card.subject()
         # in one order: which was changed first is no content
         rest = sorted(path for path in changes if same or path not in subject)
-        told = [f"{path.removeprefix('axes.')} = {_short(changes[path])}" for path in rest]
+        told = [_told(path, changes[path]) for path in rest]
         return f"{title} [{'; '.join(told)}]" if told else title
 
     def subject(self) -> str:
@@ -223,6 +290,26 @@ class Scan(Described):
             if len(set(getattr(self, key))) < len(getattr(self, key)):
                 raise ValueError(f"{key}: an entry is given twice")
         return self
+
+    @model_validator(mode="after")
+    def _can_be_refined(self):
+        if self.refine is None:
+            return self
+        sizes = {name: len(values) for name, values in self.points().items()}
+        if all(axis.num is None for axis in self.axes.values()):
+            raise ValueError("refine: found no axis with start, stop and num; allowed: one or more")
+        if (long := sum(size > 1 for size in sizes.values())) > MOST_REFINED:
+            raise ValueError(f"refine: found {long} axes; allowed: up to {MOST_REFINED}")
+        if self.statistic != "chi2":
+            raise ValueError(f"refine: found statistic {self.statistic!r}; allowed: 'chi2'")
+        return self
+
+    def points(self) -> dict[str, np.ndarray]:
+        """Values along every axis of the grid, as fine as it may get."""
+        if self.refine is None:
+            return {name: axis.points() for name, axis in self.axes.items()}
+        accuracy = self.refine.accuracy
+        return {name: axis.points(axis.steps(accuracy)) for name, axis in self.axes.items()}
 
     @property
     def targets(self) -> dict[str, tuple[str, ...]]:

@@ -61,7 +61,7 @@ class Study(Card):
 
     @model_validator(mode="after")
     def _axes_are_known(self):
-        points = math.prod(len(axis.points()) for axis in self.scan.axes.values())
+        points = math.prod(self.shape)
         if points > MAX_POINTS:
             raise ValueError(f"axes: found {points:.3g} points; allowed: up to {MAX_POINTS:.0e}")
         try:
@@ -84,11 +84,22 @@ class Study(Card):
                         raise ValueError(f"{where}: {target!r} is set by {shape}")
                 seen[target] = where
             self._check_axis(where, name, targets)
+        self._check_refined()
         try:
             self.inputs.check_stated(seen)
         except CardError as error:
             raise ValueError(f"fixed.{error}") from None
         return self
+
+    def _check_refined(self) -> None:
+        """Raises ValueError for axes of the apparatus, each value of which has its own minimum."""
+        long = [name for name, size in zip(self.scan.axes, self.shape, strict=True) if size > 1]
+        designs = [name for name in long if self.role(name) == "design"]
+        if self.scan.refine and designs:
+            raise ValueError(
+                f"refine: {', '.join(designs)} belongs to the apparatus, and nothing is minimised "
+                "over it; allowed: parameters, and one value of all else"
+            )
 
     def _check_shapes(self, inputs: Inputs) -> dict[str, str]:
         """What shapes and surfaces set, by path; their values at zero must be the cards'.
@@ -213,7 +224,7 @@ class Study(Card):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(len(axis.points()) for axis in self.scan.axes.values())
+        return tuple(map(len, self.scan.points().values()))
 
 
 def _version(attrs: Mapping[str, Any]) -> str:

@@ -36,7 +36,8 @@ def plan(
     """Say what a scan will cost: points, blocks, bytes, memory and time. Writes nothing."""
     from gridscan.scans import plans
 
-    it = plans.plan(*study_of(card, experiments, changes, out))
+    study, place = study_of(card, experiments, changes, out)
+    it = plans.plan(study, place)
     if as_json:
         return say_json(it.as_dict())
     axes = " × ".join(f"{name} ({n})" for name, n in it.axes.items()) or "none"
@@ -47,6 +48,8 @@ def plan(
     say(f"  memory   {it.bytes_per_task / 1e6:.1f} MB per task, {it.seconds_per_task:.2g} s each")
     say(f"  disk     at most {it.bytes_on_disk_at_most / 1e6:.1f} MB")
     say(f"  time     {it.seconds_on_one_core:.1f} s on one core")
+    if study.scan.refine is not None:
+        say("  refined  all this is of the whole grid: what is left out takes nothing")
     say(f"  store    {it.store}")
 
 
@@ -62,6 +65,9 @@ def run(
         int | None, typer.Option(help="Threads.  [default: one per core]", min=1)
     ] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a dask scheduler.")] = None,
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Compute a finer grid where levels cross it, only.")
+    ] = False,
     plot: Annotated[Path | None, typer.Option(help="Also write a picture (png, pdf, svg).")] = None,
     feldman_cousins: Annotated[
         int | None,
@@ -80,6 +86,8 @@ def run(
     if sum(given is not None for given in (workers, threads, scheduler)) > 1:
         raise CardError("give one of --threads, --workers, --scheduler")
     study, place = study_of(card, experiments, changes, out)
+    if refine and study.scan.refine is None:
+        study, place = study_of(card, experiments, [*(changes or []), "refine={}"], out)
     if plot is not None:
         check_picture(plot, "--plot")
     toys: dict[str, Any] = {}

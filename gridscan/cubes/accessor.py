@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridscan.cubes import answering, origin, overview
+from gridscan.cubes import answering, origin, overview, refined
 from gridscan.cubes.asked import Asked
 from gridscan.cubes.combine import parts, total
 from gridscan.cubes.inference import Inference
@@ -117,6 +117,11 @@ class Cube(Asked, Pictures, Inference):
         names = [str(name) for name in parts(self._dataset)["experiment"].values]
         if experiment not in names:
             raise ValueError(f"unknown experiment {experiment!r}; allowed: {', '.join(names)}")
+        if refined.is_refined(self._dataset):
+            raise ValueError(
+                "a refined cube has bounds of χ² of all its experiments together; "
+                f"scan {experiment} alone"
+            )
         origin.check_alone(self._dataset, [experiment])
         own = parts(self._dataset).sel(experiment=experiment, drop=True)
         alone = self._dataset.drop_dims("experiment").assign(

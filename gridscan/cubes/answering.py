@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridscan.cubes import origin, regions
+from gridscan.cubes import origin, refined, regions
 from gridscan.cubes.exact.answers import Answers
 from gridscan.cubes.exact.function import Function, GridOnly
 from gridscan.cubes.limits import BOUNDS, limits
@@ -105,7 +105,7 @@ def profile(cube: xr.Dataset, answers: Answers | None, names: Sequence[str]) -> 
     on_grid = least(chi2, rest).transpose(*names)
     if answers is None:
         return named(on_grid - on_grid.min(skipna=False), exact=0)
-    if not free:
+    if not free and not refined.is_refined(cube):
         return named(on_grid - answers.least, exact=1)
     if not (long := _long(cube, names)):
         return named(xr.zeros_like(on_grid), exact=1)
@@ -140,6 +140,7 @@ def intervals(
     level = threshold(cl, dof)
     about = {"cl": cl, "dof": dof}
     if answers is None or cube.sizes[name] < 2:
+        refined.check_level(cube, level)
         delta = profile(cube, answers, [name])
         return bounded(delta, level).assign_attrs(about, exact=delta.attrs["exact"])
     check_whole(cube["chi2"])
@@ -173,6 +174,7 @@ def bounds(cube: xr.Dataset, answers: Answers | None, param: str, anchor: float 
            cl: float, dof: int) -> xr.Dataset:  # fmt: skip
     """Bounds of the interval of one axis that holds an anchor, or the best fit: see `limits`."""
     if answers is None or cube.sizes[param] < 2:
+        refined.check_level(cube, threshold(cl, dof))
         rest = [d for d in cube["chi2"].dims if d != param]
         return limits(least(cube["chi2"], rest), param, anchor, cl, dof).assign_attrs(exact=0)
     check_whole(cube["chi2"])
@@ -196,6 +198,7 @@ def contours(cube: xr.Dataset, answers: Answers | None, x: str, y: str, cl: floa
              dof: int) -> list[xr.DataArray]:  # fmt: skip
     """Lines of constant Δχ² in a plane, each with dims (vertex, axis): see `Cube.contours`."""
     if answers is None:
+        refined.check_level(cube, threshold(cl, dof))
         found = regions.contours(profile(cube, None, [y, x]), cl, dof)
         return [one.assign_attrs(exact=0) for one in found]
     check_whole(cube["chi2"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from gridscan.cubes import answering, origin
+from gridscan.cubes import answering, origin, refined
 from gridscan.cubes.combine import parts
 from gridscan.cubes.exact.answers import Answers
 
@@ -50,13 +50,24 @@ class Asked:
         """The cube with χ² in memory: read once, as long as no variable of it is replaced."""
         now = [*self._dataset.variables.values(), self._dataset.attrs.get("study")]
         if self._read is None or not _are(self._read[0], now):
-            self._read = now, self._dataset.assign(chi2=self.chi2.compute())
+            filled = self._filled
+            self._read = now, filled.assign(chi2=filled["chi2"].compute())
         return self._read[1]
+
+    @property
+    def _filled(self) -> xr.Dataset:
+        """The cube with χ² everywhere: of one that was refined, between bounds."""
+        self.chi2  # noqa: B018 - a dataset without it is no cube
+        return refined.filled(self._dataset)
+
+    def only_chi2(self) -> xr.Dataset:
+        """χ² everywhere, with its bounds if it has some, in memory."""
+        return self._filled[["chi2", *(n for n in refined.BOUNDS if n in self._filled)]].compute()
 
     def _over(self, dims: Sequence[str], exact: bool, ask: Callable[..., Any]) -> Any:
         """Answers for every value of some axes, along these, and whether they may be exact."""
         exact = exact and answering.fits(self.chi2)
-        cube = self._whole if exact else self._dataset
+        cube = self._whole if exact else self._filled
         return answering.over(cube, dims, lambda one: ask(one, one.gridscan._asked(exact)))
 
     def _asked(self, exact: bool) -> Answers | None:

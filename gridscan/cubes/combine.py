@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridscan.cubes import origin
+from gridscan.cubes import origin, refined
 from gridscan.schema import VARIABLES
 
 
@@ -33,7 +33,8 @@ def total(cubes: Sequence[xr.Dataset]) -> xr.Dataset:
         raise ValueError(f"an experiment is counted twice: {', '.join(names)}")
     chi2 = sum((on_axes_of(first, cube["chi2"]) for cube in others), start=first["chi2"])
     together = xr.concat(each, dim="experiment", join="exact", coords="minimal", compat="override")
-    found = {"chi2": chi2, "chi2_by_experiment": together}
+    every = [first, *(on_axes_of(first, cube) for cube in others)]
+    found = {"chi2": chi2, "chi2_by_experiment": together} | refined.total(every)
     return xr.Dataset(
         {name: array.assign_attrs(VARIABLES[name].attrs) for name, array in found.items()},
         attrs={"title": f"{' + '.join(names)}{_on(chi2)}"} | origin.combined(cubes),

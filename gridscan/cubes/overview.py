@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridscan.cubes.refined import is_refined
+
 MOST_READ = 2_000_000
 """Values of χ² that are read from a disk for one line."""
 
@@ -61,7 +63,7 @@ def _facts(cube: xr.Dataset) -> Iterator[tuple[str, str]]:
         if name in cube.coords and cube[name].dtype.kind in "fi":
             yield f"axis {name}", _axis(cube[name])
     if "chi2" in cube:
-        yield "least χ²", _least(cube["chi2"])
+        yield "least χ²", _least(cube["chi2"], is_refined(cube))
 
 
 def _scans(attrs: Mapping[Any, Any]) -> list[dict[str, Any]]:
@@ -97,7 +99,7 @@ def _axis(axis: xr.DataArray) -> str:
     return "; ".join([span, *(one for one in more if one != axis.name)])
 
 
-def _least(chi2: xr.DataArray) -> str:
+def _least(chi2: xr.DataArray, refined: bool) -> str:
     """The grid point of least χ², where that costs nothing."""
     if chi2.chunks is not None or (chi2.size > MOST_READ and not chi2.variable._in_memory):
         return "not computed here: .gridscan.best_fit()"
@@ -109,5 +111,5 @@ def _least(chi2: xr.DataArray) -> str:
         return "none yet"
     where = np.unravel_index(int(np.nanargmin(values)), values.shape)
     at = [f"{d} = {chi2[d].values[i]:g}" for d, i in zip(chi2.dims, where, strict=True)]
-    gaps = "; of an incomplete cube" if np.isnan(values).any() else ""
+    gaps = "; of an incomplete cube" if not refined and np.isnan(values).any() else ""
     return f"{values[where]:.2f} at the grid's {', '.join(at)}{gaps}" if at else f"{values:.2f}"

@@ -176,9 +176,9 @@ def _limits(
 
 def _loaded(cube: "Cube") -> "Cube":
     """The same in memory, read once. Raises ValueError for a cube with gaps."""
-    loaded = cube.chi2.compute()
-    check_whole(loaded)
-    found: Cube = xr.Dataset({"chi2": loaded}, attrs=cube.attrs).gridscan
+    loaded = cube.only_chi2()
+    check_whole(loaded["chi2"])
+    found: Cube = loaded.gridscan
     return found
 
 

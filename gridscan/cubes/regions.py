@@ -1,33 +1,17 @@
 """Confidence regions of χ²: thresholds, where a curve crosses them, lines in a plane."""
 
-import re
 import warnings
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from gridscan.statistics.levels import check_level, threshold
 
-def threshold(cl: float, dof: int) -> float:
-    """Δχ² at confidence level `cl` for `dof` degrees of freedom: 2.706 at 90 % for one."""
-    from scipy.special import gammaincinv
-
-    cl = check_level(cl)
-    if not 0 < dof < float("inf"):
-        raise ValueError(f"dof: found {dof}; allowed: above 0")
-    return float(2 * gammaincinv(dof / 2, cl))
-
-
-def check_level(cl: Any) -> float:
-    """A confidence level. Raises ValueError, with what a percentage or a list may have meant."""
-    if np.ndim(cl) == 0 and isinstance(cl, int | float | np.number | np.ndarray) and 0 < cl < 1:
-        return float(cl)
-    numbers = re.findall(r"(?<![\w.-])(?<!\d,)[0-9]*[.,]?[0-9]+(?![\w.]|,\d)", str(cl))
-    meant = float(numbers[0].replace(",", ".")) if len(numbers) == 1 else 0.0
-    meant = meant / 100 if meant > 1 else meant
-    hint = f"say {meant:g}, " if 0 < meant < 1 else ""
-    raise ValueError(f"cl: found {cl!r}; {hint}allowed: a number between 0 and 1")
+__all__ = [
+    "bounded", "check_level", "check_whole", "contours", "crossings", "is_log", "last_crossing",
+    "least", "pairs", "scales", "specks", "threshold",
+]  # fmt: skip
 
 
 def least(chi2: xr.DataArray, dims: Iterable[Hashable]) -> xr.DataArray:

@@ -14,6 +14,7 @@ from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
 from gridscan.cubes.combine import on_axes_of
+from gridscan.cubes.refined import filled
 from gridscan.cubes.regions import least
 from gridscan.scans.stored import store_path
 from gridscan.storage import stores
@@ -173,13 +174,14 @@ def _of(path: Path, experiment: str) -> xr.Dataset:
 def delta(drawing: Drawing, ds: xr.Dataset, out: Path) -> xr.DataArray:
     """Δχ² over the axes of a panel, in their order reversed (y, x); others minimised over."""
     kept = drawing.axes[::-1]
-    chi2 = least(ds["chi2"], set(ds["chi2"].dims) - set(kept)).transpose(*kept)
+    chi2 = filled(ds)["chi2"]
+    chi2 = least(chi2, set(chi2.dims) - set(kept)).transpose(*kept)
     zero = least(chi2, kept) if drawing.above == "minimum" else xr.zeros_like(chi2.min())
     if drawing.above == "each-x":
         zero = least(chi2, drawing.axes[-1:])
     if drawing.reference is not None:
         path, name = store_path(drawing.reference, out), drawing.layer.experiment
-        sm = (_of(path, name) if name else stores.read_statistic(path))["chi2"]
+        sm = (_of(path, name) if name else filled(stores.read_statistic(path)))["chi2"]
         zero = on_axes_of(chi2, least(sm, set(sm.dims) - set(chi2.dims)))
     found = (chi2 - zero).transpose(*kept)
     for axis in kept:

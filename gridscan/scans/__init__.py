@@ -1,6 +1,7 @@
 """A study mapped over the grid of its axes. The only folder that imports dask.
 
 axes → what each axis moves      blocks → a grid in blocks      evaluation → the one function of one
+refined → a grid that is fine where it matters      computing → a block, whichever it is
 checks, memory → what is refused      layout → what a cube is before anything is computed
 lazy → a dataset that computes what you touch      runs → a cube on disk, resumable
 function → χ² at any points      plans → what it will cost

@@ -74,7 +74,7 @@ class Axes:
     @cached_property
     def points(self) -> dict[str, np.ndarray]:
         """Values along each axis."""
-        return {name: axis.points() for name, axis in self.study.scan.axes.items()}
+        return self.study.scan.points()
 
     @cached_property
     def _ends(self) -> dict[str, tuple[float, float]]:
@@ -116,7 +116,8 @@ class Axes:
     @cached_property
     def grid(self) -> Grid:
         """The grid, cut into blocks that take about as long as each other."""
-        return Grid.over(self.points, self.of_settings, self.points_per_setting)
+        sparse = self.study.scan.refine is not None
+        return Grid.over(self.points, self.of_settings, self.points_per_setting, sparse)
 
     def setting(self, values: Mapping[str, float]) -> Setting:
         """Cards, couplings and mediator at values of the axes of settings."""

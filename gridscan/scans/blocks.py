@@ -12,16 +12,20 @@ MIN_BLOCK_POINTS = 4096
 BLOCKS = 16
 """A grid is cut into about this many blocks, between the two sizes above."""
 
+SPARSE = 4
+"""By how much larger blocks are for each axis of a grid of which few points are computed, at least:
+what is looked at beside a block grows with the number of axes."""
+
 Index = tuple[int, ...]
 
 
 def block_shape(
-    shape: tuple[int, ...], slow: Collection[int] = (), each: int = 1
+    shape: tuple[int, ...], slow: Collection[int] = (), each: int = 1, sparse: bool = False
 ) -> tuple[int, ...]:
     """Chunk of a grid: its longest side is halved until the block is small enough.
 
     slow: axes each value of which takes as long as so many points: `each`. Where these take most
-    of the time, the sides along them are halved.
+    of the time, the sides along them are halved. sparse: whether few of its points are computed.
     """
     block = list(shape)
 
@@ -29,7 +33,8 @@ def block_shape(
         values = math.prod(block[i] for i in slow) if slow else 0
         return each * values, math.prod(block)
 
-    target = min(MAX_BLOCK_POINTS, max(MIN_BLOCK_POINTS, math.ceil(max(work()) / BLOCKS)))
+    least = MIN_BLOCK_POINTS * (SPARSE ** len(shape) if sparse else 1)
+    target = min(MAX_BLOCK_POINTS, max(least, math.ceil(max(work()) / BLOCKS)))
     while max(work()) > target:
         of_values, of_points = work()
         sides = slow if of_values > of_points else range(len(block))
@@ -49,12 +54,16 @@ class Grid:
 
     @classmethod
     def over(
-        cls, axes: Mapping[str, np.ndarray], slow: Collection[str] = (), each: int = 1
+        cls,
+        axes: Mapping[str, np.ndarray],
+        slow: Collection[str] = (),
+        each: int = 1,
+        sparse: bool = False,
     ) -> "Grid":
         """The grid of some axes, cut as `block_shape` says."""
         shape = tuple(len(values) for values in axes.values())
         sides = [i for i, name in enumerate(axes) if name in slow]
-        return cls(axes, block_shape(shape, sides, each))
+        return cls(axes, block_shape(shape, sides, each, sparse))
 
     @property
     def shape(self) -> tuple[int, ...]:

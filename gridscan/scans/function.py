@@ -1,7 +1,7 @@
 """χ² as a function of points: for samplers and minimisers that choose their own."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -54,15 +54,19 @@ class ChiSquare:
         Raises ValueError where a coupling makes no sense, CardError where an entry does not.
         """
         rows, _ = self._rows(points, values)
+        whole, labels = self.profile(rows)
+        found = whole.labelled({"point": np.arange(len(rows))}, labels)
+        columns = {name: ("point", rows[:, i]) for i, name in enumerate(self.parameters)}
+        return found.assign_coords(columns)
+
+    def profile(self, rows: np.ndarray) -> tuple[Profile, Mapping[str, Sequence[str]]]:
+        """All variables at points (n, parameters), and labels; raises as `details` does."""
         if not len(rows) or not self._inside(rows).all():
             raise ValueError("points: allowed: at least one, all where couplings make sense")
         parts = [(at, joint, joint.profile(*how)) for at, joint, how in self._groups(rows)]
         order = np.argsort(np.concatenate([at for at, _, _ in parts]))
         whole = Profile.joined([profile for _, _, profile in parts]).at(order)
-        joint = parts[0][1]
-        found = whole.labelled({"point": np.arange(len(rows))}, joint.labels)
-        columns = {name: ("point", rows[:, i]) for i, name in enumerate(self.parameters)}
-        return found.assign_coords(columns)
+        return whole, parts[0][1].labels
 
     def samples(
         self,

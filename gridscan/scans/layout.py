@@ -20,6 +20,9 @@ from gridscan.scans.blocks import Grid
 from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS, VARIABLES
 from gridscan.statistics import STATISTICS
 
+BOUNDS = ("chi2_at_least", "chi2_at_most")
+"""Variables of a refined cube: what is known of χ² where it was not computed, too."""
+
 OPTIONAL = ("pulls", "counts")
 """Variables that a cube has only where its card saves them."""
 
@@ -97,8 +100,8 @@ def _layout(study: Study) -> Layout:
 
 def variables(study: Study) -> dict[str, tuple[str, ...]]:
     """Variables of the cube and their dimensions."""
-    axes = tuple(study.scan.axes)
-    written = (*STATISTICS[study.scan.statistic].writes, "counts")
+    axes, refined = tuple(study.scan.axes), study.scan.refine is not None
+    written = (*STATISTICS[study.scan.statistic].writes, "counts", *(BOUNDS if refined else ()))
     kept = [name for name in written if name not in OPTIONAL or name in study.scan.save]
     along = {name: VARIABLES[name].along for name in kept}
     return {name: (dim, *axes) if dim else axes for name, dim in along.items()}
@@ -107,6 +110,7 @@ def variables(study: Study) -> dict[str, tuple[str, ...]]:
 def _coordinates(study: Study, labels: Mapping[str, Sequence[str]]) -> xr.Dataset:
     """Axes, experiments and nuisances with units, long names and symbols."""
     coords: dict[str, Any] = {}
+    points = study.scan.points()
     for name, axis in study.scan.axes.items():
         known = study.inputs.parameters.get(study.scan.targets[name][0])
         # a factor has no unit, whatever it multiplies
@@ -116,7 +120,7 @@ def _coordinates(study: Study, labels: Mapping[str, Sequence[str]]) -> xr.Datase
             attrs = known.attrs
         attrs |= {k: v for k in ("symbol", "units", "long_name") if (v := getattr(axis, k))}
         attrs |= {"scale": axis.scale, "role": study.role(name)}
-        coords[name] = (name, axis.points(), attrs)
+        coords[name] = (name, points[name], attrs)
     for name, values in labels.items():
         coords[name] = (name, np.array(values, dtype=object), DIMENSIONS[name].attrs)
     return xr.Dataset(coords=coords)

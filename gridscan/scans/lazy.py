@@ -8,7 +8,7 @@ import xarray as xr
 
 from gridscan.cards.study import Study
 from gridscan.scans.axes import Axes
-from gridscan.scans.evaluation import evaluate
+from gridscan.scans.computing import block
 from gridscan.scans.layout import Layout, variables
 from gridscan.scans.program import study_from
 from gridscan.schema import VARIABLES
@@ -55,10 +55,10 @@ def dataset(study: Study) -> xr.Dataset:
 def _rows(text: str, block_id: tuple[int, ...]) -> np.ndarray:
     """The variables of one block, one below the other: (rows, *points of the axes)."""
     study = study_from(text)
-    axes = Axes.of(study).grid.values(block_id[1:])
-    shape = tuple(len(values) for values in axes.values())
-    block = evaluate(study, axes)
-    return np.concatenate([block[name].values.reshape(-1, *shape) for name in variables(study)])
+    grid, index = Axes.of(study).grid, block_id[1:]
+    shape = tuple(len(values) for values in grid.values(index).values())
+    found = block(study, grid, index)
+    return np.concatenate([found[name].values.reshape(-1, *shape) for name in variables(study)])
 
 
 def _part(rows: np.ndarray, first: int, last: int, whole: bool) -> Any:

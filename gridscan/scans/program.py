@@ -16,7 +16,8 @@ from gridscan.storage.local import StoreError
 
 FOLLOWS_FROM = (
     *(f"gridscan.{name}" for name in ("channels", "constants", "physics", "schema", "statistics")),
-    *(f"gridscan.scans.{name}" for name in ("axes", "blocks", "evaluation")),
+    *(f"gridscan.scans.{name}" for name in ("axes", "blocks", "evaluation", "function", "ranges")),
+    *(f"gridscan.scans.{name}" for name in ("checks", "computing", "layout", "memory", "refined")),
     *(f"gridscan.cards.{name}" for name in ("base", "checks", "counts", "entries", "injected")),
     *(f"gridscan.cards.{name}" for name in ("inputs", "kinds", "measured", "nuisances", "ranges")),
     *(f"gridscan.cards.{name}" for name in ("resolved", "responses", "scans", "study")),

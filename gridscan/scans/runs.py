@@ -12,7 +12,7 @@ from gridscan.cards.study import Study
 from gridscan.scans import program, workers
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
-from gridscan.scans.evaluation import evaluate
+from gridscan.scans.computing import block
 from gridscan.scans.layout import Layout
 from gridscan.scans.stored import Stored, store_path
 from gridscan.scans.threads import on_threads
@@ -90,17 +90,18 @@ def prepare(study: Study, out: str | Path) -> Path:
 
 def compute_block(store: str, index: Index) -> tuple[dict[str, slice], xr.Dataset]:
     """One block and where it sits. All it needs is the store, which carries its study."""
-    study = program.study_from(_study_text(store))
+    about = _about(store)
+    study = program.study_from(about["study"])
     grid = Grid(Axes.of(study).points, stores.block_shape(store))
-    return grid.region(index), evaluate(study, grid.values(index))
+    return grid.region(index), block(study, grid, index, about)
 
 
 @lru_cache(maxsize=4)
-def _study_text(store: str) -> str:
+def _about(store: str) -> dict[str, Any]:
     about = stores.attributes(store)
     # on a cluster, this process may have other code than the one that began the store
     program.check(store, about)
-    return about["study"]
+    return about
 
 
 def _attempt(store: str, index: Index) -> tuple[Index, str | None]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.layout import Layout
+from gridscan.scans.refined.known import ATTRIBUTE, Known
 from gridscan.schema import VARIABLES
 from gridscan.storage import damage, manifest, opening
 from gridscan.storage.local import REMOVE, REPAIR, StoreError
@@ -57,7 +58,8 @@ def _fits(block: Any, shape: tuple[int, ...]) -> bool:
 
 def attributes(layout: Layout) -> dict[str, Any]:
     """Root attributes of a store: those of its layout, and how it is cut."""
-    return layout.attributes() | {BLOCK: json.dumps(layout.grid.block)}
+    found, study = layout.attributes() | {BLOCK: json.dumps(layout.grid.block)}, layout.study
+    return found | ({ATTRIBUTE: Known.of(study).text} if study.scan.refine is not None else {})
 
 
 def arrays(layout: Layout) -> dict[str, Array]:
@@ -90,6 +92,8 @@ def faults(
     if BLOCK not in about:
         # cubes did not always say it
         del expected[BLOCK]
+    if ATTRIBUTE in expected:
+        expected[ATTRIBUTE] = Known.of(layout.study).confirmed(about.get(ATTRIBUTE))
     wrong = damage.root(path, about, expected, exact)
     if not found and not damage.is_consolidated(path):
         wrong.append("consolidated_metadata")

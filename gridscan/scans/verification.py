@@ -15,7 +15,8 @@ from gridscan.scans import program
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Index
 from gridscan.scans.evaluation import evaluate
-from gridscan.scans.layout import Layout, variables
+from gridscan.scans.layout import BOUNDS, Layout, variables
+from gridscan.scans.refined.confirmation import confirmed
 from gridscan.scans.repair import mend
 from gridscan.scans.stored import Stored, store_path
 from gridscan.statistics import STATISTICS
@@ -192,6 +193,7 @@ def _limits(study: Study) -> dict[str, float]:
         "counts": EXACT,
         "pulls": STATIONARY * max(1.0, widest),
         "chi2_by_experiment": digits if alone else STATIONARY,
+        **dict.fromkeys(BOUNDS, digits),
     }
 
 
@@ -214,9 +216,11 @@ def _difference(
     at: places along each axis, all where it is not named. limits: of each variable.
     """
     points = {name: values[at.get(name, slice(None))] for name, values in axes.items()}
-    again, found = evaluate(study, points), {}
+    again, saved_here, found = evaluate(study, points), block.isel(at), {}
+    if study.scan.refine is not None:
+        again = confirmed(again, saved_here)
     for name in variables(study):
-        saved, fresh = block[name].isel(at).values, again[name].values
+        saved, fresh = saved_here[name].values, again[name].values
         same = (fresh == saved) | (np.isnan(fresh) & np.isnan(saved))
         with np.errstate(invalid="ignore"):
             apart = np.abs(fresh - saved) / np.maximum(np.abs(fresh), 1.0)

@@ -98,7 +98,7 @@ def read_block(path: str | Path, region: Mapping[str, slice]) -> xr.Dataset:
 
 
 def read_statistic(path: str | Path) -> xr.Dataset:
-    """A cube with χ², or what its statistic says, in memory.
+    """A cube with χ², or what its statistic says, and bounds of it, in memory.
 
     Raises StoreError for a damaged or incomplete cube, and for one that is larger than the memory.
     """
@@ -109,4 +109,5 @@ def read_statistic(path: str | Path) -> xr.Dataset:
         raise StoreError(f"{path}: incomplete, {done} of {total} blocks; run its card again")
     if (size := 8 * math.prod(number.shape)) > memory_bytes():
         raise StoreError(f"{path}: takes {size / 1e9:.3g} GB of memory; open it lazily")
-    return read(path)[variables(path)[-1:]].load()
+    *others, name = variables(path)
+    return read(path)[[*(o for o in others if o.startswith(f"{name}_at_")), name]].load()

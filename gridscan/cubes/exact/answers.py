@@ -10,10 +10,12 @@ from functools import cached_property, lru_cache
 import numpy as np
 import xarray as xr
 
-from gridscan.cubes.exact import line, plane, search
+from gridscan.cubes import refined
+from gridscan.cubes.exact import line, plane
 from gridscan.cubes.exact.function import Function
 from gridscan.cubes.exact.nested import Nested
 from gridscan.cubes.exact.profile import Minimised, Profile
+from gridscan.statistics import search
 from gridscan.storage import cache
 
 FOLLOWS_FROM = ("gridscan.cubes.exact", "gridscan.scans.function")
@@ -31,7 +33,7 @@ class Answers:
         """Raises GridOnly where the cube's numbers do not follow from studies it carries."""
         self.function = Function.of(cube)
         self._grid = self.function.grid(cube)
-        self._chi2 = cube["chi2"].squeeze().transpose(*self.function.names).values
+        self._chi2 = refined.computed(cube).squeeze().transpose(*self.function.names).values
         self._costly = [i for i, axis in enumerate(self.function.axes) if axis.costly]
         self._beyond = [axis.beyond for axis in self.function.axes]
         self._profiles = lru_cache(maxsize=None)(self._profile)

@@ -1,64 +1,26 @@
 """χ² of a cube anywhere between the ends of its axes: that of the studies which it carries."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
-from gridscan.cubes import origin
+from gridscan.cubes import origin, refined
 from gridscan.cubes.regions import is_log
 
 if TYPE_CHECKING:
     from gridscan.cards.study import Study
     from gridscan.scans.function import ChiSquare
+    from gridscan.scans.ranges import Range
 
 SAME = 1e-6
 """Difference of χ², relative where it is large, of a cube from its study that is none."""
 
 
-BEYOND = 0.05
-"""How far outside of the ends of an axis differences may reach, as a part of its range."""
-
-
 class GridOnly(ValueError):
     """A cube whose study cannot be asked between its points: told in one line, why."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """An axis between its ends, in its own scale: 0 is the first value, 1 the last."""
-
-    name: str
-    first: float
-    last: float
-    log: bool
-    costly: bool
-    """Whether each of its values has a likelihood of its own."""
-    beyond: float
-    """How far outside of its ends χ² may be asked, for differences, as a part of the range."""
-
-    @property
-    def ends(self) -> np.ndarray:
-        """The first and the last value in the axis' own scale."""
-        ends = np.array([self.first, self.last])
-        return np.log(ends) if self.log else ends
-
-    def units(self, values: np.ndarray) -> np.ndarray:
-        """From values of the axis; those of a range without width are all 0."""
-        there = np.log(values) if self.log else np.asarray(values)
-        low, high = self.ends
-        return (there - low) / ((high - low) or 1.0)
-
-    def values(self, units: np.ndarray) -> np.ndarray:
-        """In the axis' unit; an end is its very value, not what rounding makes of it."""
-        inside = np.clip(units, -self.beyond, 1 + self.beyond)
-        low, high = self.ends
-        there = low + inside * (high - low)
-        found = np.exp(there) if self.log else there
-        return np.where(inside == 0, self.first, np.where(inside == 1, self.last, found))
 
 
 class Function:
@@ -67,7 +29,7 @@ class Function:
     Axes of one value, and those that were selected, are held there.
     """
 
-    def __init__(self, functions: "Sequence[ChiSquare]", axes: Sequence[Range],
+    def __init__(self, functions: "Sequence[ChiSquare]", axes: "Sequence[Range]",
                  held: Mapping[str, float]):  # fmt: skip
         self._functions = functions
         self.axes = tuple(axes)
@@ -140,8 +102,8 @@ class Function:
 
     def _check(self, cube: xr.Dataset) -> None:
         """Raises GridOnly for a cube of other numbers than its studies give: scaled, shifted."""
-        chi2 = cube["chi2"].transpose(*self.names, ...).values.reshape(cube["chi2"].shape)
-        flat = chi2.reshape([cube.sizes[n] for n in self.names])
+        chi2 = refined.computed(cube).transpose(*self.names, ...)
+        flat = chi2.values.reshape([cube.sizes[n] for n in self.names])
         finite = np.where(np.isfinite(flat), flat, np.inf)
         places = sorted({int(finite.argmin()), 0, finite.size // 3, finite.size - 1})
         at = np.array([np.unravel_index(place, flat.shape) for place in places])
@@ -189,12 +151,7 @@ def _studies(cube: xr.Dataset) -> list:
     return studies
 
 
-def _range(axis: xr.DataArray, functions: "Sequence[ChiSquare]") -> Range:
-    name, log = str(axis.name), is_log(axis)
-    bounds = [function.bounds(name) for function in functions]
-    least, most = max(low for low, _ in bounds), min(high for _, high in bounds)
-    low, high = max(axis.values.min(), least), min(axis.values.max(), most)
-    costly = any(name in function.of_settings for function in functions)
-    # a coupling makes sense everywhere, or its range may end where its sense does
-    beyond = 0.0 if costly or np.isfinite([least, most]).any() else BEYOND
-    return Range(name, float(low), float(high), log, costly, beyond)
+def _range(axis: xr.DataArray, functions: "Sequence[ChiSquare]") -> "Range":
+    from gridscan.scans.ranges import Range
+
+    return Range.of(str(axis.name), axis.values, is_log(axis), functions)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gridscan.cubes.exact.descent import Function
 from gridscan.cubes.exact.profile import Minimised, slopes
+from gridscan.statistics.descent import Function
 
 NEAR = 5
 """Values of the axis that a polynomial goes through."""

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 from scipy.spatial import KDTree
 
-from gridscan.cubes.exact.descent import Function, descend
-from gridscan.cubes.exact.search import scattered
+from gridscan.statistics.descent import Function, descend
+from gridscan.statistics.search import scattered
 
 NEIGHBOURS = 4
 """Places nearby whose minima are starts."""

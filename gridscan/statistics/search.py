@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import minimum_filter
 from scipy.stats import qmc
 
-from gridscan.cubes.exact.descent import Found, Function, descend
+from gridscan.statistics.descent import Found, Function, descend
 
 MOST_STARTS = 64
 """Minima of the grid that are followed, the lowest ones."""
@@ -41,16 +41,21 @@ def minima(
     at: np.ndarray,
     costly: Sequence[int] = (),
     beyond: Sequence[float] = (),
+    per_axis: int = STARTS_PER_AXIS,
 ) -> Found:
     """Different local minima along the free columns, the lowest first; others are held as `at`.
 
     grid: values along each free axis; values: χ² there. costly: columns each value of
-    which costs milliseconds: few of them are tried. beyond: as of `descend`.
+    which costs milliseconds: few of them are tried. beyond: as of `descend`. per_axis: other
+    places from which is begun.
     """
     starts = _lowest(grid, values, FEW_STARTS if costly else MOST_STARTS)
     points = np.repeat(at[None], len(starts), axis=0)
     points[:, list(free)] = starts
-    others = _coarse(function, free, costly, at) if costly else _all_over(free, at)
+    if costly:
+        others = _coarse(function, free, costly, at, per_axis)
+    else:
+        others = _all_over(free, at, per_axis)
     points = np.concatenate([points, others])
     if costly:
         points = _some(points, function(points))
@@ -67,22 +72,26 @@ def _some(points: np.ndarray, values: np.ndarray) -> np.ndarray:
     return points[chosen[:COSTLY_STARTS]]
 
 
-def _all_over(free: Sequence[int], at: np.ndarray) -> np.ndarray:
+def _all_over(free: Sequence[int], at: np.ndarray, per_axis: int) -> np.ndarray:
     """Points all over the free axes: (n, axes)."""
-    places = scattered(len(free), STARTS_PER_AXIS)
+    places = scattered(len(free), per_axis)
     points = np.repeat(at[None], len(places), axis=0)
     points[:, list(free)] = places
     return points
 
 
 def _coarse(
-    function: Function, free: Sequence[int], costly: Sequence[int], at: np.ndarray
+    function: Function,
+    free: Sequence[int],
+    costly: Sequence[int],
+    at: np.ndarray,
+    per_axis: int,
 ) -> np.ndarray:
     """The lowest points of a lattice of costly values and of places all over the other axes."""
     cheap = [i for i in free if i not in costly]
     side = max(3, round(COSTLY_VALUES ** (1 / len(costly))))
     mesh = np.meshgrid(*[np.linspace(0, 1, side)] * len(costly), indexing="ij")
-    places = scattered(len(cheap), STARTS_PER_AXIS) if cheap else np.empty((1, 0))
+    places = scattered(len(cheap), per_axis) if cheap else np.empty((1, 0))
     points = np.repeat(at[None, None], side ** len(costly), axis=0).repeat(len(places), axis=1)
     points[..., list(costly)] = np.column_stack([one.ravel() for one in mesh])[:, None]
     points[..., cheap] = places
@@ -102,6 +111,8 @@ def _low(values: np.ndarray) -> np.ndarray:
     """Which points of a grid are no higher than their neighbours, the lowest first."""
     whole = np.where(np.isfinite(values), values, np.inf)
     low = np.flatnonzero((whole <= minimum_filter(whole, 3, mode="nearest")).ravel())
+    if np.isfinite(whole).any():
+        low = low[np.isfinite(whole.ravel()[low])]
     return low[np.argsort(whole.ravel()[low], kind="stable")]
 
 
