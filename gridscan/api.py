@@ -11,7 +11,6 @@ from gridscan.cards.base import LARGEST, CardError
 from gridscan.cards.library import Library, Roots
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import RESERVED, Scan
-from gridscan.catalog import cubes_folder
 from gridscan.channels.kinds import channel_of
 from gridscan.channels.recoils import integrate
 from gridscan.channels.samples import events
@@ -25,6 +24,7 @@ from gridscan.scans.progress import Progress, reported
 from gridscan.schema import BIN_NAMES, VARIABLES
 from gridscan.statistics.toys import toys as draw
 from gridscan.storage import stores
+from gridscan.storage.home import cubes_folder
 
 ScanLike = str | Path | Scan
 Changes = Mapping[str, Any] | None

@@ -5,9 +5,9 @@ import pytest
 import xarray as xr
 
 import gridscan
+from gridscan.cards.axes import Axis
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
-from gridscan.cards.scans import Axis
 from gridscan.channels import combination, recoils
 from gridscan.channels.signals import Signal
 from gridscan.scans import evaluation, lazy

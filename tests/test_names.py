@@ -10,10 +10,11 @@ import pytest
 import gridscan as package
 from gridscan.cards.differences import differences
 from gridscan.cards.library import Library
-from gridscan.catalog import Cubes, cubes_folder
+from gridscan.catalog import Cubes
 from gridscan.cli.common import level
 from gridscan.cubes.regions import check_level, threshold
 from gridscan.scans import runs
+from gridscan.storage.home import cubes_folder
 from tests.conftest import CSI
 from tests.test_cards import gridscan
 

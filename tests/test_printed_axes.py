@@ -8,7 +8,7 @@ import xarray as xr
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gridscan.cards.scans import Axis
+from gridscan.cards.axes import Axis
 from gridscan.scans import runs, verification
 from gridscan.storage import coordinates, manifest, stores
 from tests.conftest import CSI, study_of

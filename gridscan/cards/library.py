@@ -23,6 +23,7 @@ from gridscan.cards.published import Limit
 from gridscan.cards.resolved import Inputs, referred
 from gridscan.cards.roots import default_roots, files_below
 from gridscan.cards.scans import Scan
+from gridscan.cards.signatures import kind_of
 from gridscan.cards.study import Study
 from gridscan.cards.tables import Tables
 
@@ -38,21 +39,7 @@ KINDS: dict[str, Callable[[Mapping[str, Any], str], Card]] = {
 }
 """Kinds of cards, by the name of their folder, and what validates one of each."""
 
-SIGNATURES = {
-    "kind": "experiments",
-    "panels": "figures",
-    "shapes": "limits",
-    "axes": "scans",
-    "source": "experiments",
-    "flux": "sources",
-    "elements": "materials",
-    "mixture": "materials",
-    "nuclides": "materials",
-    "structure": "models",
-    "sin2_theta_w": "conventions",
-    "extends": "experiments",
-}
-"""A key that only one kind of card has. With none of them, what extends a card is an experiment."""
+_KINDS_OF_CARDS = f"allowed: a folder named {', '.join(KINDS)}, or a key that tells the kind"
 
 
 Roots = str | Path | Sequence[str | Path]
@@ -77,7 +64,7 @@ class Library:
         """Location of every card, by kind and name; of a name given twice, the first."""
         found: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
         for where in dict.fromkeys(file for root in self.roots for file in files_below(root)):
-            kind, name = _kind(where), Path(where).stem
+            kind, name = kind_of(where, KINDS), Path(where).stem
             if kind is None:
                 self.ignored.append(where)
                 continue
@@ -88,7 +75,7 @@ class Library:
 
     def adopt(self, where: str) -> tuple[str, str]:
         """Kind and name of a card by its file, known from now on; a scan if nothing tells."""
-        kind, name = _kind(where) or "scans", Path(where).stem
+        kind, name = kind_of(where, KINDS) or "scans", Path(where).stem
         self.files[kind][name] = where
         return kind, name
 
@@ -156,7 +143,7 @@ class Library:
         try:
             return self.read("scans", where)
         except CardError:
-            kind = _kind(where) or "scans"
+            kind = kind_of(where, KINDS) or "scans"
             if kind == "scans" or not self._reads(kind, where):
                 raise
         raise CardError(f"{where}: found a card of {kind}; allowed: one of scans")
@@ -258,18 +245,3 @@ class Library:
         except CardError as error:
             raise CardError(f"{where}: {error}") from None
         return Tables(where).filled(raw)
-
-
-_KINDS_OF_CARDS = f"allowed: a folder named {', '.join(KINDS)}, or a key that tells the kind"
-
-
-def _kind(where: str) -> str | None:
-    """Kind of card by its folder, else by its keys; None for a file that is no card."""
-    folder = Path(where).parent.name
-    if folder in KINDS:
-        return folder
-    try:
-        raw = parse_toml(text_of(where), where)
-    except CardError:
-        return None
-    return next((kind for key, kind in SIGNATURES.items() if key in raw), None)

@@ -174,7 +174,7 @@ def _value(text: str, where: str) -> Any:
 
 
 def folder(out: Path | None) -> Path:
-    from gridscan.catalog import cubes_folder
+    from gridscan.storage.home import cubes_folder
 
     return out or Path(cubes_folder())
 

@@ -25,7 +25,8 @@ def cards(*kinds: str, cubes: bool = False) -> Names:
 
 def _named(kinds: tuple[str, ...], cubes: bool) -> Iterator[tuple[str, str]]:
     from gridscan.cards.library import KINDS, Library
-    from gridscan.catalog import Cards, Cubes, cubes_folder
+    from gridscan.catalog import Cards, Cubes
+    from gridscan.storage.home import cubes_folder
 
     library = Library()
     for kind in kinds or KINDS:

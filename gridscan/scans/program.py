@@ -18,9 +18,12 @@ FOLLOWS_FROM = (
     *(f"gridscan.{name}" for name in ("channels", "constants", "physics", "schema", "statistics")),
     *(f"gridscan.scans.{name}" for name in ("axes", "blocks", "evaluation", "function", "ranges")),
     *(f"gridscan.scans.{name}" for name in ("checks", "computing", "layout", "memory", "refined")),
-    *(f"gridscan.cards.{name}" for name in ("base", "checks", "counts", "entries", "injected")),
-    *(f"gridscan.cards.{name}" for name in ("inputs", "kinds", "measured", "nuisances", "ranges")),
-    *(f"gridscan.cards.{name}" for name in ("resolved", "responses", "scans", "study")),
+    *(f"gridscan.cards.{name}" for name in ("axes", "base", "checks", "counts", "entries")),
+    *(
+        f"gridscan.cards.{name}"
+        for name in ("injected", "inputs", "kinds", "measured", "nuisances")
+    ),
+    *(f"gridscan.cards.{name}" for name in ("ranges", "resolved", "responses", "scans", "study")),
     *EXPERIMENTS.modules,
 )
 """Code that the numbers of a cube follow from: all that `evaluate` imports.

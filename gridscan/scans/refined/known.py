@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import xarray as xr
 
-from gridscan.cards.scans import COARSE
+from gridscan.cards.axes import COARSE
 from gridscan.cards.study import Study
 from gridscan.scans import program
 from gridscan.scans.function import ChiSquare
