@@ -86,3 +86,10 @@ def test_a_line_beside_the_points_of_a_grid_needs_no_number_but_those_of_its_cor
     found = hollow.gridscan.alone("eps_ee_u")["chi2"]
     expected = lazy.dataset(study_of({"eps_ee_u": axes["eps_ee_u"]}))["chi2"].compute()
     np.testing.assert_allclose(found, expected)
+
+
+def test_what_is_said_of_lines_is_said_whenever_they_are_asked_for(plane):
+    """A region far narrower than the finest cells."""
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="lines may have gaps: what they enclose is narrower"):
+            plane.compute().gridscan.contours(cl=1e-9)
