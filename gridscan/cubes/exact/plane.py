@@ -17,6 +17,9 @@ SIDE = 256
 FINEST = 1024
 """The same where a valley is so narrow that it may hide in a cell."""
 
+WALL = 1e4
+"""Height above a level that is high enough to find its lines."""
+
 NEAR = 1e-5
 """Accuracy of a vertex, in units of the range."""
 
@@ -63,7 +66,8 @@ class Plane:
 
         self._refine(level)
         whole = self.whole(level)
-        found = contour_generator(z=whole.T).lines(level)
+        # beside infinity, a vertex would be at the very node
+        found = contour_generator(z=np.minimum(whole.T, level + WALL)).lines(level)
         return self._exact([np.asarray(line) for line in found], level)
 
     def _refine(self, level: float) -> None:
