@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from gridscan.cubes.exact import line
 from gridscan.cubes.exact.function import Range
+from gridscan.cubes.exact.plane import Plane
+from gridscan.cubes.exact.profile import Profile
+from gridscan.cubes.exact.search import minima
 from gridscan.scans import lazy
 from tests.conftest import study_of
 
@@ -86,3 +90,35 @@ def test_a_line_beside_the_points_of_a_grid_needs_no_number_but_those_of_its_cor
     found = hollow.gridscan.alone("eps_ee_u")["chi2"]
     expected = lazy.dataset(study_of({"eps_ee_u": axes["eps_ee_u"]}))["chi2"].compute()
     np.testing.assert_allclose(found, expected)
+
+
+def test_what_is_said_of_lines_is_said_whenever_they_are_asked_for(plane):
+    """A region far narrower than the finest cells."""
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="lines may have gaps: what they enclose is narrower"):
+            plane.compute().gridscan.contours(cl=1e-9)
+
+
+def walled(points: np.ndarray) -> np.ndarray:
+    """A bowl around (0.45, 0.6), infinite beyond a slanted wall."""
+    bowl = 100 * ((points - [0.45, 0.6]) ** 2).sum(axis=1)
+    return np.where(points[:, 0] < 0.3 - 0.2 * points[:, 1], np.inf, bowl)
+
+
+def test_edges_and_lines_go_along_where_a_function_is_infinite():
+    grid = np.linspace(0, 1, 4)
+    places = np.stack(np.meshgrid(grid, grid, indexing="ij"), axis=-1).reshape(-1, 2)
+    values = walled(places).reshape(4, 4)
+    found = minima(walled, [grid, grid], values, [0, 1], np.zeros(2)).points
+    profile = Profile(walled, [0], found)
+
+    def curve(x: np.ndarray) -> np.ndarray:
+        return profile(x[:, None])
+
+    edges = line.crossings(curve, *line.mesh(curve, 15.0, found[:, 0]), 15.0)
+    height = np.roots([1.04, 2 * (0.2 * 0.15 - 0.6), 0.15**2 + 0.36 - 0.15]).max()
+    expected = [0.3 - 0.2 * height, 0.45 + np.sqrt(0.15)]
+    np.testing.assert_allclose(edges, expected, atol=1e-4)
+    (one,) = Plane(Profile(walled, [0, 1], found), found).lines(15.0)
+    apart = np.minimum(np.abs(walled(one) - 15), np.abs(one[:, 0] - 0.3 + 0.2 * one[:, 1]))
+    assert apart.max() < 0.01

@@ -4,6 +4,7 @@ A cube without design axes of several values. Answers are kept on disk by the st
 and the question: they follow from nothing else.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 
@@ -24,6 +25,9 @@ FOLLOWS_FROM = ("gridscan.cubes.exact", "gridscan.scans.function")
 
 MESH = 65
 """Even values of a costly axis that are looked at, besides those of the grid."""
+
+GAPS = -1.0
+"""In place of the number of a line: a row that says that lines may have gaps."""
 
 
 class Answers:
@@ -67,6 +71,9 @@ class Answers:
     def lines(self, x: str, y: str, level: float) -> list[np.ndarray]:
         """Lines of Δχ² at a level in a plane, each (vertices, 2), in units of axes."""
         found = self._kept(("lines", x, y, level), lambda: self._lines(x, y, level))
+        if (found[:, 0] == GAPS).any():
+            warnings.warn(plane.TOO_NARROW, stacklevel=5)
+            found = found[found[:, 0] != GAPS]
         axes = [self.function.axes[self.function.names.index(name)] for name in (x, y)]
         values = np.column_stack([a.values(u) for a, u in zip(axes, found[:, 1:].T, strict=True)])
         return [values[found[:, 0] == number] for number in np.unique(found[:, 0])]
@@ -74,8 +81,12 @@ class Answers:
     def region(self, x: str, y: str, levels: Sequence[float]) -> np.ndarray:
         """Δχ² on the lattice of a plane (y, x), exact where it matters to any of the levels."""
         found = self._planes(x, y)
+        gaps = False
         for level in levels:
             found.lines(self.least + level)
+            gaps |= found.gaps
+        if gaps:
+            warnings.warn(plane.TOO_NARROW, stacklevel=5)
         return found.whole(self.least + max(levels)).T - self.least
 
     def _search(self) -> np.ndarray:
@@ -123,8 +134,12 @@ class Answers:
         return plane.Plane(self._profiles((x, y)), self.minima[:, kept], costly)
 
     def _lines(self, x: str, y: str, level: float) -> np.ndarray:
-        lines = self._planes(x, y).lines(self.least + level)
+        asked = self._planes(x, y)
+        lines = asked.lines(self.least + level)
         parts = [np.column_stack([np.full(len(one), n), one]) for n, one in enumerate(lines)]
+        if asked.gaps:
+            # kept with the lines, so that it is told whenever they are
+            parts.append(np.full((1, 3), GAPS))
         return np.concatenate(parts) if parts else np.empty((0, 3))
 
     def _kept(self, question: tuple, ask: Callable[[], np.ndarray]) -> np.ndarray:

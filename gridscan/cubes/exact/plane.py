@@ -1,6 +1,5 @@
 """Where a function in a plane crosses a level: a lattice that is fine only where it may."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +16,9 @@ SIDE = 256
 
 FINEST = 1024
 """The same where a valley is so narrow that it may hide in a cell."""
+
+WALL = 1e4
+"""Height above a level that is high enough to find its lines."""
 
 NEAR = 1e-5
 """Accuracy of a vertex, in units of the range."""
@@ -47,6 +49,8 @@ class Plane:
         self._costly = costly
         self._minima = minima
         self._heights: np.ndarray = function(minima)
+        self.gaps = False
+        """Whether the last lines may have gaps: see `TOO_NARROW`."""
         self.side = SIDE
         self.values = np.full((SIDE + 1, SIDE + 1), np.nan)
         self.slopes = np.full((SIDE + 1, SIDE + 1, 2), np.nan)
@@ -62,10 +66,12 @@ class Plane:
 
         self._refine(level)
         whole = self.whole(level)
-        found = contour_generator(z=whole.T).lines(level)
+        # beside infinity, a vertex would be at the very node
+        found = contour_generator(z=np.minimum(whole.T, level + WALL)).lines(level)
         return self._exact([np.asarray(line) for line in found], level)
 
     def _refine(self, level: float) -> None:
+        self.gaps = False
         step = self.side // COARSE
         cells = np.argwhere(np.ones((COARSE, COARSE), dtype=bool)) * step
         while True:
@@ -77,7 +83,7 @@ class Plane:
                 if not hidden.any():
                     return
                 if self.side == FINEST:
-                    warnings.warn(TOO_NARROW, stacklevel=2)
+                    self.gaps = True
                     return
                 # only what may be hidden: lines that cross cells are fine enough
                 crossed[:] = False

@@ -37,6 +37,9 @@ OTHER = 1e-3
 STEP = 1e-5
 """Distance of differences for slopes, in units of the range."""
 
+STEEP = 1e30
+"""Slope beside a place at which the function is infinite."""
+
 AT_ONCE = 48
 """Likelihoods that are at hand at once: places of more are done one lot after the other."""
 
@@ -112,7 +115,8 @@ class Profile:
             yield np.flatnonzero((first <= lot.ravel()) & (lot.ravel() < first + AT_ONCE))
 
     def _at(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        points = np.empty((len(places), self._minima.shape[1]))
+        # the best fit's, where every start is infinite
+        points = np.repeat(self._minima[:1], len(places), axis=0)
         points[:, self.kept] = places
         if not self.free or not len(places):
             return points, self.function(points) if len(points) else np.empty(0)
@@ -203,5 +207,6 @@ def slopes(
         with np.errstate(invalid="ignore"):
             # infinity less infinity
             rise = function(high) - function(low)
-        found[:, column] = np.nan_to_num(rise / (high[:, axis] - low[:, axis]))
+        slope = rise / (high[:, axis] - low[:, axis])
+        found[:, column] = np.nan_to_num(slope, posinf=STEEP, neginf=-STEEP)
     return found
