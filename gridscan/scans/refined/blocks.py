@@ -19,7 +19,7 @@ from gridscan.scans.refined.points import HIGH, Points
 from gridscan.statistics import cells
 from gridscan.statistics.cells import Cells
 
-AT_ONCE = 2_000_000
+AT_ONCE = 6_000_000
 """Coordinates of corners that are at hand at once."""
 
 

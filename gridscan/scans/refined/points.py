@@ -69,14 +69,15 @@ class Points:
 
     def _ask(self, keys: np.ndarray) -> None:
         """Compute those of some places (n,), increasing, that are not known."""
-        new = np.setdiff1d(keys, self._keys, assume_unique=True)
+        where = np.searchsorted(self._keys, keys)
+        known = where < len(self._keys)
+        known[known] = self._keys[where[known]] == keys[known]
+        new, where = keys[~known], where[~known]
         if not len(new):
             return
         at = np.unravel_index(new, self._shape)
         rows = np.column_stack([axis[i] for axis, i in zip(self._axes, at, strict=True)])
         profile, _ = self._function.profile(rows)
         self._found.append((new, profile))
-        every = np.concatenate([self._keys, new])
-        order = np.argsort(every, kind="stable")
-        self._keys = every[order]
-        self._chi2 = np.concatenate([self._chi2, profile["chi2"]])[order]
+        self._keys = np.insert(self._keys, where, new)
+        self._chi2 = np.insert(self._chi2, where, profile["chi2"])
