@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import xarray as xr
+from gridscan.cubes.exact.search import minima
 
 from gridscan.cubes.exact import line
 from gridscan.cubes.exact.function import Range
 from gridscan.cubes.exact.plane import Plane
 from gridscan.cubes.exact.profile import Profile
-from gridscan.cubes.exact.search import minima
 from gridscan.scans import lazy
 from tests.conftest import study_of
 
