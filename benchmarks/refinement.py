@@ -96,8 +96,8 @@ def finer(study: Study, changes: Mapping[str, Any], card: str, accuracy: float) 
 def check(cube: xr.Dataset, study: Study) -> int:
     """Points of the whole grid at which χ² is beyond what the cube says."""
     whole = evaluate(study, study.scan.points())["chi2"].transpose(*cube["chi2"].dims)
-    low = whole < cube["chi2_at_least"] - 1e-9 * np.abs(whole)
-    high = whole > cube["chi2_at_most"] + 1e-9 * np.abs(whole)
+    off = known.SAME * np.maximum(1.0, np.abs(whole))
+    low, high = whole < cube["chi2_at_least"] - off, whole > cube["chi2_at_most"] + off
     return int((low | high).sum())
 
 

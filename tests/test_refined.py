@@ -245,6 +245,14 @@ def test_what_a_store_says_of_its_minima_may_be_rounded_but_not_wrong(of_blocks,
     assert verification.verify(study, tmp_path)["good"]
 
 
+def test_rounding_around_a_least_chi2_of_zero_is_no_fault(library, tmp_path):
+    """A forecast of very many counts, whose χ² is known to 1e-8: a valley of it is left out."""
+    study = library.study("p2-fig2", {"refine": {"accuracy": 0.004}})
+    runs.run(study, tmp_path)
+    assert Known.of(study).least == pytest.approx(0.0, abs=1e-6)
+    assert verification.verify(study, tmp_path, every=True)["good"]
+
+
 @pytest.mark.parametrize(
     ("card", "message"),
     [

@@ -62,7 +62,8 @@ class Asked:
 
     def only_chi2(self) -> xr.Dataset:
         """χ² everywhere, with its bounds if it has some, in memory."""
-        return self._filled[["chi2", *(n for n in refined.BOUNDS if n in self._filled)]].compute()
+        found = self._filled
+        return found[["chi2", *(name for name in refined.BOUNDS if name in found)]].compute()
 
     def _over(self, dims: Sequence[str], exact: bool, ask: Callable[..., Any]) -> Any:
         """Answers for every value of some axes, along these, and whether they may be exact."""
