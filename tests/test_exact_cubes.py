@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import xarray as xr
-from gridscan.cubes.exact.search import minima
 
 from gridscan.cubes.exact import line
-from gridscan.cubes.exact.function import Range
 from gridscan.cubes.exact.plane import Plane
 from gridscan.cubes.exact.profile import Profile
 from gridscan.scans import lazy
+from gridscan.scans.ranges import Range
+from gridscan.statistics.search import minima
 from tests.conftest import study_of
 
 NAMES = "eps_ee_u", "eps_mumu_u"

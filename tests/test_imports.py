@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "catalog": {"storage", "cards"},
     "api": {
         *("schema", "physics", "statistics", "storage", "cards", "channels"),
-        *("scans", "catalog"),
+        "scans",
     },
     "figures": {"schema", "storage", "cards", "scans", "plots", "cubes", "api"},
     "cli": {"storage", "cards", "scans", "plots", "cubes", "catalog", "api", "figures"},
