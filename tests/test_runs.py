@@ -33,10 +33,10 @@ def other_code(monkeypatch):
 
     def change():
         monkeypatch.setattr(program, "code", lambda *names: "other")
-        runs._study_text.cache_clear()
+        runs._about.cache_clear()
 
     yield change
-    runs._study_text.cache_clear()
+    runs._about.cache_clear()
 
 
 def test_another_revision_of_the_engine_is_another_cube(small, tmp_path, monkeypatch):

@@ -33,7 +33,7 @@ def test_a_cube_says_what_it_is(small, tmp_path):
 
 def test_what_a_cube_says_computes_nothing(small, monkeypatch):
     grid = lazy.dataset(small)
-    monkeypatch.setattr("gridscan.scans.lazy.evaluate", None)
+    monkeypatch.setattr("gridscan.scans.lazy.block", None)
     assert "not computed here: .gridscan.best_fit()" in repr(grid.gridscan)
 
 
