@@ -76,7 +76,6 @@ def run(
 ) -> None:
     """Compute what is missing of a scan; print best fit, intervals and the cube's path."""
     from gridscan.cards.base import CardError
-    from gridscan.scans import feldman_cousins as critical
     from gridscan.scans import runs
     from gridscan.scans.axes import Axes
     from gridscan.storage import stores
@@ -94,6 +93,8 @@ def run(
         progress(quiet=as_json) as report,
     ):
         if feldman_cousins is not None:
+            from gridscan.scans import feldman_cousins as critical
+
             critical.check_number(feldman_cousins)
         path = runs.run(study, place, client, threads, report)
         if feldman_cousins is not None:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import minimum_filter
-from scipy.stats import qmc
 
 from gridscan.statistics.descent import Found, Function, descend
 
@@ -109,6 +107,8 @@ def _lowest(grid: Sequence[np.ndarray], values: np.ndarray, most: int) -> np.nda
 
 def _low(values: np.ndarray) -> np.ndarray:
     """Which points of a grid are no higher than their neighbours, the lowest first."""
+    from scipy.ndimage import minimum_filter
+
     whole = np.where(np.isfinite(values), values, np.inf)
     low = np.flatnonzero((whole <= minimum_filter(whole, 3, mode="nearest")).ravel())
     if np.isfinite(whole).any():
@@ -117,9 +117,15 @@ def _low(values: np.ndarray) -> np.ndarray:
 
 
 def scattered(axes: int, per_axis: int) -> np.ndarray:
-    """Places all over the ranges, the same every time: (n, axes)."""
-    number = 2 ** int(np.ceil(np.log2(per_axis * axes)))
-    return qmc.Sobol(axes, scramble=False).random(number) * (1 - 2 / number) + 1 / number
+    """Places all over the ranges, the same every time: (n, axes).
+
+    Multiples of powers of the root of x^(axes + 1) = x + 1, without their whole parts: for one
+    axis the golden section (M. Roberts, 2018).
+    """
+    number, root = 2 ** int(np.ceil(np.log2(per_axis * axes))), 1.5
+    for _ in range(50):
+        root = (1 + root) ** (1 / (axes + 1))
+    return (0.5 + np.arange(number)[:, None] * root ** -np.arange(1.0, axes + 1)) % 1
 
 
 def different(found: Found) -> Found:

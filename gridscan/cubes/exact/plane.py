@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import binary_dilation
 
 from gridscan.cubes.exact.line import roots
 from gridscan.cubes.exact.profile import STEP, Minimised
@@ -96,6 +95,8 @@ class Plane:
 
     def _beside(self, cells: np.ndarray, crossed: np.ndarray) -> np.ndarray:
         """Finest cells (n, 2) beside one that is crossed: what they hide is a bulge of its line."""
+        from scipy.ndimage import binary_dilation
+
         there = np.zeros((self.side, self.side), dtype=bool)
         there[tuple(cells[crossed].T)] = True
         return binary_dilation(there, np.ones((3, 3)))[tuple(cells.T)]

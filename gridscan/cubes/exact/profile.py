@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from gridscan.statistics.descent import Function, descend
 from gridscan.statistics.search import scattered
@@ -135,7 +134,7 @@ class Profile:
         """
         known = np.repeat(self._everywhere[None], len(points), axis=0)
         if len(self._known):
-            tree, number = KDTree(self._known[:, self.kept]), min(NEIGHBOURS, len(self._known))
+            tree, number = _tree(self._known[:, self.kept]), min(NEIGHBOURS, len(self._known))
             _, near = tree.query(points[:, self.kept], range(1, 1 + number))
             known = np.concatenate([known, self._known[near][..., self.free]], axis=1)
         every = np.repeat(points[:, None], known.shape[1], axis=1)
@@ -173,7 +172,7 @@ class Profile:
         size = min(2 * len(self.kept) + 1, len(points))
         if size < 2:
             return
-        _, near = KDTree(points[:, self.kept]).query(points[:, self.kept], range(2, 1 + size))
+        _, near = _tree(points[:, self.kept]).query(points[:, self.kept], range(2, 1 + size))
         new = np.ones(len(points), dtype=bool)
         for _ in range(SWEEPS):
             changed = np.zeros_like(new)
@@ -210,3 +209,10 @@ def slopes(
         slope = rise / (high[:, axis] - low[:, axis])
         found[:, column] = np.nan_to_num(slope, posinf=STEEP, neginf=-STEEP)
     return found
+
+
+def _tree(places: np.ndarray) -> Any:
+    """What finds the nearest of some places: imported when it is needed."""
+    from scipy.spatial import KDTree
+
+    return KDTree(places)
