@@ -2,17 +2,18 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from gridscan.cubes import origin, refined, regions
-from gridscan.cubes.exact.answers import Answers
-from gridscan.cubes.exact.function import Function, GridOnly
 from gridscan.cubes.limits import BOUNDS, limits
 from gridscan.cubes.regions import bounded, check_whole, least, pairs, threshold
 from gridscan.storage.local import memory_bytes
+
+if TYPE_CHECKING:
+    from gridscan.cubes.exact.answers import Answers
 
 CALIBRATED = "calibrated"
 """Attribute of cubes whose χ² stands for p-values of toys: these are there at points only."""
@@ -49,8 +50,11 @@ def fits(chi2: xr.DataArray) -> bool:
     return fit
 
 
-def asked(cube: xr.Dataset) -> Answers | None:
+def asked(cube: xr.Dataset) -> "Answers | None":
     """Exact answers to a cube without design axes; None, with a warning, where there are none."""
+    from gridscan.cubes.exact.answers import Answers
+    from gridscan.cubes.exact.function import GridOnly
+
     try:
         return Answers(cube)
     except GridOnly as error:
@@ -66,6 +70,8 @@ def line(cube: xr.Dataset, name: str, point: Mapping[str, float]) -> xr.Dataset 
     """
     ends = {n: [cube[n].values.argmin(), cube[n].values.argmax()] for n in cube["chi2"].dims}
     corners = cube.isel({n: both for n, both in ends.items() if cube.sizes[n] > 1})
+    from gridscan.cubes.exact.function import Function, GridOnly
+
     try:
         function = Function.of(corners.assign(chi2=corners["chi2"].compute()))
     except GridOnly:
@@ -79,7 +85,7 @@ def line(cube: xr.Dataset, name: str, point: Mapping[str, float]) -> xr.Dataset 
     return xr.Dataset({"chi2": found}, {name: cube[name].variable} | coords, cube.attrs)
 
 
-def best_fit(cube: xr.Dataset, answers: Answers | None) -> xr.Dataset:
+def best_fit(cube: xr.Dataset, answers: "Answers | None") -> xr.Dataset:
     """All variables where χ² is least, with the value of every axis; attribute `exact`."""
     chi2 = cube["chi2"].compute()
     check_whole(chi2)
@@ -97,7 +103,7 @@ def best_fit(cube: xr.Dataset, answers: Answers | None) -> xr.Dataset:
     return kept.assign_coords(coords).assign(data).assign_attrs(exact=1)
 
 
-def profile(cube: xr.Dataset, answers: Answers | None, names: Sequence[str]) -> xr.DataArray:
+def profile(cube: xr.Dataset, answers: "Answers | None", names: Sequence[str]) -> xr.DataArray:
     """Δχ² at the grid's values of named axes, minimised over the others: dims `names`."""
     chi2 = cube["chi2"]
     rest = [d for d in chi2.dims if d not in names]
@@ -134,7 +140,7 @@ def named(delta: xr.DataArray, exact: int) -> xr.DataArray:
 
 
 def intervals(
-    cube: xr.Dataset, answers: Answers | None, name: str, cl: float, dof: int
+    cube: xr.Dataset, answers: "Answers | None", name: str, cl: float, dof: int
 ) -> xr.DataArray:
     """Where Δχ² along one axis is below the threshold: see `Cube.intervals`."""
     level = threshold(cl, dof)
@@ -170,7 +176,7 @@ def _warn_of_minimum(chi2: xr.DataArray, where: Sequence[np.intp]) -> None:
         )
 
 
-def bounds(cube: xr.Dataset, answers: Answers | None, param: str, anchor: float | None,
+def bounds(cube: xr.Dataset, answers: "Answers | None", param: str, anchor: float | None,
            cl: float, dof: int) -> xr.Dataset:  # fmt: skip
     """Bounds of the interval of one axis that holds an anchor, or the best fit: see `limits`."""
     if answers is None or cube.sizes[param] < 2:
@@ -194,7 +200,7 @@ def bounds(cube: xr.Dataset, answers: Answers | None, param: str, anchor: float 
     return xr.Dataset(data, attrs={"param": param, **about, "exact": 1})
 
 
-def contours(cube: xr.Dataset, answers: Answers | None, x: str, y: str, cl: float,
+def contours(cube: xr.Dataset, answers: "Answers | None", x: str, y: str, cl: float,
              dof: int) -> list[xr.DataArray]:  # fmt: skip
     """Lines of constant Δχ² in a plane, each with dims (vertex, axis): see `Cube.contours`."""
     if answers is None:
@@ -209,7 +215,7 @@ def contours(cube: xr.Dataset, answers: Answers | None, x: str, y: str, cl: floa
 
 
 def region(
-    cube: xr.Dataset, answers: Answers | None, x: str, y: str, levels: Sequence[float]
+    cube: xr.Dataset, answers: "Answers | None", x: str, y: str, levels: Sequence[float]
 ) -> xr.DataArray:
     """Δχ² in a plane, to be drawn at some levels: see `Cube.region`."""
     if answers is None:

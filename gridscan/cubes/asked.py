@@ -9,12 +9,15 @@ import xarray as xr
 
 from gridscan.cubes import answering, origin, refined
 from gridscan.cubes.combine import parts
-from gridscan.cubes.exact.answers import Answers
 
 
 def _are(some: Sequence[Any], others: Sequence[Any]) -> bool:
     """Whether two lists are of the very same objects."""
     return len(some) == len(others) and all(map(operator.is_, some, others))
+
+
+if TYPE_CHECKING:
+    from gridscan.cubes.exact.answers import Answers
 
 
 class Asked:
@@ -25,7 +28,7 @@ class Asked:
 
     _dataset: xr.Dataset
     _read: tuple[list[Any], xr.Dataset] | None = None
-    _answers: tuple[xr.Dataset, Answers | None] | None = None
+    _answers: "tuple[xr.Dataset, Answers | None] | None" = None
 
     if TYPE_CHECKING:
 
@@ -71,7 +74,7 @@ class Asked:
         cube = self._whole if exact else self._filled
         return answering.over(cube, dims, lambda one: ask(one, one.gridscan._asked(exact)))
 
-    def _asked(self, exact: bool) -> Answers | None:
+    def _asked(self, exact: bool) -> "Answers | None":
         if not exact:
             return None
         cube = self._whole

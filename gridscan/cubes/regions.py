@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 import numpy as np
 import xarray as xr
 
-from gridscan.statistics.levels import check_level, threshold
+from gridscan.cards.levels import check_level, threshold
 
 __all__ = [
     "bounded", "check_level", "check_whole", "contours", "crossings", "is_log", "last_crossing",

@@ -6,7 +6,7 @@ newton, poisson, shapes, gaussian, gram → minimisers      methods → which of
 contraction → Gaussian bins as few      compiled → the fast twins      toys → other data
 hypothesis → what is expected of other data: auxiliary (constraints as bins), quadratic, starts and
 fits (their least χ²)      information → covariances      sampling → walkers
-levels → how far χ² rises      descent, search → minima of any function, all of them
+descent, search → minima of any function, all of them
 
 A family: what a scan writes at every point follows from one record of STATISTICS, named by the
 card of the scan. A new statistic is a record, a line here, and its variables in `schema`.

@@ -9,12 +9,12 @@ import numpy as np
 import xarray as xr
 
 from gridscan.cards.axes import COARSE
+from gridscan.cards.levels import threshold
 from gridscan.cards.study import Study
 from gridscan.scans import program
 from gridscan.scans.function import ChiSquare
 from gridscan.scans.ranges import Range
 from gridscan.statistics import search
-from gridscan.statistics.levels import threshold
 from gridscan.storage import cache
 
 STARTS_PER_AXIS = 8
