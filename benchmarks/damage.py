@@ -198,7 +198,7 @@ def _case(seed: int, folder: Path) -> str:
 def _repaired(cubes: Path, path: Path) -> str:
     """After repair and run, a cube is good and right, or to be removed."""
     for _ in range(3):
-        _, line = told(lambda: verification.verify(study(), cubes, repair=True, every=True))
+        _, refused = told(lambda: verification.verify(study(), cubes, repair=True, every=True))
         _, stopped = told(lambda: runs.run(study(), cubes, threads=1))
         report, line = told(lambda: verification.verify(study(), cubes, every=True))
         if report is not None and report["good"]:
@@ -206,7 +206,7 @@ def _repaired(cubes: Path, path: Path) -> str:
             if found is None or not same(found):
                 raise Broken(f"good, but not right: {line}")
             return "good"
-    for text in (line, stopped):
+    for text in (refused, line, stopped):
         if any(resort in text for resort in LAST_RESORT):
             return "to be removed"
     raise Broken(f"neither mended nor to be removed: {line or report}; run: {stopped}")

@@ -13,7 +13,7 @@ import numpy as np
 Function = Callable[[np.ndarray], np.ndarray]
 """Of points (n, d) to values (n,)."""
 
-STEPS = 60
+STEPS = 240
 """Most Newton steps of a problem."""
 
 ENOUGH = 1e-8
@@ -71,8 +71,16 @@ def descend(
 
     starts: (n, d). beyond: how far outside the function may be asked for differences, for each
     free column; default: nowhere. A minimum is taken as found where a step of Newton's would gain
-    less than `ENOUGH`, or nothing more is gained.
+    less than `ENOUGH`, or nothing more is gained: looked at twice, for in a flat valley rounding
+    ends a descent early.
     """
+    once = _descended(function, starts, free, beyond)
+    return _descended(function, once.points, free, beyond) if len(free) else once
+
+
+def _descended(
+    function: Function, starts: np.ndarray, free: Sequence[int], beyond: Sequence[float]
+) -> Found:
     columns, margin = np.array(free, dtype=int), np.array([*beyond] or [0.0] * len(free))
     number, k = len(starts), len(free)
     points = np.clip(starts, 0.0, 1.0)
