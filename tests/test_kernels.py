@@ -364,11 +364,11 @@ def test_scalar_and_tensor_are_their_formulas(energy, fraction, mass):
     unit = G_F2_CM2 * mass / np.pi
     scalar = KERNELS["scalar"].function(antineutrino=False)(recoil, energy, mass)
     tensor = KERNELS["tensor"].function(antineutrino=False)(recoil, energy, mass)
-    assert scalar == pytest.approx(unit * mass * recoil / (8 * energy**2), rel=1e-8, abs=0)
+    assert scalar == pytest.approx(unit * mass * recoil / (8 * energy**2), rel=1e-8, abs=1e-300)
     assert tensor == pytest.approx(
         unit * 2 * (1 - mass * recoil / (4 * energy**2)), rel=1e-8, abs=0
     )
-    assert scalar == pytest.approx(unit * fraction / 4, rel=1e-8, abs=0)
+    assert scalar == pytest.approx(unit * fraction / 4, rel=1e-8, abs=1e-300)
     assert tensor == pytest.approx(unit * (2 - fraction), rel=1e-8, abs=0)
 
 
