@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from gridscan.cubes.regions import check_level, check_whole, crossings, scales
+from gridscan.cubes.regions import check_level, check_whole, crossings, pairs, scales
 
 Priors = Mapping[str, tuple[float, float]]
 """Mean and standard deviation of a Gaussian prior, by axis; the others are flat."""
@@ -78,13 +78,4 @@ def credible(density: xr.DataArray, cl: float) -> xr.DataArray:
     at_edge = np.zeros(len(bounds), dtype=bool)
     at_edge[:1] |= inside[0]
     at_edge[-1:] |= inside[-1]
-    return xr.DataArray(
-        bounds.reshape(-1, 2),
-        dims=("interval", "bound"),
-        coords={
-            "bound": ["low", "high"],
-            "at_edge": (("interval", "bound"), at_edge.reshape(-1, 2)),
-        },
-        name=name,
-        attrs={**density[name].attrs, "cl": cl},
-    )
+    return pairs(bounds, at_edge, density[name]).assign_attrs(cl=cl)
