@@ -18,13 +18,12 @@ import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
-from gridscan.scans import program, stored, workers
+from gridscan.scans import pending, program, stored
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.ensembles import Place
 from gridscan.scans.layout import Layout
 from gridscan.scans.runs import FOR_GOOD
-from gridscan.scans.threads import on_threads
 from gridscan.scans.workers import ScanFailed
 from gridscan.schema import DIMENSIONS, LEVELS, VARIABLES
 from gridscan.storage import stores
@@ -76,22 +75,11 @@ def run(
     path = _prepared(study, store_path(study, out, toys, seed), toys, seed)
     missing = sorted(set(_grid(path, study).blocks()) - stores.complete_blocks(path))
     total = math.prod(_grid(path, study).blocks_per_axis)
-    done, failures = total - len(missing), {}
-    progress(done, total)
-
-    def report(index: Index, failure: str | None) -> None:
-        nonlocal done
-        if failure:
-            failures[index] = failure
-        else:
-            done += 1
-        progress(done, total)
-
-    attempt = partial(_attempt, str(path.resolve()))
-    if missing and client is None:
-        on_threads(attempt, missing, threads, report)
-    elif missing:
-        workers.on_cluster(attempt, missing, client, report)
+    failures: dict[Index, str] = {}
+    progress(total - len(missing), total)
+    if missing:
+        attempt = partial(_attempt, str(path.resolve()))
+        failures = pending.compute(attempt, missing, total, client, threads, progress)
     remove_leftovers(path)
     if lost := total - len(stores.complete_blocks(path)):
         reason = next(iter(failures.values()), "not in the store")

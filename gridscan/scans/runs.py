@@ -9,13 +9,12 @@ from typing import Any
 import xarray as xr
 
 from gridscan.cards.study import Study
-from gridscan.scans import program, workers
+from gridscan.scans import pending, program
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.computing import block
 from gridscan.scans.layout import Layout
 from gridscan.scans.stored import Stored, store_path
-from gridscan.scans.threads import on_threads
 from gridscan.scans.workers import ScanFailed
 from gridscan.storage import stores
 
@@ -41,25 +40,13 @@ def run(
     What cannot be written ends the run: StoreError before the first block, ScanFailed after it.
     """
     stored = Stored.ready(Layout.of(study), store_path(study, out))
-    missing, failures = stored.missing(), {}
-    done = stored.total - len(missing)
-    progress(done, stored.total)
-
-    def report(index: Index, failure: str | None) -> None:
-        nonlocal done
-        if failure:
-            failures[index] = failure
-        else:
-            done += 1
-        progress(done, stored.total)
-
+    missing, total = stored.missing(), stored.total
+    failures: dict[Index, str] = {}
+    progress(total - len(missing), total)
     if missing:
         stored.open_again(missing)
         attempt = partial(_attempt, str(stored.path.resolve()))
-        if client is None:
-            on_threads(attempt, missing, threads, report)
-        else:
-            workers.on_cluster(attempt, missing, client, report)
+        failures = pending.compute(attempt, missing, total, client, threads, progress)
     stored.remove_leftovers()
     _check_all(stored, failures)
     stored.close(added=bool(missing))
