@@ -18,6 +18,7 @@ PAIRS = (
 """Real components of a Hermitian matrix H in flavour: H_ee, …, Re H_eμ, Im H_eμ, …"""
 
 QUARKS = ("u", "d")
+FERMIONS = ("e", *QUARKS)
 
 LATEX = {"e": "e", "mu": r"\mu", "tau": r"\tau"}
 """How flavours are written in formulas."""
@@ -62,6 +63,7 @@ DIMENSIONS = {
     "species": Name("species of neutrinos of the source"),
     "flavour": Name("flavour of the incoming neutrino"),
     "flavour_out": Name("flavour of the outgoing neutrino"),
+    "fermion": Name("fermion of matter that neutrinos pass"),
     "quark": Name("quark that the new interaction couples to"),
     "nuclide": Name("target nuclide"),
     "nucleons": Name("nucleons whose amplitudes scatter: protons alone, neutrons alone, or both"),

@@ -18,10 +18,12 @@ from gridscan.physics.flavour import DIAGONAL, hermitian, on
 from gridscan.physics.fluxes.species import Species, emitted
 from gridscan.physics.kinematics import max_recoil
 from gridscan.physics.nucleons import is_quadratic
+from gridscan.physics.propagation import Propagation
+from gridscan.physics.propagation.mixing import Mixing
 from gridscan.physics.quadrature import panels, refine
 from gridscan.physics.targets import Nuclide, target
 from gridscan.physics.targets import electrons as electrons_of
-from gridscan.schema import PAIRS
+from gridscan.schema import FERMIONS, PAIRS
 
 NUCLEONS = Nucleons(
     2.16,
@@ -104,11 +106,16 @@ def check_density(density: xr.DataArray) -> None:
     assert np.all(trace(density) <= 1 + 1e-12), "more neutrinos than were emitted"
 
 
-def check_propagation(way: ModuleType, theta: Mapping[str, xr.DataArray]) -> None:
+IN_MATTER = ("fermion", "flavour", "flavour_out")
+
+
+def check_propagation(
+    way: Propagation, matter: xr.DataArray | None = None, mixing: Mixing | None = None
+) -> None:
     """Density matrices in, density matrices out; every energy and coupling by itself is that of
     many at once.
 
-    theta: couplings that it knows, arrays of one dimension each.
+    matter: as `Propagation.density` takes it, with any further dimensions.
     """
     species = [
         Species("nu_e", "e", antineutrino=False),
@@ -118,22 +125,22 @@ def check_propagation(way: ModuleType, theta: Mapping[str, xr.DataArray]) -> Non
     each = np.repeat(np.arange(len(species)), 4)
     source = emitted(species).isel(species=each)
     energy = xr.DataArray(np.tile([0.2, 1.0, 8.0, 50.0], len(species)), dims="species")
-    together = way.density(source, energy, theta)
-    dims = {str(dim) for value in theta.values() for dim in value.dims}
-    assert {"species", "pair"} <= set(together.dims) <= {"species", "pair"} | dims
+    together = way.density(source, energy, matter, mixing)
+    sizes = {} if matter is None else matter.sizes
+    others = [d for d in sizes if d not in IN_MATTER]
+    assert {"species", "pair"} <= set(together.dims) <= {"species", "pair", *others}
     assert set(together["pair"].values.tolist()) <= set(PAIRS)
     check_density(together)
     for i in range(len(each)):
-        for at in product(*(range(value.size) for value in theta.values())):
-            point = {name: float(theta[name][j]) for name, j in zip(theta, at, strict=True)}
-            alone = way.density(source[[i]], energy[[i]], point)
-            where = {
-                str(theta[name].dims[0]): j
-                for name, j in zip(theta, at, strict=True)
-                if theta[name].dims[0] in together.dims
-            }
+        for at in product(*(range(sizes[d]) for d in others)):
+            where = dict(zip(others, at, strict=True))
+            here = None if matter is None else matter.isel(where, drop=True)
+            alone = way.density(source[[i]], energy[[i]], here, mixing)
             expected = on(alone.isel(species=0, drop=True), PAIRS)
-            found = on(together.isel(species=i, drop=True).isel(where, drop=True), PAIRS)
+            of_all = together.isel(
+                {d: j for d, j in where.items() if d in together.dims}, drop=True
+            )
+            found = on(of_all.isel(species=i, drop=True), PAIRS)
             np.testing.assert_allclose(found, expected.transpose("pair"), rtol=1e-12, atol=1e-15)
 
 
@@ -177,12 +184,29 @@ def check_model(structure: ModuleType) -> None:
     if all(parameter.standard for parameter in known.values()):
         new = [kernel for kernel in structure.KERNELS if kernel not in sm.KERNELS]
         assert np.all(standard.sel(kernel=new) == 0), "new kernels at the standard model"
+    if hasattr(structure, "in_matter"):
+        _check_matter(structure, default)
     for name, parameter in known.items():
         assert parameter.symbol, f"{name} has no symbol"
         assert parameter.long_name, f"{name} has no meaning"
         parameter.check(parameter.default)
         if not parameter.in_template:
             _check_parameter(structure, default, name)
+
+
+def _check_matter(structure: ModuleType, default: Mapping[str, float]) -> None:
+    """What matter feels is Hermitian, labelled, follows couplings and vanishes without new physics."""
+    felt = structure.in_matter(default, COUPLINGS)
+    assert set(felt.dims) == set(IN_MATTER)
+    assert set(felt["fermion"].values.tolist()) <= set(FERMIONS)
+    turned = felt.rename(flavour="flavour_out", flavour_out="flavour").conj()
+    xr.testing.assert_equal(felt, turned.transpose(*felt.dims))
+    if all(parameter.standard for parameter in structure.PARAMETERS.values()):
+        assert not felt.any(), "felt at the standard model"
+    couplings = [name for name, p in structure.PARAMETERS.items() if not p.in_template]
+    values = xr.DataArray([0.3, 0.7], dims="point")
+    moved = [structure.in_matter({**default, name: values}, COUPLINGS) for name in couplings]
+    assert any("point" in one.dims for one in moved), "no coupling is felt"
 
 
 def _check_parameter(structure: ModuleType, default: Mapping[str, float], name: str) -> None:

@@ -161,9 +161,9 @@ PHASE_MEV = 60.0
 """φ(E) = PHASE_MEV/E: half of Δm² L."""
 
 
-def oscillated(emitted, energy_mev, theta):
-    """Two flavours in vacuum: ρ of a ν_e or ν_μ after U e^{−iφ} U†, with the angle θ_12."""
-    angle = theta["angle"]
+def oscillated(emitted, energy_mev, matter, mixing=None):
+    """Two flavours: ρ of a ν_e or ν_μ after U e^{−iφ} U†; ε^u_ττ stands for the angle θ_12."""
+    angle = matter.sel(fermion="u", flavour="tau", flavour_out="tau", drop=True)
     c, s, turn = np.cos(angle), np.sin(angle), np.exp(-1j * PHASE_MEV / energy_mev)
     kept, flipped = c**2 + s**2 * turn, c * s * (turn - 1)
     other = s**2 + c**2 * turn
@@ -190,26 +190,33 @@ SMOOTH_MEV = (12.0, 15.0, 20.0)
 ANGLES = xr.DataArray([0.0, 0.3, 0.7], dims="angle")
 
 
+def turned(angle):
+    """What the toy takes from matter."""
+    return nsi.in_matter({"eps_tautau_u": angle}, COUPLINGS)
+
+
 def test_nothing_on_the_way_keeps_the_contract_of_propagation():
-    testing.check_propagation(PROPAGATION["none"](), {})
+    testing.check_propagation(PROPAGATION["none"](), turned(ANGLES))
 
 
 def test_oscillations_of_two_flavours_keep_the_contract_of_propagation():
-    testing.check_propagation(TOY, {"angle": ANGLES})
+    testing.check_propagation(TOY, turned(ANGLES))
 
 
 @pytest.mark.parametrize(
     "broken",
     [
-        lambda rho, energy, theta: 1.1 * rho,
-        lambda rho, energy, theta: flavour.on(rho, PAIRS) + 0.4 * by_components(np.ones((3, 3))),
-        lambda rho, energy, theta: rho * energy.mean() / 100.0,
+        lambda rho, energy, matter, mixing: 1.1 * rho,
+        lambda rho, energy, matter, mixing: (
+            flavour.on(rho, PAIRS) + 0.4 * by_components(np.ones((3, 3)))
+        ),
+        lambda rho, energy, matter, mixing: rho * energy.mean() / 100.0,
     ],
     ids=["trace", "positive", "alone"],
 )
 def test_a_propagation_that_breaks_its_contract_is_caught(broken):
     with pytest.raises(AssertionError):
-        testing.check_propagation(SimpleNamespace(density=broken), {})
+        testing.check_propagation(SimpleNamespace(density=broken))
 
 
 @pytest.mark.parametrize(
@@ -340,7 +347,7 @@ def test_oscillating_neutrinos_with_couplings_that_change_flavour_equal_the_sum_
     parts, energies = resolved(SOURCE, SMOOTH_MEV)
     each = by_species(parts, *SETTINGS).isel(variant=0)
     energy = xr.DataArray(energies, dims="species")
-    density = oscillated(emitted(parts), energy, {"angle": ANGLES})
+    density = oscillated(emitted(parts), energy, turned(ANGLES))
     template = flavour.contracted(density, each)
 
     def counts(theta):
@@ -367,8 +374,8 @@ class Oscillated(Unchanged):
 
     edges_mev = ()
 
-    def density(self, emitted, energy_mev, theta):
-        return oscillated(emitted, energy_mev, {"angle": theta["eps_tautau_u"]})
+    def density(self, emitted, energy_mev, matter=None, mixing=None):
+        return oscillated(emitted, energy_mev, matter)
 
 
 @dataclass(frozen=True)
@@ -428,7 +435,7 @@ def test_a_scan_is_of_neutrinos_that_changed_on_their_way():
         for s, energy in enumerate(energies):
             one = at_source.isel(species=[s])
             at = xr.DataArray([energy], dims="species")
-            rho = oscillated(one, at, {"angle": point["eps_tautau_u"]}).isel(species=0)
+            rho = oscillated(one, at, turned(point["eps_tautau_u"])).isel(species=0)
             rho = flavour.hermitian(rho).transpose("row", "column").values
             for n in range(2):
                 C = matrices.isel(nuclide=n).transpose("row", "column").values

@@ -5,10 +5,18 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from gridscan.cards.base import LARGEST, SMALLEST, Card, explain, one_of, suggest
 from gridscan.physics.couplings import STRUCTURES
@@ -28,6 +36,7 @@ from gridscan.physics.fluxes import FLUXES
 from gridscan.physics.form_factors import FORM_FACTORS, ProtonNeutron
 from gridscan.physics.plugins import PluginError
 from gridscan.physics.propagation import PROPAGATION
+from gridscan.physics.propagation.mixing import Mixing
 from gridscan.physics.propagation.none import UNCHANGED
 from gridscan.physics.targets import Nuclide
 
@@ -40,6 +49,17 @@ class Described(Card):
 
     REFERS: ClassVar[dict[str, str]] = {}
     """Entries that name another card, with the kind of card that it is."""
+
+    LATER: ClassVar[tuple[str, ...]] = ()
+    """Entries that came later: cards without them are what they were before, and hash alike."""
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = write(self)
+        for name in self.LATER:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                content.pop(name, None)
+        return content
 
 
 class Source(Described):
@@ -188,6 +208,8 @@ class Conventions(Described):
     eps_norm: n in ε = g_ν g_q/(n G_F m²) of a light vector. gni_norm: n of scalar and tensor
     couplings. lr_rotates_charged_current: whether left–right symmetry mixes the charged current
     of ν_e and e into the neutral one. nucleons: matrix elements for scalar and tensor couplings.
+    oscillations: masses and mixing of neutrinos, which some ways from a source need.
+    nsi_in_propagation: whether matter on the way feels a model's couplings.
     """
 
     sin2_theta_w: Annotated[float, Field(gt=0, lt=1)]
@@ -200,6 +222,10 @@ class Conventions(Described):
     gni_norm: GniNorm = 1
     lr_rotates_charged_current: bool = True
     nucleons: Nucleons | None = None
+    oscillations: Mixing | None = None
+    nsi_in_propagation: bool = True
+
+    LATER: ClassVar = ("oscillations", "nsi_in_propagation")
 
     @property
     def weak_couplings(self) -> WeakCouplings:

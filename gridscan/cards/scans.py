@@ -4,17 +4,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from annotated_types import MaxLen, MinLen
-from pydantic import (
-    Field,
-    SerializerFunctionWrapHandler,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from gridscan.cards import explained
 from gridscan.cards.axes import Axis
@@ -103,13 +97,7 @@ class Scan(Described):
     save: tuple[Literal["pulls", "counts"], ...] = ()
     refine: Refine | None = None
 
-    @model_serializer(mode="wrap")
-    def _as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Studies that are not refined are what they were before there was a word for it."""
-        content: dict[str, Any] = write(self)
-        if self.refine is None:
-            content.pop("refine", None)
-        return content
+    LATER: ClassVar = ("refine",)
 
     @field_validator("statistic")
     @classmethod

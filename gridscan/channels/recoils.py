@@ -17,16 +17,17 @@ import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.physics.detectors import Response, bin_coordinates
-from gridscan.physics.flavour import DIAGONAL
+from gridscan.physics.flavour import DIAGONAL, contracted
 from gridscan.physics.fluxes import FLUXES, Flux
 from gridscan.physics.fluxes.species import Species, resolved
 from gridscan.physics.form_factors import ProtonNeutron
 from gridscan.physics.nucleons import squares
-from gridscan.physics.propagation import Propagation
+from gridscan.physics.propagation import Propagation, arriving
+from gridscan.physics.propagation.mixing import Mixing
 from gridscan.physics.propagation.none import UNCHANGED
 from gridscan.physics.rates import Averages
 from gridscan.physics.targets import Nuclide, target
-from gridscan.physics.templates import Variant, by_species, templates
+from gridscan.physics.templates import Variant, by_species
 from gridscan.storage import cache
 
 KEPT_BYTES = 400_000_000
@@ -55,15 +56,30 @@ class Common:
     kernels: tuple[str, ...]
     only: str = ""
     """The one species of the source that it is of, if not all."""
-    propagation: Propagation = UNCHANGED
-    """What makes the density matrix, where neither energy nor couplings move it."""
+    propagation: Propagation | None = UNCHANGED
+    """What makes the density matrix, where no couplings move it; else there is one of none."""
     edges_mev: tuple[float, ...] | None = None
-    """Where they do: the energies between which it is smooth. Species are resolved there."""
+    """Where it follows energy: those between which it is smooth. Species are resolved there."""
+    mixing: Mixing | None = None
 
     @property
     def species(self) -> Sequence[Species]:
         """Species of the source that count."""
-        return species_of(self.flux, self.only, self.edges_mev)[0]
+        return self._resolved[0]
+
+    @property
+    def energies_mev(self) -> list[float]:
+        """Energy of each species, where they are resolved."""
+        return self._resolved[1]
+
+    @property
+    def arriving(self) -> xr.DataArray:
+        """Density matrices at the detector where no couplings move them: dims (species, pair)."""
+        return arriving(self.species, self.propagation, self.energies_mev, self.mixing)
+
+    @cached_property
+    def _resolved(self) -> tuple[Sequence[Species], list[float]]:
+        return species_of(self.flux, self.only, self.edges_mev)
 
     @cached_property
     def _number(self) -> int:
@@ -184,6 +200,7 @@ def forget() -> None:
     with _guard:
         _kept.clear()
     _integrated.cache_clear()
+    _by_species.cache_clear()
     _known_averages.cache_clear()
 
 
@@ -197,8 +214,19 @@ def _known_averages(*source_and_target: Any) -> dict[Any, Averages]:
 def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
     """Templates of some variants: dims (variant, pair[, nucleons], nuclide, kernel, *bins).
 
-    Raises CardError where numbers of cards are too far apart to be integrated.
+    In the place of pairs there are species where couplings move density matrices. Raises CardError
+    where numbers of cards are too far apart to be integrated.
     """
+    found = _by_species(replace(common, propagation=None, mixing=None), variants)
+    if common.propagation is not None:
+        with np.errstate(invalid="ignore"):
+            found = contracted(common.arriving, found).transpose("variant", "pair", ...)
+    return found.assign_attrs(good=_physical(found))
+
+
+@lru_cache(maxsize=8)
+def _by_species(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
+    """Templates before it is known what arrives: dims as `templates.by_species`."""
     edges = {name: np.array(values) for name, values in common.bins}
     unit = unit_target(common.nuclides, common.nuclear_masses)
     source: Any = common.flux, common.only, common.edges_mev
@@ -207,20 +235,17 @@ def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
 
     def integrated() -> xr.DataArray:
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            if common.edges_mev is not None:
-                return by_species(common.species, 1.0, *with_rest)
-            return templates(common.species, 1.0, *with_rest, way=common.propagation)
+            return by_species(common.species, 1.0, *with_rest)
 
     plugin = FLUXES.identity(common.flux.kind)
     follows = (common, variants, *([plugin] if plugin else []))
     try:
-        found = cache.kept(FOLLOWS_FROM, follows, integrated)
+        return cache.kept(FOLLOWS_FROM, follows, integrated)
     except (ArithmeticError, MemoryError, ValueError) as error:
         names = ", ".join(one.name for one in common.nuclides)
         raise CardError(
             f"rates of source {common.flux.kind!r} on {names} cannot be integrated: {error}"
         ) from error
-    return found.assign_attrs(good=_physical(found))
 
 
 def _physical(rates: xr.DataArray) -> bool:

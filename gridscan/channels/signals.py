@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from gridscan.cards.base import CardError
 from gridscan.cards.inputs import Conventions, Material, Model, Source
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.responses import ResponseCard
-from gridscan.channels.recoils import Common, Request, species_of, template, unit_target
+from gridscan.channels.recoils import Common, Request, template, unit_target
 from gridscan.channels.samples import events
 from gridscan.physics import nucleons
 from gridscan.physics.couplings import STRUCTURES, sums_nucleons
@@ -22,14 +22,24 @@ from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.flavour import on, traced
 from gridscan.physics.fluxes.species import Flux, emitted
 from gridscan.physics.form_factors import ProtonNeutron
-from gridscan.physics.propagation import Propagation, arriving
-from gridscan.physics.propagation.none import UNCHANGED
+from gridscan.physics.propagation import Propagation
+from gridscan.physics.propagation.mixing import Mixing
 from gridscan.schema import BINS
 
 SCATTERERS = {"nucleus": "nuclei", "electron": "electrons"}
 """Target of a kernel → what an experiment's `scatters_on` calls it."""
 
 ORDER = list(BINS)
+
+
+@dataclass(frozen=True)
+class Way:
+    """From a source, or one species of it, through matter that feels couplings."""
+
+    propagation: Propagation
+    mixing: Mixing | None
+    flux: Flux
+    only: str
 
 
 @dataclass(frozen=True)
@@ -44,8 +54,8 @@ class Charges:
     pairs: tuple[str, ...]
     """Of neutrinos that arrive; none where `way` says what arrives."""
     kernels: tuple[str, ...]
-    way: tuple[Propagation, Flux, str] | None
-    """Propagation, source, and its one species, where the density matrix follows couplings."""
+    way: Way | None
+    """What neutrinos come through, where the density matrix follows couplings."""
     apart: bool
     """Whether protons and neutrons have form factors of their own."""
     target: xr.Dataset = field(compare=False, repr=False)
@@ -56,14 +66,14 @@ class Charges:
     def columns(self) -> tuple[str, ...]:
         """Dimensions of a template that the coefficients are contracted with.
 
-        Species in the place of pairs where the density matrix follows energy or couplings.
+        Species in the place of pairs where the density matrix follows couplings.
         """
         parts = ("nucleons",) if self.apart else ()
         return ("species" if self.way else "pair", *parts, "nuclide", "kernel")
 
     @property
     def polynomial(self) -> bool:
-        """Not where the density matrix follows couplings or energy."""
+        """Not where the density matrix follows couplings."""
         return self.way is None
 
     @property
@@ -81,9 +91,17 @@ class Charges:
         here = ask(couplings, self.target, self.weak).sel(kernel=list(self.kernels))
         if self.way is None:
             return on(here, self.pairs)
-        propagation, *_ = self.way
-        density = propagation.density(self.emitted, self.emitted["energy_mev"], couplings)
-        return traced(density, here)
+        matter = structure.in_matter(couplings, self.weak)
+        energy, passed = self.emitted["energy_mev"], self.way.propagation
+        return traced(passed.density(self.emitted, energy, matter, self.way.mixing), here)
+
+    def exchanging(self, mediator_mev: float | None) -> "Charges":
+        """The same with a light mediator of this mass, which matter feels."""
+        every = STRUCTURES[self.structure].PARAMETERS.items()
+        if mediator_mev is None:
+            return self
+        mass = ((name, mediator_mev) for name, one in every if one.in_template)
+        return replace(self, fixed=(*self.fixed, *mass))
 
     def exchanged(self, columns: np.ndarray) -> np.ndarray:
         """Of coefficients (…, columns), those of kernels with the propagator of a mediator."""
@@ -127,6 +145,8 @@ class Signal:
             raise CardError(f"{experiment}{apart}{error}") from None
         own = inputs.model.mediator_mev
         mass = own if own is None or mediator_mev is None else float(mediator_mev)
+        if charges.way is not None:
+            charges = charges.exchanging(mass)
         request = Request(common, (inputs.conventions.form_factor, mass))
         exposure = card.mass_kg * source.fluence(card.exposure) * np.ravel(card.signal_scale)
         return cls(experiment, request, exposure, charges)
@@ -188,7 +208,8 @@ def _physics(
     """
     edges = {BINS[key]: values for key, values in sorted(bins, key=lambda one: ORDER.index(one[0]))}
     way = source.propagation
-    follows = way.edges_mev is not None
+    felt = conventions.nsi_in_propagation and hasattr(STRUCTURES[model.structure], "in_matter")
+    follows = felt and way.edges_mev is not None
     common = Common(
         source.flux,
         material.nuclides,
@@ -198,8 +219,9 @@ def _physics(
         tuple(edges.items()),
         _kernels(model.structure, scatters_on),
         only,
-        UNCHANGED if follows else way,
+        None if follows else way,
         way.edges_mev,
+        conventions.oscillations,
     )
     if "time" in edges and not all(one.arrival for one in common.species):
         raise ValueError(": bins.time_us need a source with arrival times")
@@ -210,7 +232,7 @@ def _physics(
             f": model {model.structure!r} needs one conventions.form_factor for all nucleons"
         )
     columns = {str(name): unit[name].values for name in unit.variables}
-    at_source, pairs = _emitted(source, only)
+    at_source, pairs = _emitted(common)
     return common, Charges(
         model.structure,
         conventions.weak_couplings,
@@ -218,7 +240,7 @@ def _physics(
         tuple((name, tuple(column.tolist())) for name, column in columns.items()),
         pairs,
         common.kernels,
-        (way, source.flux, only) if follows else None,
+        Way(way, conventions.oscillations, source.flux, only) if follows else None,
         apart,
         unit,
         at_source,
@@ -226,17 +248,15 @@ def _physics(
 
 
 @lru_cache(maxsize=64)
-def _emitted(source: Source, only: str) -> tuple[xr.DataArray, tuple[str, ...]]:
+def _emitted(common: Common) -> tuple[xr.DataArray, tuple[str, ...]]:
     """Density matrices at the source, dims (species, pair), and components of what arrives.
 
-    Where these follow energy or couplings there are none yet, but a coordinate `energy_mev`.
+    Where these follow couplings there are none yet, but a coordinate `energy_mev`.
     """
-    way = source.propagation
-    species, energies = species_of(source.flux, only, way.edges_mev)
-    density = emitted(species)
-    if way.edges_mev is not None:
-        return density.assign_coords(energy_mev=("species", energies)), ()
-    return density, tuple(arriving(species, way)["pair"].values.tolist())
+    density = emitted(common.species)
+    if common.propagation is None:
+        return density.assign_coords(energy_mev=("species", common.energies_mev)), ()
+    return density, tuple(common.arriving["pair"].values.tolist())
 
 
 def _kernels(structure: str, scatters_on: tuple[str, ...]) -> tuple[str, ...]:

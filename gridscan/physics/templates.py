@@ -5,8 +5,8 @@ The expected counts of any model are then exact polynomials in its couplings,
     N_b(θ) = Σ_{s,p,n,k} ρ_{s,p} C_{p,n,k}(θ) T_{s,n,k,b}
 
 s species of the source, p component of a Hermitian matrix in flavour (`flavour`), n nuclide, k
-kernel. A density matrix ρ that neither energy nor couplings move is contracted with T at once; for
-one that they move, `species.resolved` makes each energy of a species a species of its own.
+kernel. A density matrix ρ that no couplings move is contracted with T at once. Where ρ follows
+energy, `species.resolved` makes each energy of a species a species of its own.
 Where protons and neutrons have form factors of their own, there is a T and a C for each of three
 parts of a nucleus (`nucleons`). What enters otherwise, a form factor's radius or the mass of a
 light mediator, makes variants of T: all are integrated together.

@@ -3,8 +3,9 @@
 A model knows neither flux nor detector nor grid. Each module has KERNELS, PARAMETERS and
 coefficients(theta, target, weak): for each of its KERNELS, on nuclei and on electrons, a Hermitian
 matrix in flavour by its components (`flavour`). NEEDS names the entries of WeakCouplings without
-which it cannot be. Parameters marked `in_template` are an axis of the templates and do not enter
-the coefficients.
+which it cannot be. in_matter(theta, weak), if there is one: what it adds to the potential of
+neutrinos in matter, ε^f of each fermion f = e, u, d. Parameters marked `in_template` are an axis of
+the templates and do not enter the coefficients.
 
 On nuclei amplitudes are sums over nucleons, so that coefficients are quadratic forms in the numbers
 Z and N of protons and neutrons (C = G†G with G linear in both, products of two such G …): asked for

@@ -52,6 +52,9 @@ def tensor_charges(target: xr.Dataset, nucleons: Nucleons) -> xr.DataArray:
     )
 
 
+in_matter = nsi.in_matter
+
+
 def coefficients(theta: Mapping, target: xr.Dataset, weak: WeakCouplings) -> xr.DataArray:
     """G†G, n² C^S†C^S, n² C^T†C^T and the electrons' part.
 

@@ -41,6 +41,12 @@ def exchanged(
     return dict(zip(names, parts, strict=True))
 
 
+def in_matter(theta: Mapping, weak: WeakCouplings) -> xr.DataArray:
+    """ε^q_ab at q² = 0: dims (fermion, flavour, flavour_out, *theta dims)."""
+    norm = EPS_NORMS[weak.eps_norm] * FERMI_CONSTANT_PER_MEV2 * theta["m_zprime_mev"] ** 2
+    return PRODUCTS.in_matter(theta) / norm
+
+
 def coefficients(theta: Mapping, target: xr.Dataset, weak: WeakCouplings) -> xr.DataArray:
     """Q², 2 Q E, E†E and the electrons' part at couplings `theta`.
 

@@ -19,7 +19,7 @@ from gridscan.physics.couplings.light_vector import MASS, exchanged
 from gridscan.physics.couplings.parameters import Parameter, WeakCouplings
 from gridscan.physics.couplings.sm import charge
 from gridscan.physics.flavour import IDENTITY
-from gridscan.schema import FLAVOURS
+from gridscan.schema import FLAVOURS, QUARKS
 
 KERNELS = ("vector", "vector-n1", "vector-n2", *electrons.KERNELS)
 PARAMETERS: Mapping[str, Parameter] = {
@@ -41,12 +41,21 @@ SHIFT = xr.DataArray(
 """What turns the octant of the solar angle: −2 for electron neutrinos."""
 
 
+def _eps(theta: Mapping) -> xr.DataArray:
+    """ε^u = ε^d at q² = 0: dims (flavour, flavour_out, *theta dims)."""
+    return (theta["x"] * IDENTITY + SHIFT) / QUARKS_PER_PROTON
+
+
+def in_matter(theta: Mapping, weak: WeakCouplings) -> xr.DataArray:
+    """ε^q at q² = 0: dims (fermion, flavour, flavour_out, *theta dims)."""
+    return _eps(theta).expand_dims(fermion=list(QUARKS))
+
+
 def coefficients(theta: Mapping, target: xr.Dataset, weak: WeakCouplings) -> xr.DataArray:
     """Q², 2 Q E, E² with E at q² = 0, and the electrons' part.
 
     Returns dims (kernel, pair, nuclide, *theta dims).
     """
-    eps = (theta["x"] * IDENTITY + SHIFT) / QUARKS_PER_PROTON
-    new = eps * quarks.vector_charges(target).sum("quark")
+    new = _eps(theta) * quarks.vector_charges(target).sum("quark")
     nuclear = exchanged(charge(target, weak), new, ("vector", "vector-n1", "vector-n2"))
     return electrons.with_electrons(nuclear, target, weak)

@@ -29,6 +29,11 @@ def vector(theta: Mapping, target: xr.Dataset, weak: WeakCouplings) -> xr.DataAr
     return gram(IDENTITY * charge(target, weak) + new)
 
 
+def in_matter(theta: Mapping, weak: WeakCouplings) -> xr.DataArray:
+    """ε^q_ab, of the potential √2 G_F n_q: dims (fermion, flavour, flavour_out, *theta dims)."""
+    return VECTOR.in_matter(theta)
+
+
 def coefficients(theta: Mapping, target: xr.Dataset, weak: WeakCouplings) -> xr.DataArray:
     """G†G and the electrons' part: dims (kernel, pair, nuclide, *theta dims)."""
     return electrons.with_electrons({"vector": vector(theta, target, weak)}, target, weak)

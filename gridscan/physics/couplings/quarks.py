@@ -65,6 +65,13 @@ class QuarkCouplings:
                 matrix = matrix + value * per_parameter.isel(parameter=i, drop=True)
         return matrix
 
+    def in_matter(self, theta: Mapping) -> xr.DataArray:
+        """g^q_ab of every quark: dims (fermion, flavour, flavour_out, *theta dims)."""
+        unit = xr.DataArray(np.eye(len(QUARKS)), dims=("quark", "nuclide"))
+        return self.matrix(
+            theta, unit.assign_coords(quark=list(QUARKS), nuclide=list(QUARKS))
+        ).rename(nuclide="fermion")
+
 
 @cache
 def _basis(couplings: QuarkCouplings) -> xr.DataArray:

@@ -1,11 +1,11 @@
 """Nothing on the way: neutrinos arrive as they were emitted, whatever their energy."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import xarray as xr
 
+from gridscan.physics.propagation.mixing import Mixing
 from gridscan.schema import STRICT
 
 
@@ -19,7 +19,11 @@ class Unchanged:
     edges_mev: ClassVar[tuple[float, ...] | None] = None
 
     def density(
-        self, emitted: xr.DataArray, energy_mev: xr.DataArray | None, theta: Mapping
+        self,
+        emitted: xr.DataArray,
+        energy_mev: xr.DataArray | None,
+        matter: xr.DataArray | None = None,
+        mixing: Mixing | None = None,
     ) -> xr.DataArray:
         """Density matrices: dims (species, pair)."""
         return emitted
