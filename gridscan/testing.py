@@ -195,7 +195,7 @@ def check_model(structure: ModuleType) -> None:
 
 
 def _check_matter(structure: ModuleType, default: Mapping[str, float]) -> None:
-    """What matter feels is Hermitian, labelled, follows couplings and vanishes without new physics."""
+    """What matter feels is Hermitian, follows couplings and vanishes in the standard model."""
     felt = structure.in_matter(default, COUPLINGS)
     assert set(felt.dims) == set(IN_MATTER)
     assert set(felt["fermion"].values.tolist()) <= set(FERMIONS)
