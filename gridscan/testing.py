@@ -70,9 +70,11 @@ def check_flux(species: Sequence[Species]) -> None:
     for one in species:
         assert set(one.density) <= set(PAIRS)
         assert one.lines or one.continuum
+        assert np.isfinite(one.weight)
+        assert one.weight > 0
         total = sum(weight for _, weight in one.lines)
         if one.continuum:
-            ends = np.linspace(one.continuum.low, one.continuum.high, 33)
+            ends = np.linspace(one.continuum.low, one.continuum.high, 257)
             energy, weights = panels(refine(ends, one.continuum.kinks), 16)
             density = one.continuum.density(energy)
             assert np.all(density >= 0)

@@ -285,7 +285,7 @@ CHROMIUM = Library().load("sources", "cr51-5mci").model_dump(mode="json")
         (
             POWER,
             {"kind": "reacter"},
-            "flux.kind: found 'reacter'; allowed: 'pion-dar', 'reactor', 'chromium-51'",
+            "flux.kind: found 'reacter'; allowed: 'pion-dar', 'reactor', 'chromium-51', 'solar'",
         ),
         (POWER, {"spectrum": "hubre"}, "flux.spectrum: found \"hubre\"; allowed: 'mueller' or"),
         (

@@ -202,7 +202,10 @@ def by_species(
             [response.time_fractions(one.arrival, bins["time"]) for one in species if one.arrival],
             dims=("species", "time"),
         )
-    named = (fluence_per_cm2 * found).assign_coords(kernel=list(kernels), **bin_coordinates(bins))
+    weights = xr.DataArray([one.weight for one in species], dims="species")
+    named = (fluence_per_cm2 * weights * found).assign_coords(
+        kernel=list(kernels), **bin_coordinates(bins)
+    )
     return named.transpose("variant", "species", ..., "nuclide", "kernel", *bins)
 
 

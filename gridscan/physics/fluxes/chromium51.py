@@ -5,24 +5,14 @@ Lines of ν_e, an activity that decays while data are taken, and the mean of 1/l
 """
 
 from dataclasses import dataclass
-from math import isclose
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from annotated_types import Gt, Le, MinLen
+from annotated_types import Gt, MinLen
 
 from gridscan.constants import BECQUEREL_PER_CURIE, SECONDS_PER_DAY
-from gridscan.physics.fluxes.species import Species
+from gridscan.physics.fluxes.species import Line, Species, check_fractions
 from gridscan.schema import STRICT
-
-
-@dataclass(frozen=True)
-class Line:
-    """Neutrinos of one energy: `fraction` of all decays."""
-
-    __pydantic_config__: ClassVar = STRICT
-    energy_mev: Annotated[float, Gt(0)]
-    fraction: Annotated[float, Gt(0), Le(1)]
 
 
 @dataclass(frozen=True)
@@ -67,8 +57,7 @@ class Chromium51:
     EXPOSURE: ClassVar[type] = Exposure
 
     def __post_init__(self):
-        if not isclose(total := sum(one.fraction for one in self.lines), 1.0, abs_tol=1e-9):
-            raise ValueError(f"lines: found fractions of sum {total:g}; allowed: a sum of 1")
+        check_fractions(self.lines)
 
     def decays(self, days: float) -> float:
         """Decays in the first `days`: mean activity R₀ (τ/t) (1 − e^{−t/τ}) × t."""

@@ -3,16 +3,33 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, ClassVar, Protocol
+from math import isclose
+from typing import Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 import xarray as xr
+from annotated_types import Gt, Le
 
 from gridscan.physics.quadrature import panels, refine
-from gridscan.schema import PAIRS
+from gridscan.schema import PAIRS, STRICT
 
 NODES = 12
 """Energies in each panel of a spectrum at which what follows energy is asked for."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Neutrinos of one energy: `fraction` of all."""
+
+    __pydantic_config__: ClassVar = STRICT
+    energy_mev: Annotated[float, Gt(0)]
+    fraction: Annotated[float, Gt(0), Le(1)]
+
+
+def check_fractions(lines: Sequence[Line]) -> None:
+    """Raises ValueError for lines that are not all neutrinos."""
+    if not isclose(total := sum(one.fraction for one in lines), 1.0, abs_tol=1e-9):
+        raise ValueError(f"lines: found fractions of sum {total:g}; allowed: a sum of 1")
 
 
 @dataclass(frozen=True)
@@ -42,11 +59,12 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Species:
-    """One kind of neutrino of a source, normalised so that the card's fluence multiplies it.
+    """One kind of neutrino of a source: energies normalised to one neutrino.
 
     flavour: its own, or the density matrix ρ of a mixture, of trace one, by components that are
     not zero: {"mumu": 0.5, "tautau": 0.5}; of antineutrinos its transpose.
     lines: (energy in MeV, weight) of delta functions; a line's rate is weight × cross section.
+    weight: how many there are, in units of the card's fluence.
     """
 
     name: str
@@ -55,6 +73,7 @@ class Species:
     lines: tuple[tuple[float, float], ...] = ()
     continuum: Continuum | None = None
     arrival: Arrival | None = None
+    weight: float = 1.0
 
     @property
     def density(self) -> dict[str, float]:
@@ -74,7 +93,10 @@ class Flux(Protocol):
     def kind(self) -> str: ...
 
     def fluence(self, exposure: Any) -> float:
-        """Neutrinos per cm² that multiply the weights of each species."""
+        """Neutrinos per cm² that the weight of each species multiplies.
+
+        Seconds, where weights are fluxes per cm² and second.
+        """
 
     def species(self) -> tuple[Species, ...]: ...
 
