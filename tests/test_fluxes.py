@@ -10,8 +10,8 @@ from scipy.integrate import dblquad, quad
 
 from gridscan import testing
 from gridscan.cards.base import CardError
-from gridscan.cards.inputs import Source
 from gridscan.cards.library import Library
+from gridscan.cards.sources import Source
 from gridscan.constants import ELECTRON_MASS_MEV
 from gridscan.physics import cross_sections, kinematics
 from gridscan.physics.detectors import ConstantEfficiency, Response

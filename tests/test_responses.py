@@ -13,7 +13,7 @@ from scipy.stats import norm, poisson
 from gridscan import testing
 from gridscan.cards.base import CardError
 from gridscan.cards.experiments import Experiment
-from gridscan.cards.inputs import Source
+from gridscan.cards.sources import Source
 from gridscan.physics import cross_sections, kinematics
 from gridscan.physics.detectors import (
     ConstantEfficiency,

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.cards.inputs import Conventions, Material, Model
 from gridscan.cards.measured import Measured
+from gridscan.cards.sources import Source
 from gridscan.physics.detectors import fault
 from gridscan.physics.rates import kinematic_limits
 from gridscan.physics.targets import target

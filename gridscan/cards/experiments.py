@@ -11,11 +11,11 @@ from gridscan.cards import checks
 from gridscan.cards.base import suggest
 from gridscan.cards.counts import Background, Counts, array
 from gridscan.cards.injected import Injected, Observed
-from gridscan.cards.inputs import Source
 from gridscan.cards.measured import Measured
 from gridscan.cards.migration import TO_EXPOSURE
 from gridscan.cards.nuisances import PART, SIGNAL, Uncertain
 from gridscan.cards.responses import ResponseCard
+from gridscan.cards.sources import Source
 from gridscan.physics.detectors import ConstantEfficiency, PoissonResolution
 from gridscan.schema import BINS, OBSERVABLES
 

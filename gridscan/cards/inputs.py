@@ -1,24 +1,18 @@
 """Cards of what an experiment and a scan refer to: sources, materials, models, conventions."""
 
-import json
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
-    TypeAdapter,
-    ValidationError,
     field_validator,
     model_serializer,
     model_validator,
 )
 
-from gridscan.cards.base import LARGEST, SMALLEST, Card, explain, one_of, suggest
+from gridscan.cards.base import Card, one_of, suggest
 from gridscan.physics.couplings import STRUCTURES
 from gridscan.physics.couplings.parameters import (
     ELECTRONS_AT_TREE_LEVEL,
@@ -32,12 +26,9 @@ from gridscan.physics.couplings.parameters import (
     WeakCouplings,
     weak_couplings,
 )
-from gridscan.physics.fluxes import FLUXES
 from gridscan.physics.form_factors import FORM_FACTORS, ProtonNeutron
 from gridscan.physics.plugins import PluginError
-from gridscan.physics.propagation import PROPAGATION
 from gridscan.physics.propagation.mixing import Mixing
-from gridscan.physics.propagation.none import UNCHANGED
 from gridscan.physics.targets import Nuclide
 
 
@@ -60,37 +51,6 @@ class Described(Card):
             if getattr(self, name) == type(self).model_fields[name].default:
                 content.pop(name, None)
         return content
-
-
-class Source(Described):
-    """A neutrino source, and what happens to neutrinos on their way from it."""
-
-    flux: one_of(FLUXES)  # type: ignore[valid-type]
-    propagation: one_of(PROPAGATION) = UNCHANGED  # type: ignore[valid-type]
-
-    def check(self, exposure: Mapping[str, float]) -> None:
-        """Raises ValueError for an exposure that the flux does not understand."""
-        try:
-            _record(self.flux.EXPOSURE).validate_json(json.dumps(exposure))
-        except ValidationError as error:
-            raise ValueError(explain(self.flux.EXPOSURE, error)) from None
-        stated = ", ".join(f"{key} = {value:g}" for key, value in exposure.items())
-        try:
-            with np.errstate(all="ignore"):
-                found = float(self.fluence(exposure))
-        except ArithmeticError:
-            found = np.inf
-        if not SMALLEST <= found <= LARGEST:
-            raise ValueError(f"{stated}: found {found:g} neutrinos per cm²; allowed: a number")
-
-    def fluence(self, exposure: Mapping[str, float]) -> float:
-        """Neutrinos per cm² at a detector, by which the weights of each species are multiplied."""
-        return self.flux.fluence(self.flux.EXPOSURE(**exposure))
-
-
-@cache
-def _record(kind: type) -> TypeAdapter:
-    return TypeAdapter(kind)
 
 
 class Material(Described):

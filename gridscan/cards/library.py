@@ -6,7 +6,7 @@ A root is a folder, local or at a URL that fsspec reads. Cards may sit in one fo
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,15 @@ from gridscan.cards.base import Card, CardError, check_bounds, explain, parse_to
 from gridscan.cards.figures import Figure
 from gridscan.cards.files import text_of
 from gridscan.cards.injected import spelled
-from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.cards.inputs import Conventions, Material, Model
 from gridscan.cards.kinds import experiment
-from gridscan.cards.materials import composed
+from gridscan.cards.parts import MADE_OF, MOST_BELOW
 from gridscan.cards.published import Limit
 from gridscan.cards.resolved import Inputs, referred
 from gridscan.cards.roots import default_roots, files_below
 from gridscan.cards.scans import Scan
 from gridscan.cards.signatures import kind_of
+from gridscan.cards.sources import Source
 from gridscan.cards.study import Study
 from gridscan.cards.tables import Tables
 
@@ -44,10 +45,6 @@ _KINDS_OF_CARDS = f"allowed: a folder named {', '.join(KINDS)}, or a key that te
 
 Roots = str | Path | Sequence[str | Path]
 """One root of a catalog, or several."""
-
-
-MOST_BELOW = 16
-"""Cards that one may extend, one after another, and mixtures within each other."""
 
 
 class Library:
@@ -94,8 +91,8 @@ class Library:
 
     def read(self, kind: str, where: str) -> Any:
         """One validated card from its file. Raises CardError."""
-        if kind == "materials":
-            return self._material(where, (), {})
+        if kind in MADE_OF:
+            return MADE_OF[kind](self.files[kind], partial(self._extended, kind), where)
         raw = self._extended(kind, where)
         if kind == "experiments" and "observed" in raw:
             raw["observed"] = self._injected(raw["observed"], f"{where}: observed.model")
@@ -109,25 +106,6 @@ class Library:
             return spelled(observed, lambda name: self.load("models", name))
         except CardError as error:
             raise CardError(f"{where}: {error}") from None
-
-    def _material(self, where: str, above: tuple[str, ...], known: dict[str, Any]) -> Material:
-        """A material, part of mixtures in the files `above`; known: parts read for them so far."""
-
-        def part(name: str) -> Material:
-            """No mixture contains itself, nor mixtures within each other without end."""
-            files = self.files["materials"]
-            others = {n: f for n, f in files.items() if f not in (*above, where)}
-            if len(above) == MOST_BELOW:
-                raise CardError(f"{where}: found more than {MOST_BELOW} mixtures within each other")
-            if name not in others:
-                raise CardError(f"{where}: mixture: found {name!r}; {suggest(name, others)}")
-            file = others[name]
-            if file not in known:
-                known[file] = self._material(file, (*above, where), known)
-            return known[file]
-
-        raw = composed(self._extended("materials", where), where, part)
-        return Material.from_mapping(raw, where)
 
     def scan(self, scan: str | Path | Scan) -> tuple[Scan, str]:
         """A scan by name, by path of a TOML file, or as it is; with where it came from."""

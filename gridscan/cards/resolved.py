@@ -11,9 +11,10 @@ from pydantic import ValidationError, model_validator
 from gridscan.cards import checks, entries, explained
 from gridscan.cards.base import Card, CardError, explain, suggest
 from gridscan.cards.experiments import Experiment
-from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.cards.inputs import Conventions, Material, Model
 from gridscan.cards.kinds import AnyExperiment
 from gridscan.cards.measured import Measured
+from gridscan.cards.sources import Source
 from gridscan.physics.couplings.parameters import Parameter
 
 NO_PREDICTION = frozenset(

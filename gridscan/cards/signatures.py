@@ -13,6 +13,7 @@ SIGNATURES = {
     "axes": "scans",
     "source": "experiments",
     "flux": "sources",
+    "together": "sources",
     "elements": "materials",
     "mixture": "materials",
     "nuclides": "materials",

@@ -10,9 +10,10 @@ import numpy as np
 import xarray as xr
 
 from gridscan.cards.base import CardError
-from gridscan.cards.inputs import Conventions, Material, Model, Source
+from gridscan.cards.inputs import Conventions, Material, Model
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.responses import ResponseCard
+from gridscan.cards.sources import Source
 from gridscan.channels.recoils import Common, Request, template, unit_target
 from gridscan.channels.samples import events
 from gridscan.physics import nucleons

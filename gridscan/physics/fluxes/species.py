@@ -123,8 +123,8 @@ def resolved(
 
     A continuum φ becomes one species for each node E_j of its panels, with the spectrum φ(E) L_j(E)
     of Lagrange's polynomials: Σ_j f(E_j) T_j is ∫ f(E) φ(E) T(E) dE with f interpolated between
-    nodes, as exact as f is smooth, however sharp the detector is. Panels end at the kinks of a
-    spectrum and at `edges_mev`, where f is not smooth. Lines are species of their own.
+    nodes, as exact as f is smooth, however sharp the detector is. Panels end at `edges_mev`: f is
+    smooth in between, whatever φ is. Lines are species of their own.
     """
     found = [piece for one in species for piece in (*_lines(one), *_nodes(one, edges_mev))]
     return [piece for piece, _ in found], [energy for _, energy in found]
@@ -139,11 +139,11 @@ def _nodes(one: Species, edges_mev: Sequence[float]) -> Iterator[tuple[Species, 
     if one.continuum is None:
         return
     whole = one.continuum
-    ends = refine((whole.low, whole.high), [*whole.kinks, *edges_mev])
-    for low, high in pairwise(ends.tolist()):
+    for low, high in pairwise(refine((whole.low, whole.high), edges_mev).tolist()):
         nodes, _ = panels(np.array([low, high]), NODES)
+        kinks = tuple(kink for kink in whole.kinks if low < kink < high)
         for j, energy in enumerate(nodes.tolist()):
-            part = Continuum(low, high, _times_lagrange(whole.density, nodes, j))
+            part = Continuum(low, high, _times_lagrange(whole.density, nodes, j), kinks)
             yield replace(one, lines=(), continuum=part), energy
 
 
