@@ -56,19 +56,19 @@ def test_other_responses_take_the_averages_that_are_there(monkeypatch, tmp_path)
     """A quenching factor costs no average over the flux."""
     monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path))
     recoils._integrated.cache_clear()
-    recoils._known_averages.cache_clear()
+    recoils._known.cache_clear()
     inputs = Library().inputs(["conus-p1"], "nsi")
     request = Signal.of(inputs, "conus-p1").request
     first = recoils._integrated(request.common, (request.variant,))
     response = dataclasses.replace(request.common.response, efficiency=ConstantEfficiency(0.25))
     other = dataclasses.replace(request.common, response=response)
-    known = recoils._known_averages(
-        *(other.flux, other.only, other.edges_mev),
+    known = recoils._known(
+        tuple(one.spectrum for one in other.species),
         *(other.nuclides, other.nuclear_masses, other.kinematics),
     )
-    (averages,) = known.values()
+    (averages,) = known.averages.values()
     before = averages._known.sum()
     second = recoils._integrated(other, (request.variant,))
     assert averages._known.sum() == before
-    assert list(known.values()) == [averages]
+    assert list(known.averages.values()) == [averages]
     np.testing.assert_allclose(second, first / 2)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from gridscan.channels.contracts import Signal
 from gridscan.channels.expansion import Couplings, polynomial
 from gridscan.channels.recoils import Request
 from gridscan.channels.samples import PerBin, Sample
+from gridscan.channels.theory import ALONE, Theories, Theory
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,16 @@ class Channel:
         found = {name: one.inverse_variance for name, one in self.nuisances.items()}
         return found | {n: w for one in self.bin_pulls for n, w in one.weights.items()}
 
-    @property
-    def requests(self) -> Iterator[Request]:
-        """Templates of recoils that χ² needs."""
-        forecast = () if isinstance(self.data, np.ndarray) else (self.data,)
-        found = (signal.request for signal in (*self.signal.signals, *forecast))
-        return (request for request in found if request)
+    def requests(self, theories: Theories = ALONE) -> Iterator[Request]:
+        """Templates of recoils that χ² needs under each theory: that of a forecast is one."""
+        if not isinstance(self.data, np.ndarray) and self.data.request:
+            yield self.data.request
+        asked = [signal.request for signal in self.signal.signals if signal.request]
+        yield from (request.at(one) for one in theories.variants[0] for request in asked)
+
+    def at(self, theory: Theory) -> "Channel":
+        """The same under other numbers of the theory: data do not follow it."""
+        return replace(self, signal=self.signal.at(theory))
 
     @cached_property
     def observed(self) -> np.ndarray:

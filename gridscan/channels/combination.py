@@ -15,6 +15,7 @@ from gridscan.channels.expansion import Points
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.profile import Profile
 from gridscan.channels.recoils import Request
+from gridscan.channels.theory import ALONE, CARDS, Theories, Theory
 from gridscan.statistics import STATISTICS, compiled
 from gridscan.statistics.methods import METHODS
 
@@ -61,10 +62,15 @@ class Combination:
         nuisances = tuple(name for part in self.parts for name in part.nuisances.names)
         return {"experiment": self.experiments, "nuisance": nuisances}
 
-    @property
-    def requests(self) -> Iterator[Request]:
-        """Templates that a profile needs."""
-        return (request for part in self.parts for request in part.requests)
+    def requests(self, theories: Theories = ALONE) -> Iterator[Request]:
+        """Templates that a profile needs under each theory."""
+        return (request for part in self.parts for request in part.requests(theories))
+
+    def at(self, theory: Theory) -> "Combination":
+        """The same under other numbers of the theory: the slow twin of a profile of many."""
+        if theory == CARDS:
+            return self
+        return Combination(self.experiments, tuple(part.at(theory) for part in self.parts))
 
     def profile(self, points: Points, whole: int, statistic: str = "chi2") -> Profile:
         """What a statistic says of all parts together, at points: see `profile`."""
@@ -72,16 +78,20 @@ class Combination:
 
 
 def profile(
-    joints: Sequence[Combination], points: Points, whole: int, statistic: str = "chi2"
+    joints: Sequence[Combination],
+    points: Points,
+    whole: int,
+    statistic: str = "chi2",
+    theories: Theories = ALONE,
 ) -> Profile:
     """What a statistic says at the same points of several combinations, one after the other.
 
-    They are of the same experiments at other settings. whole: size of the scan that they are of,
-    by which each part is compiled or not.
+    They are of the same experiments at other settings, each of them under all theories before the
+    next. whole: size of the scan that they are of, by which each part is compiled or not.
     """
     every = list(zip(*(joint.parts for joint in joints), strict=True))
     found = [
-        likelihood.profile(parts, points, is_compiled(parts[0], whole), statistic)
+        likelihood.profile(parts, points, is_compiled(parts[0], whole), statistic, theories)
         for parts in every
     ]
     names = [name for parts in every for name in parts[0].experiments]

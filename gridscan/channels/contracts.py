@@ -1,6 +1,6 @@
 """What follows couplings in a channel, whatever kind of experiment it is made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -8,6 +8,7 @@ import xarray as xr
 
 if TYPE_CHECKING:
     from gridscan.channels.recoils import Request
+    from gridscan.channels.theory import Theory
 
 
 class Charges(Protocol):
@@ -34,6 +35,10 @@ class Charges(Protocol):
         Those that the model's card fixes are not among them.
         """
 
+    def of_all(self, models: "Sequence[Charges]", samples: int) -> "Charges | None":
+        """All of some models as one, at so many samples of each; None where that cannot be."""
+        return None
+
     def exchanged(self, columns: np.ndarray) -> np.ndarray:
         """Of coefficients (…, columns), those that the mass of a light mediator matters to."""
         return columns[..., :0]
@@ -56,3 +61,7 @@ class Signal(Protocol):
     @property
     def matrix(self) -> np.ndarray:
         """The template as a matrix: (columns, bins)."""
+
+    def at(self, theory: "Theory") -> "Signal":
+        """The same under other numbers of the theory, asked of neutrinos that scatter only."""
+        return self

@@ -14,7 +14,8 @@ import numpy as np
 import xarray as xr
 
 from gridscan.cards.resolved import Inputs
-from gridscan.channels.contracts import Charges
+from gridscan.channels.contracts import Charges, Signal
+from gridscan.channels.theory import Theories
 
 KEPT_POINTS = 4096
 """At most so many points are kept in memory once a model has spoken about them."""
@@ -120,6 +121,20 @@ class Expansion:
         every[first : first + len(matrix)] = matrix
         return every
 
+    def templates(self, signal: Signal, theories: Theories) -> np.ndarray:
+        """What each term contributes under each theory: (theories, terms, bins).
+
+        Weak couplings that differ ask the model, variants of a template are looked up; theories
+        are products of the two. Where counts are no polynomials, all have the same couplings.
+        """
+        (weak, of_weak), (variants, of_variant) = theories.weak, theories.variants
+        matrices = np.array([signal.at(one).matrix for one in variants])
+        if self.first_terms:
+            charges = signal.at(theories[0]).charges
+            return np.array([self.template(charges, one) for one in matrices])[of_variant]
+        each = polynomials(tuple(signal.at(one).charges for one in weak), self.couplings)
+        return each[of_weak] @ matrices[of_variant]
+
 
 @lru_cache(maxsize=512)
 def polynomial(charges: Charges, couplings: Couplings) -> np.ndarray:
@@ -128,13 +143,32 @@ def polynomial(charges: Charges, couplings: Couplings) -> np.ndarray:
     Their rows belong to the columns of `monomials`. Exact: they follow from the model's own at
     (axes + 1)(axes + 2)/2 points or so.
     """
+    return _polynomials(charges, couplings, 1)[0]
+
+
+@lru_cache(maxsize=64)
+def polynomials(models: tuple[Charges, ...], couplings: Couplings) -> np.ndarray:
+    """As `polynomial`, of models that differ in weak couplings: (models, monomials, columns).
+
+    Those that they are numbers of are asked at once.
+    """
+    samples = 1 + 2 * len(couplings.units) + math.comb(len(couplings.units), 2)
+    together = models[0].of_all(models, samples)
+    if together is None:
+        return np.array([polynomial(charges, couplings) for charges in models])
+    return _polynomials(together, couplings, len(models))
+
+
+def _polynomials(charges: Charges, couplings: Couplings, models: int) -> np.ndarray:
     names, scales = list(dict(couplings.units)), [scale for _, scale in couplings.units]
     pairs = list(combinations_with_replacement(range(len(names)), 2))
     unit = np.eye(len(names))
     both = [unit[i] + unit[j] for i, j in pairs if i != j]
     samples = np.vstack([np.zeros(len(names)), unit, -unit, *both])
-    values = dict(zip(names, (samples * scales).T, strict=True))
-    found = _columns(charges, couplings.at(values), len(samples))
+    values = dict(zip(names, np.tile(samples * scales, (models, 1)).T, strict=True))
+    found = _columns(charges, couplings.at(values), models * len(samples))
+    # samples first, of each model
+    found = np.moveaxis(found.reshape(models, len(samples), -1), 0, 1)
 
     zero, plus, minus, mixed = np.split(found, np.cumsum([1, len(names), len(names)]))
     linear, square = (plus - minus) / 2, (plus + minus) / 2 - zero
@@ -142,7 +176,8 @@ def polynomial(charges: Charges, couplings: Couplings) -> np.ndarray:
     products = [
         square[i] if i == j else next(cross) - plus[i] - plus[j] + zero[0] for i, j in pairs
     ]
-    rows = np.concatenate([zero, linear, np.reshape(products, (-1, found.shape[1]))])
+    rows = np.concatenate([zero, linear, np.reshape(products, (-1, *found.shape[1:]))])
+    rows = np.ascontiguousarray(np.moveaxis(rows, 1, 0))
     rows.flags.writeable = False
     return rows
 

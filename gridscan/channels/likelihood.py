@@ -1,8 +1,10 @@
 """Samples, data and nuisances to χ²: one joint likelihood over channels that share nuisances."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import groupby, product
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -17,6 +19,7 @@ from gridscan.channels.modifiers import Nuisances
 from gridscan.channels.profile import Profile
 from gridscan.channels.recoils import Request
 from gridscan.channels.samples import Counts, Sample, Vectors
+from gridscan.channels.theory import ALONE, CARDS, Theories, Theory
 from gridscan.statistics import STATISTICS
 from gridscan.statistics.methods import fewest
 from gridscan.statistics.prediction import Problem, ShapeNuisances, together
@@ -96,10 +99,13 @@ class Likelihood:
         every = (one for channel in self.channels for one in channel.signal.signals)
         return tuple(dict.fromkeys(signal.charges for signal in every))
 
-    @property
-    def requests(self) -> Iterator[Request]:
-        """Templates that a profile needs."""
-        return (request for channel in self.channels for request in channel.requests)
+    def requests(self, theories: Theories = ALONE) -> Iterator[Request]:
+        """Templates that a profile needs under each theory."""
+        return (request for channel in self.channels for request in channel.requests(theories))
+
+    def at(self, theory: Theory) -> "Likelihood":
+        """The same under other numbers of the theory."""
+        return Likelihood(tuple(channel.at(theory) for channel in self.channels), self.nuisances)
 
     @cached_property
     def _edges(self) -> list[int]:
@@ -122,24 +128,27 @@ class Likelihood:
         """The profile on the grid of `axes` as a dataset: see `Profile.labelled`."""
         return self.profile(Points.grid(couplings, axes), compiled).labelled(axes, self.labels)
 
-    def prediction(self, expansion: Expansion) -> tuple[np.ndarray, Problem]:
-        """Events of each term (terms, channels), and what a scan asks for besides rows.
+    def prediction(
+        self, expansion: Expansion, theories: Theories = ALONE
+    ) -> tuple[np.ndarray, Problem]:
+        """Events of each term (theories, terms, channels), and what a scan asks for besides rows.
 
         The last one is kept: of polynomials, any points ask for the same.
         """
-        kept = self.__dict__.get("_kept")
-        if kept and not expansion.first_terms and kept[0] == expansion.couplings:
+        kept, asked = self.__dict__.get("_kept"), (expansion.couplings, theories)
+        if kept and not expansion.first_terms and kept[0] == asked:
             return kept[1]
-        whole = self.problem(expansion)
-        found = np.add.reduceat(whole.template, whole.first_bins, axis=1), fewest(whole)
+        whole = self.problem(expansion, theories)
+        found = np.add.reduceat(whole.templates, whole.first_bins, axis=-1), fewest(whole)
         if not expansion.first_terms:
-            self.__dict__["_kept"] = expansion.couplings, found
+            self.__dict__["_kept"] = asked, found
         return found
 
-    def problem(self, expansion: Expansion) -> Problem:
-        """What a scan asks for besides rows, in all of the bins."""
-        each = [self._vectors(expansion, c, one.signal.counts) for c, one in self._numbered]
-        nuisances = self._shapes(expansion) if self.is_bent else self.nuisances.linear
+    def problem(self, expansion: Expansion, theories: Theories = ALONE) -> Problem:
+        """What a scan asks for besides rows, in all of the bins: at a setting for each theory."""
+        vectors = partial(self._vectors, expansion, theories)
+        each = [vectors(c, one.signal.counts) for c, one in self._numbered]
+        nuisances = self._shapes(expansion, theories) if self.is_bent else self.nuisances.linear
         template = np.sum(each, axis=0)
         return Problem(template, self.observed, nuisances, self.first_bins, self.variance)
 
@@ -147,29 +156,37 @@ class Likelihood:
     def _numbered(self) -> Iterator[tuple[int, Channel]]:
         return enumerate(self.channels)
 
-    def _vectors(self, expansion: Expansion, channel: int, counts: Counts) -> np.ndarray:
+    def _vectors(
+        self, expansion: Expansion, theories: Theories, channel: int, counts: Counts
+    ) -> np.ndarray:
         """Counts of one channel over the bins of all, zero in those of others.
 
-        Returns (terms, bins) of a signal, (bins,) of fixed ones.
+        Returns (theories, terms, bins) of a signal, without theories as the cards say; (bins,) of
+        fixed ones.
         """
         if isinstance(counts, np.ndarray):
             found = counts
+        elif len(theories) == 1:
+            moved = counts.at(theories[0]) if theories[0] != CARDS else counts
+            found = expansion.template(moved.charges, moved.matrix)
         else:
-            found = expansion.template(counts.charges, counts.matrix)
+            found = expansion.templates(counts, theories)
         every = np.zeros((*found.shape[:-1], self.bins))
         every[..., self._edges[channel] : self._edges[channel + 1]] = found
         return every
 
-    def _shapes(self, expansion: Expansion) -> ShapeNuisances:
+    def _shapes(self, expansion: Expansion, theories: Theories) -> ShapeNuisances:
         """The shapes: how template and backgrounds bend with each monomial in the pulls."""
         nuisances, every = self.nuisances, self.nuisances.monomials
-        signal = np.zeros((len(every), expansion.rows.shape[1], self.bins))
+        vectors = partial(self._vectors, expansion, theories)
+        settings = (len(theories),) if len(theories) > 1 else ()
+        signal = np.zeros((len(every), *settings, expansion.rows.shape[1], self.bins))
         background = np.zeros((len(every), *nuisances.components.shape))
         backgrounds = ((c, one) for c, channel in self._numbered for one in channel.backgrounds)
         for c, channel in self._numbered:
-            self._bend(signal, channel.signal, partial(self._vectors, expansion, c))
+            self._bend(signal, channel.signal, partial(vectors, c))
         for j, (c, sample) in enumerate(backgrounds):
-            self._bend(background[:, j], sample, partial(self._vectors, expansion, c))
+            self._bend(background[:, j], sample, partial(vectors, c))
         if nuisances.single:
             background[nuisances.at_bins, -1] += nuisances.of_bins
         return ShapeNuisances(
@@ -191,20 +208,31 @@ class Likelihood:
 
 
 def profile(
-    parts: Sequence[Likelihood], points: Points, compiled: bool, statistic: str = "chi2"
+    parts: Sequence[Likelihood],
+    points: Points,
+    compiled: bool,
+    statistic: str = "chi2",
+    theories: Theories = ALONE,
 ) -> Profile:
     """What a statistic says at the same points of several likelihoods, one after the other.
 
-    They are of the same channels at other settings. Those that differ in nothing but templates
-    are minimised together.
+    They are of the same channels at other settings, each of them under all theories before the
+    next. Those that differ in nothing but templates are minimised together.
     """
-    if len(parts) > 1 and not all(points.couplings.gives_polynomials(one.models) for one in parts):
-        # terms are of each model apart
-        return Profile.joined([profile([one], points, compiled, statistic) for one in parts])
-    expansion = points.expansion(parts[0].models)
-    events, problems = zip(*(part.prediction(expansion) for part in parts), strict=True)
+    if not all(points.couplings.gives_polynomials(one.models) for one in parts):
+        # terms are of each model apart; matter on the way feels the mass of a mediator
+        free = all(charges.polynomial for one in parts for charges in one.models)
+        key: Callable[[Theory], Any] = (lambda one: one.weak) if free else (lambda one: one)
+        alike = [Theories(some) for _, some in groupby(theories, key=key)]
+        if len(parts) * len(alike) > 1:
+            every = product(parts, alike)
+            return Profile.joined([profile([a], points, compiled, statistic, b) for a, b in every])
+    models = parts[0].models if theories[0] == CARDS else parts[0].at(theories[0]).models
+    expansion = points.expansion(models)
+    asked = (part.prediction(expansion, theories) for part in parts)
+    events, problems = zip(*asked, strict=True)
     owner, rows = parts[0].nuisances.owner, expansion.rows
     of_statistic = STATISTICS[statistic].profile
     found = [Profile(of_statistic(rows, one, owner, compiled)) for one in together(problems)]
-    counts = np.concatenate([rows @ of_channels for of_channels in events])
+    counts = np.concatenate([(rows @ each).reshape(-1, each.shape[-1]) for each in events])
     return Profile({**Profile.joined(found).values, "counts": counts})

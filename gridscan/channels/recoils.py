@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from gridscan.cards.base import CardError
+from gridscan.channels.theory import Theory
 from gridscan.physics.detectors import Response, bin_coordinates
 from gridscan.physics.flavour import DIAGONAL, contracted
 from gridscan.physics.fluxes import FLUXES, Flux
@@ -25,9 +26,8 @@ from gridscan.physics.nucleons import squares
 from gridscan.physics.propagation import Propagation, arriving
 from gridscan.physics.propagation.mixing import Mixing
 from gridscan.physics.propagation.none import UNCHANGED
-from gridscan.physics.rates import Averages
 from gridscan.physics.targets import Nuclide, target
-from gridscan.physics.templates import Variant, by_species
+from gridscan.physics.templates import Known, Variant, by_species
 from gridscan.storage import cache
 
 KEPT_BYTES = 400_000_000
@@ -90,6 +90,7 @@ class Common:
         return self._number
 
 
+@lru_cache(maxsize=64)
 def species_of(
     flux: Flux, only: str, edges_mev: tuple[float, ...] | None
 ) -> tuple[Sequence[Species], list[float]]:
@@ -109,6 +110,10 @@ class Request:
     def apart(self) -> bool:
         """Whether protons and neutrons have form factors of their own."""
         return isinstance(self.variant[0], ProtonNeutron)
+
+    def at(self, theory: Theory) -> "Request":
+        """The same under other numbers of the theory."""
+        return Request(self.common, theory.variant(self.variant))
 
 
 @lru_cache(maxsize=64)
@@ -201,13 +206,13 @@ def forget() -> None:
         _kept.clear()
     _integrated.cache_clear()
     _by_species.cache_clear()
-    _known_averages.cache_clear()
+    _known.cache_clear()
 
 
 @lru_cache(maxsize=16)
-def _known_averages(*source_and_target: Any) -> dict[Any, Averages]:
-    """Averages over a source on a target, whatever the response: filled as they are asked for."""
-    return {}
+def _known(*spectra_and_target: Any) -> Known:
+    """What was worked out of spectra on a target, filled as it is asked for."""
+    return Known()
 
 
 @lru_cache(maxsize=8)
@@ -229,8 +234,8 @@ def _by_species(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
     """Templates before it is known what arrives: dims as `templates.by_species`."""
     edges = {name: np.array(values) for name, values in common.bins}
     unit = unit_target(common.nuclides, common.nuclear_masses)
-    source: Any = common.flux, common.only, common.edges_mev
-    known = _known_averages(*source, common.nuclides, common.nuclear_masses, common.kinematics)
+    spectra = tuple(one.spectrum for one in common.species)
+    known = _known(spectra, common.nuclides, common.nuclear_masses, common.kinematics)
     with_rest = (unit, variants, common.kinematics, common.response, edges, common.kernels, known)
 
     def integrated() -> xr.DataArray:

@@ -6,9 +6,9 @@ sample by the pulls of nuisance parameters. A new modifier is a record here with
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
@@ -16,6 +16,7 @@ import xarray as xr
 from gridscan.cards.measured import Measured
 from gridscan.cards.nuisances import Nuisance
 from gridscan.channels.contracts import Signal
+from gridscan.channels.theory import Theory
 from gridscan.statistics.prediction import interpolation
 
 Counts = Signal | np.ndarray
@@ -166,3 +167,13 @@ class Sample:
         """What follows couplings here, the sample itself first."""
         bent = [one for modifier in self.modifiers for one in modifier.counts]
         return tuple(one for one in (self.counts, *bent) if not isinstance(one, np.ndarray))
+
+    def at(self, theory: Theory) -> "Sample":
+        """The same under other numbers of the theory."""
+
+        def moved(counts: Counts) -> Counts:
+            return counts if isinstance(counts, np.ndarray) else counts.at(theory)
+
+        each: list[Any] = list(self.modifiers)
+        bent = tuple(replace(one, counts=tuple(map(moved, one.counts))) for one in each)
+        return replace(self, counts=moved(self.counts), modifiers=bent)

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,100 +14,20 @@ from gridscan.cards.inputs import Conventions, Material, Model
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.responses import ResponseCard
 from gridscan.cards.sources import Source
+from gridscan.channels.charges import Charges, Way
 from gridscan.channels.recoils import Common, Request, template, unit_target
 from gridscan.channels.samples import events
-from gridscan.physics import nucleons
+from gridscan.channels.theory import Theory
 from gridscan.physics.couplings import STRUCTURES, sums_nucleons
-from gridscan.physics.couplings.parameters import WeakCouplings
 from gridscan.physics.cross_sections import KERNELS
-from gridscan.physics.flavour import on, traced
-from gridscan.physics.fluxes.species import Flux, emitted
+from gridscan.physics.fluxes.species import emitted
 from gridscan.physics.form_factors import ProtonNeutron
-from gridscan.physics.propagation import Propagation
-from gridscan.physics.propagation.mixing import Mixing
 from gridscan.schema import BINS
 
 SCATTERERS = {"nucleus": "nuclei", "electron": "electrons"}
 """Target of a kernel → what an experiment's `scatters_on` calls it."""
 
 ORDER = list(BINS)
-
-
-@dataclass(frozen=True)
-class Way:
-    """From a source, or one species of it, through matter that feels couplings."""
-
-    propagation: Propagation
-    mixing: Mixing | None
-    flux: Flux
-    only: str
-
-
-@dataclass(frozen=True)
-class Charges:
-    """A model on a target: couplings in, coefficients of a template out. Equal by content."""
-
-    structure: str
-    weak: WeakCouplings
-    fixed: tuple[tuple[str, float], ...]
-    cells: tuple[tuple[str, tuple], ...]
-    """Nuclides of the target: every column by name."""
-    pairs: tuple[str, ...]
-    """Of neutrinos that arrive; none where `way` says what arrives."""
-    kernels: tuple[str, ...]
-    way: Way | None
-    """What neutrinos come through, where the density matrix follows couplings."""
-    apart: bool
-    """Whether protons and neutrons have form factors of their own."""
-    target: xr.Dataset = field(compare=False, repr=False)
-    emitted: xr.DataArray = field(compare=False, repr=False)
-    """With a coordinate `energy_mev` along `species`, where they are resolved."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Dimensions of a template that the coefficients are contracted with.
-
-        Species in the place of pairs where the density matrix follows couplings.
-        """
-        parts = ("nucleons",) if self.apart else ()
-        return ("species" if self.way else "pair", *parts, "nuclide", "kernel")
-
-    @property
-    def polynomial(self) -> bool:
-        """Not where the density matrix follows couplings."""
-        return self.way is None
-
-    @property
-    def size(self) -> int:
-        """Number of coefficients."""
-        first = self.emitted.sizes["species"] if self.way else len(self.pairs)
-        parts = len(nucleons.NUCLEONS) if self.apart else 1
-        return first * parts * len(self.kernels) * self.target.sizes["nuclide"]
-
-    def coefficients(self, theta: Mapping) -> xr.DataArray:
-        """Coefficients at couplings `theta`: dims (*columns, *theta dims)."""
-        couplings = dict(self.fixed) | dict(theta)
-        structure = STRUCTURES[self.structure]
-        ask = partial(nucleons.coefficients, structure) if self.apart else structure.coefficients
-        here = ask(couplings, self.target, self.weak).sel(kernel=list(self.kernels))
-        if self.way is None:
-            return on(here, self.pairs)
-        matter = structure.in_matter(couplings, self.weak)
-        energy, passed = self.emitted["energy_mev"], self.way.propagation
-        return traced(passed.density(self.emitted, energy, matter, self.way.mixing), here)
-
-    def exchanging(self, mediator_mev: float | None) -> "Charges":
-        """The same with a light mediator of this mass, which matter feels."""
-        every = STRUCTURES[self.structure].PARAMETERS.items()
-        if mediator_mev is None:
-            return self
-        mass = ((name, mediator_mev) for name, one in every if one.in_template)
-        return replace(self, fixed=(*self.fixed, *mass))
-
-    def exchanged(self, columns: np.ndarray) -> np.ndarray:
-        """Of coefficients (…, columns), those of kernels with the propagator of a mediator."""
-        light = [bool(KERNELS[name].propagators) for name in self.kernels]
-        return columns.reshape(*columns.shape[:-1], -1, len(light))[..., light]
 
 
 @dataclass(frozen=True)
@@ -151,6 +71,13 @@ class Signal:
         request = Request(common, (inputs.conventions.form_factor, mass))
         exposure = card.mass_kg * source.fluence(card.exposure) * np.ravel(card.signal_scale)
         return cls(experiment, request, exposure, charges)
+
+    def at(self, theory: Theory) -> "Signal":
+        """The same under other numbers of the theory."""
+        charges = replace(self.charges, weak=theory.weak) if theory.weak else self.charges
+        if charges.way is not None:
+            charges = charges.exchanging(theory.mediator_mev)
+        return replace(self, request=self.request.at(theory), charges=charges)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ light mediator, makes variants of T: all are integrated together.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import xarray as xr
 
 from gridscan.physics.cross_sections import KERNELS, Kernel
 from gridscan.physics.detectors import Response, bin_coordinates
+from gridscan.physics.detectors.response import EVERYTHING
 from gridscan.physics.flavour import contracted
 from gridscan.physics.fluxes.species import Species
 from gridscan.physics.form_factors import FormFactor, ProtonNeutron, point_like
@@ -122,6 +124,27 @@ def _limited(whole: xr.DataArray, steep: Sequence[str], at_rest: xr.DataArray) -
     return whole.where(~endless, np.inf)
 
 
+@dataclass
+class Known:
+    """What was worked out of spectra on a target: averages, and the counts asked for last.
+
+    These are common to arrival times and to fractions over F90, whatever these are.
+    """
+
+    averages: dict[Any, Averages] = field(default_factory=dict)
+    last: tuple[Any, xr.DataArray] | None = None
+
+    def energies(self, species, target, variants, kinematics, response, edges, kernels):
+        """Counts in bins of the observable, whenever they arrive."""
+        bare = replace(response, f90=None, time_efficiency=EVERYTHING)
+        asked = tuple(variants), kinematics, bare, edges.tobytes(), tuple(kernels)
+        last = self.last
+        if last is None or last[0] != asked:
+            rest = species, target, variants, kinematics, response, edges, kernels
+            self.last = last = asked, _in_energy(*rest, self.averages)
+        return last[1]
+
+
 def templates(
     species: Sequence[Species], *settings: Any, way: Propagation | None = None, **named: Any
 ) -> xr.DataArray:
@@ -144,52 +167,22 @@ def by_species(
     response: Response,
     bins: Mapping[str, np.ndarray],
     kernels: Sequence[str] = ("vector",),
-    known: dict[Any, Averages] | None = None,
+    known: Known | None = None,
 ) -> xr.DataArray:
     """Expected counts of each species per unit coefficient, for all variants at once.
 
     target: dataset of `targets.target`; variants: form factor and mass of the mediator (MeV, which
     kernels with propagators need, else None) of each; bins: edges by dimension, the response's
     observable first, `f90` if the response has it and `time` (µs) if events are binned in time;
-    known: averages over the species on this target, filled here, for other responses to use.
+    known: what was worked out of these spectra on this target, for other responses to use.
     Returns counts with dims (variant, species[, nucleons], nuclide, kernel, *bins), with nucleons
     where all variants have protons and neutrons apart.
     """
     light = [mass is not None for _, mass in variants]
     if not all(light) and (needy := [k for k in kernels if KERNELS[k].propagators]):
         raise ValueError(f"{', '.join(needy)}: the mass of the mediator is missing")
-    edges, known = bins[response.observable], {} if known is None else known
-
-    def on(kind: str) -> xr.DataArray:
-        """Counts of the kernels on one kind of target, before timing, for each species."""
-        names = [kernel for kernel in kernels if KERNELS[kernel].target == kind]
-        nuclei = kind == "nucleus"
-        cells = target if nuclei else electrons(target)
-        seen = response if nuclei else response.of_electrons()
-        steep = [name for name in names if KERNELS[name].steep]
-        decades = DECADES if any(light) or not nuclei or steep else 0
-        mass = cells["mass"]
-        recoil, weights = recoil_nodes(species, mass.values, seen, edges, decades)
-        parts = list(_counted(seen, recoil, edges))
-        lowest = recoil[:1]
-        # recoils that no bin counts, as below a sharp threshold, need no cross sections
-        some = np.unique(np.concatenate([at for at, _ in parts]))
-        recoil, weights = recoil[some], weights[some]
-
-        asked = tuple(names), tuple(species), mass, kinematics, decades
-        rates = known.setdefault((asked[0], decades), Averages(*asked)).at(recoil)
-        events = rates * cells["count"] * weights
-        damped = _weights(names, variants, recoil, cells, not nuclei)
-        in_bins = []
-        for at, counted in parts:
-            here = {"recoil": np.searchsorted(some, at)}
-            each = {name: weight.isel(here) for name, weight in damped.items()}
-            in_bins.append(_summed(events.isel(here), counted, each))
-        whole = xr.concat(in_bins, dim=response.observable).assign_coords(kernel=names)
-        return _limited(whole, steep, seen.energy_matrix(lowest, edges)) if steep else whole
-
-    kinds = dict.fromkeys(KERNELS[kernel].target for kernel in kernels)
-    found = xr.concat([on(kind) for kind in kinds], dim="kernel").sel(kernel=list(kernels))
+    edges, known = bins[response.observable], known or Known()
+    found = known.energies(species, target, variants, kinematics, response, edges, kernels)
     if "f90" in bins:
         if response.f90 is None:
             raise ValueError("f90 bins need a response with the fractions in them")
@@ -207,6 +200,51 @@ def by_species(
         kernel=list(kernels), **bin_coordinates(bins)
     )
     return named.transpose("variant", "species", ..., "nuclide", "kernel", *bins)
+
+
+def _in_energy(
+    species: Sequence[Species],
+    target: xr.Dataset,
+    variants: Sequence[Variant],
+    kinematics: str,
+    response: Response,
+    edges: np.ndarray,
+    kernels: Sequence[str],
+    averages: dict[Any, Averages],
+) -> xr.DataArray:
+    """Counts in bins of the observable, whenever they arrive: as `by_species`, of one neutrino."""
+    light = any(mass is not None for _, mass in variants)
+
+    def on(kind: str) -> xr.DataArray:
+        """Counts of the kernels on one kind of target, before timing, for each species."""
+        names = [kernel for kernel in kernels if KERNELS[kernel].target == kind]
+        nuclei = kind == "nucleus"
+        cells = target if nuclei else electrons(target)
+        seen = response if nuclei else response.of_electrons()
+        steep = [name for name in names if KERNELS[name].steep]
+        decades = DECADES if light or not nuclei or steep else 0
+        mass = cells["mass"]
+        recoil, weights = recoil_nodes(species, mass.values, seen, edges, decades)
+        parts = list(_counted(seen, recoil, edges))
+        lowest = recoil[:1]
+        # recoils that no bin counts, as below a sharp threshold, need no cross sections
+        some = np.unique(np.concatenate([at for at, _ in parts]))
+        recoil, weights = recoil[some], weights[some]
+
+        asked = tuple(names), tuple(species), mass, kinematics, decades
+        rates = averages.setdefault((asked[0], decades), Averages(*asked)).at(recoil)
+        events = rates * cells["count"] * weights
+        damped = _weights(names, variants, recoil, cells, not nuclei)
+        in_bins = []
+        for at, counted in parts:
+            here = {"recoil": np.searchsorted(some, at)}
+            each = {name: weight.isel(here) for name, weight in damped.items()}
+            in_bins.append(_summed(events.isel(here), counted, each))
+        whole = xr.concat(in_bins, dim=response.observable).assign_coords(kernel=names)
+        return _limited(whole, steep, seen.energy_matrix(lowest, edges)) if steep else whole
+
+    kinds = dict.fromkeys(KERNELS[kernel].target for kernel in kernels)
+    return xr.concat([on(kind) for kind in kinds], dim="kernel").sel(kernel=list(kernels))
 
 
 def template(

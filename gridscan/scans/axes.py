@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -21,7 +22,9 @@ from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination, combined
 from gridscan.channels.expansion import Couplings, Follows
 from gridscan.channels.recoils import Request, integrate
+from gridscan.channels.theory import ALONE, CARDS, Theories, Theory
 from gridscan.scans.blocks import Grid
+from gridscan.scans.theories import TheoryAxes
 
 FACTOR = re.compile(
     r"\.(mass_kg|exposure\.[^.]+|signal_scale"
@@ -34,6 +37,9 @@ SETTING_POINTS = 128
 
 INTEGRAL_POINTS = 1024
 """The same where each setting has templates to be integrated."""
+
+THEORIES_TOGETHER = 256
+"""Theories under which a likelihood is asked at once."""
 
 TOGETHER = 64
 """Settings whose likelihoods are at hand at once."""
@@ -48,6 +54,7 @@ class Setting:
 
     inputs: Inputs
     couplings: Couplings
+    theory: Theory
     mediator_mev: float | None
 
 
@@ -100,10 +107,20 @@ class Axes:
         return tuple(name for name in self.study.scan.axes if name not in columns)
 
     @cached_property
+    def _theory(self) -> TheoryAxes:
+        return TheoryAxes.of(self.base, self._targets)
+
+    @cached_property
+    def of_theory(self) -> tuple[str, ...]:
+        """Axes of settings that move numbers of the theory only; of weak couplings first."""
+        return self._theory.axes(self._targets, self.of_settings)
+
+    @cached_property
     def whole(self) -> int:
         """Size of the scan, in points: by it statistics are compiled or not."""
-        settings = prod(len(self.points[name]) for name in self.of_settings)
-        more = SETTING_POINTS * settings if self.of_settings else 0
+        of_cards = [name for name in self.of_settings if name not in self.of_theory]
+        settings = prod(len(self.points[name]) for name in of_cards)
+        more = SETTING_POINTS * settings if of_cards else 0
         return prod(self.study.shape) + more
 
     @property
@@ -127,23 +144,28 @@ class Axes:
             for name, value in values.items()
             for target in targets[name]
         }
-        entries = {k: v for k, v in moved.items() if k not in known}
+        entries = {k: v for k, v in moved.items() if k not in {*known, *self._theory.targets}}
         checked = {t for name in values if self._within(name, values[name]) for t in targets[name]}
         factors = {k: v for k, v in entries.items() if k in checked and FACTOR.search(k)}
         inputs = self.base.replaced({k: v for k, v in entries.items() if k not in factors})
         inputs = inputs.placed(factors)
         theta = self.fixed | {k: v for k, v in moved.items() if k in known}
-        light = [name for name, p in known.items() if p.in_template and name in theta]
-        mediator = theta[light[0]] if light else None
-        return Setting(inputs, self._couplings(theta), mediator)
+        mediator = next((theta[name] for name in self._theory.light if name in theta), None)
+        theory = self._theory.at(moved, mediator)
+        return Setting(inputs, self._couplings(theta), theory, mediator)
 
     def joint(self, setting: Setting) -> Combination:
         """The likelihood of a setting. Forecasts observe the scan's conventions, unmoved."""
-        return combined(setting.inputs, self.base.conventions, setting.mediator_mev)
+        return self.of_cards(setting).at(setting.theory)
+
+    def of_cards(self, setting: Setting) -> Combination:
+        """The likelihood of a setting's cards, one for all theories."""
+        own = setting.mediator_mev if setting.theory == CARDS else None
+        return combined(setting.inputs, self.base.conventions, own)
 
     def requests(self, setting: Setting) -> Iterator[Request]:
         """Templates that a setting needs."""
-        return self.joint(setting).requests
+        return self.of_cards(setting).requests(Theories([setting.theory]))
 
     def first(self, **moved: float) -> Setting:
         """The setting at the first value of every axis, but for those that are moved."""
@@ -183,9 +205,9 @@ class Axes:
         """The setting at a value of each of `of_settings`."""
         return self.setting(dict(zip(self.of_settings, values, strict=True)))
 
-    def integrate(self, joints: Iterable[Combination]) -> None:
+    def integrate(self, joints: Iterable[Combination], theories: Theories = ALONE) -> None:
         """Have the templates of some settings at hand, with what others share along `scope`."""
-        integrate((request for joint in joints for request in joint.requests), self.scope)
+        integrate((request for one in joints for request in one.requests(theories)), self.scope)
 
     @cached_property
     def _follows(self) -> dict[str, Follows]:
@@ -200,6 +222,12 @@ class Axes:
         """Couplings of which some have values, and others follow an axis."""
         axes = {name: self.points[name] for name in self.of_couplings}
         return Couplings.of(self.base, theta | self._follows, axes)
+
+
+def grid_points(axes: Mapping[str, np.ndarray]) -> Iterator[dict[str, float]]:
+    """Values of all axes at each point of a grid, the last axis the fastest."""
+    every = product(*(values.tolist() for values in axes.values()))
+    return (dict(zip(axes, one, strict=True)) for one in every)
 
 
 @lru_cache(maxsize=8)

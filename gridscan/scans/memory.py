@@ -8,6 +8,7 @@ from contextlib import suppress
 from gridscan.cards.base import CardError
 from gridscan.channels import memory
 from gridscan.channels.likelihood import Likelihood
+from gridscan.channels.theory import Theories
 from gridscan.scans.axes import AT_ONCE, TOGETHER, Axes, Setting
 from gridscan.storage.local import LIMIT, memory_bytes
 
@@ -28,7 +29,7 @@ def needs(axes: Axes) -> dict[str, int]:
     stays, passes = {}, {}
     for part, size in zip(parts, terms, strict=True):
         for e, (name, channel) in enumerate(zip(part.experiments, part.channels, strict=True)):
-            requests = set(channel.requests)
+            requests = set(channel.requests(Theories([setting.theory])))
             kept = templates * sum(memory.of_template(one) for one in requests)
             problems = min(settings, TOGETHER) * memory.of_problem(part, e, size)
             stays[f"{name}.bins"] = kept + problems

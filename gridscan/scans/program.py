@@ -16,8 +16,9 @@ from gridscan.storage.local import StoreError
 
 FOLLOWS_FROM = (
     *(f"gridscan.{name}" for name in ("channels", "constants", "physics", "schema", "statistics")),
-    *(f"gridscan.scans.{name}" for name in ("axes", "blocks", "evaluation", "function", "ranges")),
-    *(f"gridscan.scans.{name}" for name in ("checks", "computing", "layout", "memory", "refined")),
+    *(f"gridscan.scans.{name}" for name in ("axes", "blocks", "checks", "computing", "evaluation")),
+    *(f"gridscan.scans.{name}" for name in ("function", "layout", "memory", "ranges", "refined")),
+    "gridscan.scans.theories",
     *(f"gridscan.cards.{name}" for name in ("axes", "base", "checks", "counts", "entries")),
     *(
         f"gridscan.cards.{name}"

@@ -15,7 +15,7 @@ def profile(
     """chi2 (points,), chi2_by_experiment (points, channels), each with its own pulls, and pulls
     (points, nuisances).
     """
-    deviance, pulls = methods.scan(problem, compiled)(rows, *problem)
+    deviance, pulls = methods.minimised(rows, problem, compiled)
     penalty = np.square(pulls) * problem.nuisances.every_inverse_variance
     total = deviance.sum(axis=1) + penalty.sum(axis=1)
     if np.isnan(total).any():

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
+import numpy as np
+
 from gridscan.statistics import gaussian, poisson, shapes
 from gridscan.statistics.contraction import contracted
 from gridscan.statistics.prediction import Problem, ShapeNuisances
+from gridscan.statistics.settings import apart, of_one_setting
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,9 @@ class Method:
     scan: Callable
     compiled: str
 
+
+FEW_POINTS = 128
+"""Points that cost less than a setting by itself."""
 
 LINEAR = Method(poisson.scan, "linear")
 
@@ -38,6 +44,19 @@ def scan(problem: Problem, compiled: bool) -> Callable:
     bent = isinstance(problem.nuisances, ShapeNuisances)
     method = METHODS[bent, problem.is_gaussian]
     return _twin(method.compiled) if compiled else method.scan
+
+
+def minimised(rows: np.ndarray, problem: Problem, compiled: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Deviance by channel and pulls at points, or at those of one setting after the other."""
+    bent = isinstance(problem.nuisances, ShapeNuisances)
+    if len(problem.templates) > 1 and (bent or (compiled and not has_form(problem))):
+        if len(rows) <= FEW_POINTS:
+            rows, problem = of_one_setting(rows, problem)
+        elif bent:
+            each = [scan(one, compiled)(rows, *one) for one in apart(problem)]
+            deviance, pulls = zip(*each, strict=True)
+            return np.concatenate(deviance), np.concatenate(pulls)
+    return scan(problem, compiled)(rows, *problem)
 
 
 def fewest(problem: Problem) -> Problem:

@@ -49,8 +49,9 @@ class ShapeNuisances:
     """Shapes on top of linear nuisances; K linear, S shapes, J background components.
 
     components X: (J, bins) at pulls of zero; on_components S: (K, J); inverse_variance: (S,);
-    monomials: M of the K + S pulls, see `monomials`; signal: (M, terms, bins) and background:
-    (M, J, bins), their coefficients. A pull that scales whole samples may bend others.
+    monomials: M of the K + S pulls, see `monomials`; signal: (M, terms, bins), with settings before
+    terms where the template has them, and background: (M, J, bins), their coefficients. A pull that
+    scales whole samples may bend others.
     """
 
     names: tuple[str, ...]

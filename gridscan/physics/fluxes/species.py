@@ -76,6 +76,11 @@ class Species:
     weight: float = 1.0
 
     @property
+    def spectrum(self) -> "Species":
+        """Its energies alone, whatever it is called, how many there are, and when."""
+        return replace(self, name="", flavour="", arrival=None, weight=1.0)
+
+    @property
     def density(self) -> dict[str, float]:
         """Components of the density matrix that are not zero, by pair."""
         return {2 * self.flavour: 1.0} if isinstance(self.flavour, str) else dict(self.flavour)
@@ -86,6 +91,8 @@ class Flux(Protocol):
 
     EXPOSURE is the record of what an experiment states of its place and running time.
     """
+
+    def __hash__(self) -> int: ...
 
     EXPOSURE: ClassVar[type]
 
