@@ -2,8 +2,8 @@
 
 Each problem is a random choice of two to four couplings on a random box, one of which is held at a
 random value, while the others are minimised over: by the cube's answer, and by Minuit from several
-random starts. Printed are how often Minuit was lower by more than 1e-6, and how often it stayed
-above. One in three has islands: a second minimum below 3σ.
+random starts. Printed are how often Minuit was lower by more than 1e-6, where that is as soon as
+it is found, and how often it stayed above. One in three has islands: a second minimum below 3σ.
 """
 
 import sys
@@ -24,6 +24,7 @@ EXPERIMENTS = (
 )
 STARTS = 8
 ABOVE = 1e-6
+EVERY = 20
 THREE_SIGMA = 9.0
 
 
@@ -57,8 +58,9 @@ def minuit(answers: Answers, place: float, pick: np.random.Generator) -> float:
 def main(number: int = 200, seed: int = 1) -> None:
     pick = np.random.default_rng(seed)
     above, below, islands, worst, seconds = 0, 0, 0, 0.0, [0.0, 0.0]
-    for _ in range(number):
-        cube = gridscan.scan("csi-2021-ee-ud", problem(pick)).load()
+    for count in range(1, number + 1):
+        changes = problem(pick)
+        cube = gridscan.scan("csi-2021-ee-ud", changes).load()
         answers, place = Answers(cube), float(pick.random())
         began = time.perf_counter()
         exact = answers.profile([answers.function.names[0]], np.array([[place]]))[0] + answers.least
@@ -70,6 +72,10 @@ def main(number: int = 200, seed: int = 1) -> None:
         islands += int((heights[1:] < THREE_SIGMA).any())
         worst = max(worst, exact - slow)
         above, below = above + (exact > slow + ABOVE), below + (slow > exact + ABOVE)
+        if exact > slow + ABOVE:
+            print(f"{count}: above by {exact - slow:.1e}, at {place} of {changes}", flush=True)
+        if count % EVERY == 0:
+            print(f"{count} problems: {above} above, {below} below", flush=True)
     print(f"{number} problems, {islands} with islands")
     print(f"exact above Minuit by more than {ABOVE:g}: {above}, at most by {worst:.1e}")
     print(f"Minuit above exact, the best of {STARTS} starts: {below}")

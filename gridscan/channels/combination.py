@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from gridscan.cards.inputs import Conventions
 from gridscan.cards.resolved import Inputs
 from gridscan.channels import likelihood, recoils
-from gridscan.channels.expansion import Points
+from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.profile import Profile
 from gridscan.channels.recoils import Request
@@ -71,6 +73,15 @@ class Combination:
         if theory == CARDS:
             return self
         return Combination(self.experiments, tuple(part.at(theory) for part in self.parts))
+
+    def curves(self, points: Points) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """χ², slopes and second derivatives of all parts together: see `Likelihood.curves`."""
+        chi2, slopes, bends = zip(*(part.curves(points) for part in self.parts), strict=True)
+        return np.sum(chi2, axis=0), np.sum(slopes, axis=0), np.sum(bends, axis=0)
+
+    def is_quadratic(self, couplings: Couplings) -> bool:
+        """Whether its counts are polynomials of degree two in the axes of couplings."""
+        return all(couplings.gives_polynomials(part.models) for part in self.parts)
 
     def profile(self, points: Points, whole: int, statistic: str = "chi2") -> Profile:
         """What a statistic says of all parts together, at points: see `profile`."""

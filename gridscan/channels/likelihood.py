@@ -21,6 +21,7 @@ from gridscan.channels.recoils import Request
 from gridscan.channels.samples import Counts, Sample, Vectors
 from gridscan.channels.theory import ALONE, CARDS, Theories, Theory
 from gridscan.statistics import STATISTICS
+from gridscan.statistics.curves import curves
 from gridscan.statistics.methods import fewest
 from gridscan.statistics.prediction import Problem, ShapeNuisances, together
 
@@ -118,6 +119,17 @@ class Likelihood:
     def profile(self, points: Points, compiled: bool = False, statistic: str = "chi2") -> Profile:
         """What a statistic says at points. compiled: by the compiled twin, for many."""
         return profile([self], points, compiled, statistic)
+
+    def curves(self, points: Points) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """χ² (n,), its slopes (n, d) and second derivatives (n, d, d) along couplings' axes.
+
+        In units of these (`Couplings.units`); for counts that are polynomials in them.
+        """
+        expansion = points.expansion(self.models)
+        _, problem = self.prediction(expansion)
+        found = self.profile(points, compiled=True)
+        axes = len(points.couplings.units)
+        return found["chi2"], *curves(expansion.rows, found["pulls"], axes, problem)
 
     def chi2(
         self,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,31 @@ class ChiSquare:
         order = np.argsort(np.concatenate([at for at, _, _ in parts]))
         whole = Profile.joined([profile for _, _, profile in parts]).at(order)
         return whole, parts[0][1].labels
+
+    @cached_property
+    def is_quadratic(self) -> bool:
+        """Whether counts are polynomials of degree two in couplings: then it tells `curves`."""
+        first = tuple(float(self._axes.points[name][0]) for name in self.of_settings)
+        joint, couplings = self._joint(first)
+        return bool(self._of_couplings) and joint.is_quadratic(couplings)
+
+    def curves(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """χ² (n,), slopes (n, parameters) and second derivatives (n, parameters, parameters).
+
+        At points (n, parameters), along couplings; zero along settings, and where a coupling
+        makes no sense. Where it `is_quadratic`.
+        """
+        size = len(self.parameters)
+        found = np.full(len(rows), np.inf), np.zeros(rows.shape), np.zeros((*rows.shape, size))
+        columns = np.array([self.parameters.index(name) for name in self._of_couplings])
+        there = np.flatnonzero(self._inside(rows))
+        for at, joint, (points, _) in self._groups(rows[there]):
+            scale = np.array([unit for _, unit in points.couplings.units])
+            chi2, slopes, bends = joint.curves(points)
+            found[0][there[at]] = chi2
+            found[1][np.ix_(there[at], columns)] = slopes / scale
+            found[2][np.ix_(there[at], columns, columns)] = bends / np.outer(scale, scale)
+        return found
 
     def samples(
         self,

@@ -36,7 +36,7 @@ def _hypothesis(study: Study, values: tuple[float, ...]) -> Hypothesis:
     low, high = (np.array([end(one) for one in columns]) for end in (np.min, np.max))
     first = _points(setting.couplings, axes.of_couplings, low[None])
     problems = [part.problem(first.expansion(part.models)) for part in joint.parts]
-    quadratic = all(setting.couplings.gives_polynomials(part.models) for part in joint.parts)
+    quadratic = joint.is_quadratic(setting.couplings)
     rows = partial(_rows, joint, setting.couplings, axes.of_couplings)
     units = np.array([scale for _, scale in setting.couplings.units])
     return Hypothesis.of(problems, rows, low, high, units if quadratic else None)

@@ -56,3 +56,11 @@ class Range:
         there = low + inside * (high - low)
         found = np.exp(there) if self.log else there
         return np.where(inside == 0, self.first, np.where(inside == 1, self.last, found))
+
+    def stretch(self, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """First and second derivative of values by units: each (n,)."""
+        low, high = self.ends
+        if not self.log:
+            return np.full(len(units), high - low), np.zeros(len(units))
+        values = self.values(units)
+        return (high - low) * values, (high - low) ** 2 * values

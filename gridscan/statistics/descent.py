@@ -10,6 +10,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from gridscan.statistics.guided import Curves, descended
+from gridscan.statistics.parabola import curvatures, least, model
+
 Function = Callable[[np.ndarray], np.ndarray]
 """Of points (n, d) to values (n,)."""
 
@@ -24,9 +27,6 @@ REACH = 0.15
 
 NARROW = 0.03
 """Distance of differences, in units of the distance at which a parabola has risen by one."""
-
-SWEEPS = 50
-"""Rounds over components, where bounds are not settled otherwise."""
 
 NEAREST, FARTHEST = 1e-7, 0.02
 """Bounds of that distance, in units of the range."""
@@ -65,15 +65,22 @@ class _State:
 
 
 def descend(
-    function: Function, starts: np.ndarray, free: Sequence[int], beyond: Sequence[float] = ()
+    function: Function,
+    starts: np.ndarray,
+    free: Sequence[int],
+    beyond: Sequence[float] = (),
+    curves: Curves | None = None,
 ) -> Found:
     """Local minima along the free columns from every start, others held; all within [0, 1].
 
     starts: (n, d). beyond: how far outside the function may be asked for differences, for each
     free column; default: nowhere. A minimum is taken as found where a step of Newton's would gain
     less than `ENOUGH`, or nothing more is gained: looked at twice, for in a flat valley rounding
-    ends a descent early.
+    ends a descent early. curves: if the function tells its derivatives, by which it is descended.
     """
+    if curves is not None:
+        points, values, settled = descended(curves, starts, free)
+        return Found(points, _finite(values), settled)
     once = _descended(function, starts, free, beyond)
     return _descended(function, once.points, free, beyond) if len(free) else once
 
@@ -118,12 +125,12 @@ def _step(function: Function, now: _State, columns: np.ndarray, margin: np.ndarr
     bend = np.einsum("nij,njk,nlk->nil", now.frame, bend, now.frame)
     # at the point itself, which lies beside the centre at the ends of a range
     slope = slope + np.einsum("nkl,nl->nk", bend, at - centre)
-    size, frame = _curvatures(bend)
+    size, frame = curvatures(bend)
     upward = np.einsum("nij,nj,nkj->nik", frame, size, frame)
     low = np.maximum(at - now.trust[:, None], 0.0)
     high = np.minimum(at + now.trust[:, None], 1.0)
-    aim = _least(at, slope, upward, low, high)
-    promised = -_model(0.0, slope, upward, aim - at)
+    aim = least(at, slope, upward, low, high)
+    promised = -model(0.0, slope, upward, aim - at)
 
     points = now.points.copy()
     points[:, columns] = aim
@@ -133,9 +140,9 @@ def _step(function: Function, now: _State, columns: np.ndarray, margin: np.ndarr
     within = ((stencil >= 0) & (stencil <= 1)).all(axis=2)
     inside = np.where(within, found, np.inf)
     best = inside.argmin(axis=1)
-    least = np.take_along_axis(inside, best[:, None], axis=1)[:, 0]
-    lucky = (least < values) & (least < now.values)
-    points[lucky], values = every[lucky, best[lucky]], np.where(lucky, least, values)
+    lowest = np.take_along_axis(inside, best[:, None], axis=1)[:, 0]
+    lucky = (lowest < values) & (lowest < now.values)
+    points[lucky], values = every[lucky, best[lucky]], np.where(lucky, lowest, values)
     better = values < now.values
 
     full = np.abs(aim - at).max(axis=1, initial=0.0)
@@ -178,75 +185,3 @@ def _derivatives(found: np.ndarray, apart: np.ndarray) -> tuple[np.ndarray, np.n
         # to and fro: along a narrow valley, a slip of this would seem a bend of its floor
         bend[:, i, j] = bend[:, j, i] = (both - single) / (2 * apart[:, i] * apart[:, j])
     return slope, bend
-
-
-def _curvatures(bend: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sizes (n, k) of second derivatives along main axes, and these (n, k, k), as columns.
-
-    Where a parabola bends down, it is taken as if it bent up.
-    """
-    values, frame = np.linalg.eigh(bend)
-    size = np.abs(values)
-    least = 1e-9 * size.max(axis=1, keepdims=True, initial=0.0) + 1e-12
-    size = np.maximum(size, least)
-    order = np.argsort(size, axis=1)
-    return np.take_along_axis(size, order, axis=1), np.take_along_axis(
-        frame, order[:, None], axis=2
-    )
-
-
-def _model(here: float, slope: np.ndarray, bend: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """Values of a parabola, a step from where it has the value `here`."""
-    linear = np.einsum("nk,nk->n", slope, step)
-    return here + linear + 0.5 * np.einsum("nk,nkl,nl->n", step, bend, step)
-
-
-def _least(
-    at: np.ndarray, slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> np.ndarray:
-    """Where a parabola that bends up is least between bounds: primal-dual active sets.
-
-    slope: at `at`, which is within the bounds. They settle but for rare cycles.
-    """
-    k = at.shape[1]
-    free = at - _solved(bend, slope)
-    aim, pull = free, np.zeros_like(at)
-    for _ in range(2 * k + 2):
-        scale = np.einsum("nii->ni", bend)
-        upper = pull + scale * (aim - high) > 0
-        lower = pull + scale * (aim - low) < 0
-        held = upper | lower
-        bound = np.where(upper, high, low)
-        # of a component that is held, the equation is its value
-        matrix = np.where(held[:, :, None], np.eye(k), bend)
-        right = np.einsum("nij,nj->ni", bend, at) - slope
-        before, aim = aim, _solved(matrix, np.where(held, bound, right))
-        pull = np.where(held, -slope - np.einsum("nij,nj->ni", bend, aim - at), 0.0)
-        if np.array_equal(before, aim):
-            break
-    aim = np.clip(aim, low, high)
-    # slopes at what is aimed at, where they do not lead out
-    left = slope + np.einsum("nij,nj->ni", bend, aim - at)
-    outward = ((aim <= low) & (left > 0)) | ((aim >= high) & (left < 0))
-    scale = np.einsum("nii->ni", bend)
-    cycled = (~outward & (np.abs(left) > 1e-6 * scale * (high - low))).any(axis=1)
-    if cycled.any():
-        some = at[cycled], slope[cycled], bend[cycled], low[cycled], high[cycled]
-        aim[cycled] = _one_by_one(*some)
-    return aim
-
-
-def _one_by_one(
-    at: np.ndarray, slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> np.ndarray:
-    """The same by minimising along one component after the other: it gets lower in any case."""
-    aim = at.copy()
-    for _ in range(SWEEPS):
-        for i in range(at.shape[1]):
-            left = slope[:, i] + np.einsum("nj,nj->n", bend[:, i], aim - at)
-            aim[:, i] = np.clip(aim[:, i] - left / bend[:, i, i], low[:, i], high[:, i])
-    return aim
-
-
-def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return np.linalg.solve(matrix, right[..., None])[..., 0]

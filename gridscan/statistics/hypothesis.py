@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 from gridscan.statistics import methods
 from gridscan.statistics.auxiliary import with_constraints
 from gridscan.statistics.deviance import mixed
-from gridscan.statistics.prediction import LinearNuisances, Problem, predict
+from gridscan.statistics.prediction import LinearNuisances, Problem, predicted
 
 DESCENT: Any = {"ftol": 1e-13, "gtol": 1e-7, "maxiter": 500}
 """Of scipy's L-BFGS-B."""
@@ -122,7 +122,7 @@ class Hypothesis:
         ends = np.cumsum([len(part.nuisances.every_name) for part in self.parts])[:-1]
         own = np.split(pulls, ends, axis=1)
         found = [
-            _predicted(rows, part, alpha)
+            predicted(rows, alpha, part)
             for part, rows, alpha in zip(self.parts, self.rows(points), own, strict=True)
         ]
         data, slopes = zip(*found, strict=True)
@@ -181,14 +181,6 @@ def _weighted(part: Problem, number: int, weight: float) -> Problem:
     linear, shapes = np.split(found, [len(every.linear.names)])
     scaled = replace(every.linear, inverse_variance=linear)
     return part._replace(nuisances=replace(every, linear=scaled, inverse_variance=shapes))
-
-
-def _predicted(rows: np.ndarray, part: Problem, pulls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if not isinstance(part.nuisances, LinearNuisances):
-        return predict(rows, part.template, pulls, part.nuisances)
-    signal = rows @ part.template
-    slopes = part.nuisances.slopes(signal)
-    return signal + part.nuisances.background + np.vecmat(pulls, slopes), slopes
 
 
 def _blocks(slopes: Sequence[np.ndarray]) -> np.ndarray:

@@ -99,6 +99,11 @@ class Problem(NamedTuple):
         return bool(np.isfinite(self.variance).all())
 
     @property
+    def is_bent(self) -> bool:
+        """Whether any sample is not just scaled."""
+        return isinstance(self.nuisances, ShapeNuisances)
+
+    @property
     def templates(self) -> np.ndarray:
         """(settings, terms, bins)"""
         return self.template.reshape(-1, *self.template.shape[-2:])
@@ -183,3 +188,15 @@ def predict(
     for pull, monomial, lower, times in nuisances.ladder.derivatives:
         slopes[:, pull] += times * powers[:, lower, None] * bent[:, monomial - 1]
     return expected, slopes
+
+
+def predicted(
+    rows: np.ndarray, pulls: np.ndarray, problem: Problem
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expected counts (points, bins) and their slopes by every pull (points, K, bins)."""
+    nuisances = problem.nuisances
+    if isinstance(nuisances, ShapeNuisances):
+        return predict(rows, problem.template, pulls, nuisances)
+    signal = rows @ problem.template
+    slopes = nuisances.slopes(signal)
+    return signal + nuisances.background + np.vecmat(pulls, slopes), slopes

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gridscan.statistics.descent import Found, Function, descend
+from gridscan.statistics.guided import Curves
 
 MOST_STARTS = 64
 """Minima of the grid that are followed, the lowest ones."""
@@ -40,12 +41,13 @@ def minima(
     costly: Sequence[int] = (),
     beyond: Sequence[float] = (),
     per_axis: int = STARTS_PER_AXIS,
+    curves: Curves | None = None,
 ) -> Found:
     """Different local minima along the free columns, the lowest first; others are held as `at`.
 
     grid: values along each free axis; values: χ² there. costly: columns each value of
-    which costs milliseconds: few of them are tried. beyond: as of `descend`. per_axis: other
-    places from which is begun.
+    which costs milliseconds: few of them are tried. beyond, curves: as of `descend`. per_axis:
+    other places from which is begun.
     """
     starts = _lowest(grid, values, FEW_STARTS if costly else MOST_STARTS)
     points = np.repeat(at[None], len(starts), axis=0)
@@ -57,7 +59,7 @@ def minima(
     points = np.concatenate([points, others])
     if costly:
         points = _some(points, function(points))
-    return different(descend(function, points, free, beyond))
+    return different(descend(function, points, free, beyond, curves))
 
 
 def _some(points: np.ndarray, values: np.ndarray) -> np.ndarray:

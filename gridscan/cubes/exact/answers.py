@@ -97,8 +97,9 @@ class Answers:
         if not axes:
             return np.array([self.function(at[None])])
         found = search.minima(
-            self.function, self._grid, self._chi2, axes, at, self._costly, self._beyond
-        )
+            self.function, self._grid, self._chi2, axes, at, self._costly, self._beyond,
+            curves=None if self._costly else self.function.curves,
+        )  # fmt: skip
         return np.column_stack([found.points, found.values])
 
     def _profile(self, names: tuple[str, ...]) -> Minimised:
@@ -109,8 +110,9 @@ class Answers:
         nested = [i for i in free if i in several]
         points = self.minima[:, :-1]
         found: Minimised = Profile(
-            self.function, [*kept, *nested], points, self._costly, self._beyond
-        )
+            self.function, [*kept, *nested], points, self._costly, self._beyond,
+            self.function.curves,
+        )  # fmt: skip
         for number, i in reversed(list(enumerate(nested))):
             mesh = np.concatenate([self._grid[i], points[:, i], np.linspace(0, 1, MESH)])
             found = Nested(self.function, found, [*kept, *nested[:number]], mesh)

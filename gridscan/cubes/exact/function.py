@@ -1,7 +1,7 @@
 """χ² of a cube anywhere between the ends of its axes: that of the studies which it carries."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +9,7 @@ import xarray as xr
 
 from gridscan.cubes import origin, refined
 from gridscan.cubes.regions import is_log
+from gridscan.statistics.guided import Curves
 
 if TYPE_CHECKING:
     from gridscan.cards.study import Study
@@ -87,6 +88,26 @@ class Function:
         values = self._values(points)
         each = [f(_columns([values[n] for n in f.parameters], points)) for f in self._functions]
         return np.sum(each, axis=0)
+
+    @cached_property
+    def curves(self) -> Curves | None:
+        """What tells χ², slopes and second derivatives along axes that do not cost; none tells."""
+        return self._curves if all(f.is_quadratic for f in self._functions) else None
+
+    def _curves(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        values, size = self._values(points), len(self.axes)
+        chi2, slopes = np.zeros(len(points)), np.zeros(points.shape)
+        bends = np.zeros((*points.shape, size))
+        for f in self._functions:
+            own = [f.parameters.index(axis.name) for axis in self.axes]
+            told = f.curves(_columns([values[n] for n in f.parameters], points))
+            chi2, slopes = chi2 + told[0], slopes + told[1][:, own]
+            bends += told[2][:, np.array(own, int)[:, None], own]
+        each = [axis.stretch(points[:, i]) for i, axis in enumerate(self.axes)]
+        first, second = np.reshape(each, (size, 2, len(points))).transpose(1, 2, 0)
+        bends *= first[:, :, None] * first[:, None]
+        bends[:, range(size), range(size)] += slopes * second
+        return chi2, slopes * first, bends
 
     def _values(self, points: np.ndarray) -> dict[str, np.ndarray]:
         """Values of all axes, of those that are held too."""

@@ -1,12 +1,12 @@
 """A function minimised over some axes, at values of the others; what was found helps beside it."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from gridscan.statistics.descent import Function, descend
+from gridscan.statistics.guided import Curves
 from gridscan.statistics.search import scattered
 
 NEIGHBOURS = 4
@@ -20,6 +20,12 @@ SWEEPS = 30
 
 SCATTERED = 128
 """Places per free axis that are looked at besides."""
+
+FEWER = 16
+"""The same where minima of many places nearby are known."""
+
+ON_THE_WAY = 64
+"""Places that are minimised at before fewer: on the way to them from minima of the function."""
 
 BASIN = 0.1
 """Distance below which of two starts the lower one is enough."""
@@ -70,11 +76,12 @@ class Profile:
         minima: np.ndarray,
         costly: Sequence[int] = (),
         beyond: Sequence[float] = (),
+        curves: Curves | None = None,
     ):
         """minima: (n, axes) of the whole function, the lowest first.
 
         costly: axes each value of which costs milliseconds. beyond: how far outside of its range
-        each axis may be asked (default: nowhere).
+        each axis may be asked (default: nowhere). curves: what tells the function's derivatives.
         """
         self.function = function
         self.kept = list(kept)
@@ -83,6 +90,7 @@ class Profile:
         self._minima = minima
         self._costly = [self.kept.index(i) for i in costly if i in self.kept]
         self._beyond = [beyond[i] for i in self.free] if len(beyond) else []
+        self._curves = curves
         self._known = np.empty((0, axes))
 
     def __call__(self, places: np.ndarray) -> np.ndarray:
@@ -93,6 +101,8 @@ class Profile:
         """Points (n, axes) of the least values at places (n, kept), and these (n,)."""
         points = np.empty((len(places), self._minima.shape[1]))
         values = np.empty(len(places))
+        if not len(self._known) and 0 < len(places) < ON_THE_WAY and self.free:
+            self._at(self._on_the_way(np.clip(places, 0.0, 1.0)))
         first = np.arange(0, len(places), max(1, len(places) // FIRST))
         for part in (first, np.setdiff1d(np.arange(len(places)), first)):
             for some in self._lots(places[part]):
@@ -103,6 +113,18 @@ class Profile:
     def slopes(self, points: np.ndarray, steps: Sequence[float] = ()) -> np.ndarray:
         """How the least value changes along the kept axes, at points (n, axes) of it: (n, kept)."""
         return slopes(self.function, points, self.kept, steps)
+
+    def _on_the_way(self, places: np.ndarray) -> np.ndarray:
+        """Places (n, kept) between the minima of the whole function and others.
+
+        A valley that leads from one minimum to another may be far from both where it passes.
+        """
+        if self._costly:
+            return places[:0]
+        ends = self._minima[:, self.kept]
+        steps = max(1, ON_THE_WAY // (len(ends) * len(places)))
+        part = np.linspace(0, 1, steps, endpoint=False)[:, None, None, None]
+        return (ends + part * (places[:, None] - ends)).reshape(-1, len(self.kept))
 
     def _lots(self, places: np.ndarray) -> Iterator[np.ndarray]:
         """Places, those of not too many costly values at a time."""
@@ -132,7 +154,8 @@ class Profile:
         The lowest of the minima of the whole function, of those at places nearby and of places
         all over; no two of them in what looks like one basin.
         """
-        known = np.repeat(self._everywhere[None], len(points), axis=0)
+        many = FEWER if len(self._known) >= FIRST else SCATTERED
+        known = np.repeat(self._everywhere(many)[None], len(points), axis=0)
         if len(self._known):
             tree, number = _tree(self._known[:, self.kept]), min(NEIGHBOURS, len(self._known))
             _, near = tree.query(points[:, self.kept], range(1, 1 + number))
@@ -151,10 +174,9 @@ class Profile:
             apart = np.abs(known[which] - starts[:, None]).max(axis=2)
             values[which] = np.where(apart < BASIN, np.inf, values[which])
 
-    @cached_property
-    def _everywhere(self) -> np.ndarray:
+    def _everywhere(self, many: int) -> np.ndarray:
         """Minima of the whole function, and places all over: free coordinates (n, free)."""
-        return np.concatenate([self._minima[:, self.free], scattered(len(self.free), SCATTERED)])
+        return np.concatenate([self._minima[:, self.free], scattered(len(self.free), many)])
 
     def _try(
         self, points: np.ndarray, values: np.ndarray, which: np.ndarray, starts: np.ndarray
@@ -162,7 +184,7 @@ class Profile:
         """Descend from other starts at some places; where that is lower, it stays. Which did."""
         trial = points[which]
         trial[:, self.free] = starts
-        found = descend(self.function, trial, self.free, self._beyond)
+        found = descend(self.function, trial, self.free, self._beyond, self._curves)
         lower = ~(found.values > values[which] - LOWER)
         points[which[lower]], values[which[lower]] = found.points[lower], found.values[lower]
         return which[lower]
