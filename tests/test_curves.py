@@ -8,6 +8,7 @@ from gridscan.cubes.exact.answers import Answers
 from gridscan.cubes.exact.function import Function
 from gridscan.scans import lazy
 from gridscan.scans.function import ChiSquare
+from gridscan.statistics import quartic
 from gridscan.statistics.descent import descend
 from gridscan.statistics.guided import descended
 from tests.conftest import study_of
@@ -123,3 +124,31 @@ def test_a_place_alone_is_as_low_as_any_descent_finds():
     found = descend(answers.function, starts, [1, 2, 3], curves=answers.function.curves)
     least = answers.profile(["eps_emu_u"], np.array([[0.12446]])) + answers.least
     assert least <= found.values.min() + 1e-7
+
+
+@pytest.mark.parametrize("names", [["eps_ee_u"], ["eps_ee_u", "eps_mumu_u"]])
+def test_wells_are_found_however_wide_the_range_is(names):
+    """Each is a hundred-thousandth of an axis wide, on a plain that is level."""
+    found = []
+    for width in (1.0, 1e4):
+        axes = {n: {"start": -width, "stop": 1.1 * width, "num": 5} for n in names}
+        cube = lazy.dataset(study_of(axes)).compute()
+        answers = Answers(cube)
+        wells = answers.minima[answers.minima[:, -1] < answers.least + 1]
+        points = np.column_stack([*answers.function.values(wells[:, :-1]).values()])
+        found.append((np.sort(points, axis=0), cube.gridscan.intervals("eps_ee_u").values))
+    np.testing.assert_allclose(found[1][0], found[0][0], atol=1e-4)
+    np.testing.assert_allclose(found[1][1], found[0][1], atol=2e-3)
+
+
+def test_a_quartic_tells_the_sum_of_squares_and_its_derivatives():
+    pick = np.random.default_rng(5)
+    terms = pick.normal(size=(10, 7))
+
+    def residuals(points: np.ndarray) -> np.ndarray:
+        return quartic.monomials(points) @ terms
+
+    found = quartic.Quartic.through(residuals, 3)
+    points = pick.random((6, 3))
+    np.testing.assert_allclose(found(points)[0], np.square(residuals(points)).sum(axis=1))
+    check(found, points)

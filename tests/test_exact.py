@@ -214,6 +214,19 @@ def test_minima_that_no_point_of_the_grid_shows_are_found():
     assert sorted(found.points[:2, 0]) == pytest.approx([0.31, 0.77], abs=1e-3)
 
 
+def test_a_level_valley_is_one_minimum_beside_which_a_well_is_found():
+    def valley(points: np.ndarray) -> np.ndarray:
+        x, y = points.T
+        well = 1 + 500 * ((x - 0.3) ** 2 + (y - 0.9) ** 2)
+        return np.minimum(100 * (y - 0.4 - 0.2 * x) ** 2, well)
+
+    grid = np.linspace(0, 1, 5)
+    values = valley(np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2))
+    found = minima(valley, [grid, grid], values.reshape(5, 5), [0, 1], np.zeros(2))
+    assert found.values == pytest.approx([0, 1], abs=1e-5)
+    assert found.points[1] == pytest.approx([0.3, 0.9], abs=1e-3)
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10_000))
 def test_crossings_of_a_curve_are_all_of_them(seed):

@@ -79,6 +79,10 @@ class Combination:
         chi2, slopes, bends = zip(*(part.curves(points) for part in self.parts), strict=True)
         return np.sum(chi2, axis=0), np.sum(slopes, axis=0), np.sum(bends, axis=0)
 
+    def residuals(self, points: Points) -> np.ndarray:
+        """Those of all parts, side by side: see `Likelihood.residuals`."""
+        return np.hstack([part.residuals(points) for part in self.parts])
+
     def is_quadratic(self, couplings: Couplings) -> bool:
         """Whether its counts are polynomials of degree two in the axes of couplings."""
         return all(couplings.gives_polynomials(part.models) for part in self.parts)

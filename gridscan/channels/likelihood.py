@@ -23,7 +23,7 @@ from gridscan.channels.theory import ALONE, CARDS, Theories, Theory
 from gridscan.statistics import STATISTICS
 from gridscan.statistics.curves import curves
 from gridscan.statistics.methods import fewest
-from gridscan.statistics.prediction import Problem, ShapeNuisances, together
+from gridscan.statistics.prediction import Problem, ShapeNuisances, predicted, together
 
 CONTRACTED_BINS = 32
 """Gaussian bins are contracted to about so many: see `statistics.contraction`."""
@@ -130,6 +130,19 @@ class Likelihood:
         found = self.profile(points, compiled=True)
         axes = len(points.couplings.units)
         return found["chi2"], *curves(expansion.rows, found["pulls"], axes, problem)
+
+    def residuals(self, points: Points) -> np.ndarray:
+        """How far counts are from the data, in standard deviations, all pulls at zero: (n, bins).
+
+        Polynomials in couplings where counts are.
+        """
+        expansion = points.expansion(self.models)
+        _, problem = self.prediction(expansion)
+        pulls = np.zeros((points.size, len(self.nuisances.names)))
+        expected, _ = predicted(expansion.rows, pulls, problem)
+        poisson = np.isinf(problem.variance)
+        variance = np.where(poisson, np.maximum(problem.observed, 1.0), problem.variance)
+        return np.asarray((expected - problem.observed) / np.sqrt(variance))
 
     def chi2(
         self,

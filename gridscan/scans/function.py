@@ -93,6 +93,14 @@ class ChiSquare:
             found[2][np.ix_(there[at], columns, columns)] = bends / np.outer(scale, scale)
         return found
 
+    def residuals(self, rows: np.ndarray) -> np.ndarray:
+        """How far counts are from the data with pulls at zero, at points (n, parameters).
+
+        In standard deviations (n, bins); for a study without axes of settings.
+        """
+        ((_, joint, (points, _)),) = self._groups(rows)
+        return joint.residuals(points)
+
     def samples(
         self,
         steps: int,

@@ -8,11 +8,9 @@ each block with the curvature of the deviance and with r times what counts thems
 (the pulls follow by the theorem of implicit functions).
 """
 
-from functools import lru_cache
-from itertools import combinations_with_replacement
-
 import numpy as np
 
+from gridscan.statistics import quartic
 from gridscan.statistics.curvature import bending
 from gridscan.statistics.newton import RIDGE
 from gridscan.statistics.poisson import NOTHING
@@ -42,10 +40,7 @@ def curves(
 def _curves(
     rows: np.ndarray, pulls: np.ndarray, axes: int, problem: Problem
 ) -> tuple[np.ndarray, np.ndarray]:
-    twice = _twice(axes)
-    along = rows[:, 1 : 1 + axes] @ twice.transpose(1, 2, 0).reshape(axes, -1)
-    along = along.reshape(-1, axes, rows.shape[1])
-    along[:, range(axes), range(1, 1 + axes)] += 1.0
+    along = quartic.slopes(rows[:, 1 : 1 + axes])
     expected, slope = predicted(rows, pulls, problem)
     residual, curvature = _weights(expected, problem)
     template, scale = _template(pulls, problem)
@@ -53,22 +48,9 @@ def _curves(
     gained = np.matvec(template, residual * scale)
     bent = tilt * curvature[:, None]
     both = bent @ slope.mT + along @ _mixed(residual, scale, template, pulls, problem).mT
-    own = bent @ tilt.mT + (gained @ twice.reshape(len(twice), -1)).reshape(-1, axes, axes)
-    return 2 * np.matvec(tilt, residual), 2 * (
-        own - both @ np.linalg.solve(_of_pulls(slope, residual, curvature, pulls, rows, problem),
-                                     both.mT)
-    )  # fmt: skip
-
-
-@lru_cache(maxsize=16)
-def _twice(axes: int) -> np.ndarray:
-    """Second derivatives of monomials 1, x, …, x², xy, …: (terms, axes, axes)."""
-    pairs = list(combinations_with_replacement(range(axes), 2))
-    found = np.zeros((1 + axes + len(pairs), axes, axes))
-    for term, (i, j) in enumerate(pairs, start=1 + axes):
-        found[term, i, j] += 1.0
-        found[term, j, i] += 1.0
-    return found
+    own = bent @ tilt.mT + np.tensordot(gained, quartic.bends(axes), 1)
+    follow = np.linalg.solve(_of_pulls(slope, residual, curvature, pulls, rows, problem), both.mT)
+    return 2 * np.matvec(tilt, residual), 2 * (own - both @ follow)
 
 
 def _weights(expected: np.ndarray, problem: Problem) -> tuple[np.ndarray, np.ndarray]:

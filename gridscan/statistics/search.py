@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gridscan.statistics.descent import Found, Function, descend
-from gridscan.statistics.guided import Curves
+from gridscan.statistics.guided import Curves, descended
 
 MOST_STARTS = 64
 """Minima of the grid that are followed, the lowest ones."""
@@ -26,7 +26,16 @@ COSTLY_VALUES = 49
 """Values of costly axes, all together, that are looked at besides those of the grid."""
 
 APART = 1e-4
-"""Distance of minima that are the same."""
+"""Distance of minima that are the same, if nothing between them is higher."""
+
+SAME = 1e-8
+"""Distance of those that are the same in any case."""
+
+RISE = 1e-5
+"""By how much χ² rises between two wells."""
+
+ON_THE_WAY = 17
+"""Places at which that is looked for, between those that are as low."""
 
 MOST_MODES = 12
 """Minima that are kept, the lowest ones."""
@@ -42,12 +51,14 @@ def minima(
     beyond: Sequence[float] = (),
     per_axis: int = STARTS_PER_AXIS,
     curves: Curves | None = None,
+    quartic: Curves | None = None,
 ) -> Found:
     """Different local minima along the free columns, the lowest first; others are held as `at`.
 
     grid: values along each free axis; values: χ² there. costly: columns each value of
     which costs milliseconds: few of them are tried. beyond, curves: as of `descend`. per_axis:
-    other places from which is begun.
+    other places from which is begun. quartic: what has wells where the function has, but no
+    plateau: where its descents end is begun from, too.
     """
     starts = _lowest(grid, values, FEW_STARTS if costly else MOST_STARTS)
     points = np.repeat(at[None], len(starts), axis=0)
@@ -57,9 +68,11 @@ def minima(
     else:
         others = _all_over(free, at, per_axis)
     points = np.concatenate([points, others])
+    if quartic is not None:
+        points = np.concatenate([points, descended(quartic, others, free)[0]])
     if costly:
         points = _some(points, function(points))
-    return different(descend(function, points, free, beyond, curves))
+    return different(function, descend(function, points, free, beyond, curves))
 
 
 def _some(points: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -130,13 +143,39 @@ def scattered(axes: int, per_axis: int) -> np.ndarray:
     return (0.5 + np.arange(number)[:, None] * root ** -np.arange(1.0, axes + 1)) % 1
 
 
-def different(found: Found) -> Found:
-    """Each minimum once, the lowest first."""
+def different(function: Function, found: Found) -> Found:
+    """Each minimum once, the lowest first: only those that a rise parts from lower ones.
+
+    That is looked for halfway to those nearby, and all along the way to those that are as low: a
+    level valley is one minimum.
+    """
     kept: list[int] = []
-    for i in np.argsort(found.values, kind="stable"):
-        apart = np.abs(found.points[kept] - found.points[i]).max(axis=1, initial=0.0)
-        if (apart > APART).all():
-            kept.append(int(i))
-        if len(kept) == MOST_MODES:
-            break
+    left = np.argsort(found.values, kind="stable")
+    while len(left) and len(kept) < MOST_MODES:
+        best, left = left[0], left[1:]
+        if not _joined(function, found, best, np.array(kept, int)):
+            kept.append(int(best))
+            left = left[~_same(function, found, best, left)]
     return Found(found.points[kept], found.values[kept], found.settled[kept])
+
+
+def _same(function: Function, found: Found, best: np.intp, others: np.ndarray) -> np.ndarray:
+    """Which of others are the minimum `best`: at its place, or near with no rise in between."""
+    away = found.points[others] - found.points[best]
+    same = np.abs(away).max(axis=1, initial=0.0) <= SAME
+    near = np.flatnonzero(~same & (np.abs(away).max(axis=1, initial=0.0) <= APART))
+    if len(near):
+        middle = function(found.points[best] + away[near] / 2)
+        same[near] = ~(middle > found.values[others[near]] + RISE)
+    return same
+
+
+def _joined(function: Function, found: Found, one: np.intp, kept: np.ndarray) -> bool:
+    """Whether a straight way without a rise leads to one of those kept that are as low."""
+    level = kept[found.values[one] - found.values[kept] <= RISE]
+    if not len(level):
+        return False
+    part = np.linspace(0, 1, ON_THE_WAY)[1:-1, None]
+    way = found.points[one] + part * (found.points[level] - found.points[one])[:, None]
+    values = function(way.reshape(-1, way.shape[2])).reshape(len(level), -1)
+    return bool((values <= found.values[one] + RISE).all(axis=1).any())

@@ -98,7 +98,7 @@ class Answers:
             return np.array([self.function(at[None])])
         found = search.minima(
             self.function, self._grid, self._chi2, axes, at, self._costly, self._beyond,
-            curves=None if self._costly else self.function.curves,
+            curves=None if self._costly else self.function.curves, quartic=self.function.quartic,
         )  # fmt: skip
         return np.column_stack([found.points, found.values])
 
@@ -111,7 +111,7 @@ class Answers:
         points = self.minima[:, :-1]
         found: Minimised = Profile(
             self.function, [*kept, *nested], points, self._costly, self._beyond,
-            self.function.curves,
+            self.function.curves, self.function.quartic,
         )  # fmt: skip
         for number, i in reversed(list(enumerate(nested))):
             mesh = np.concatenate([self._grid[i], points[:, i], np.linspace(0, 1, MESH)])

@@ -10,6 +10,7 @@ import xarray as xr
 from gridscan.cubes import origin, refined
 from gridscan.cubes.regions import is_log
 from gridscan.statistics.guided import Curves
+from gridscan.statistics.quartic import Quartic
 
 if TYPE_CHECKING:
     from gridscan.cards.study import Study
@@ -93,6 +94,21 @@ class Function:
     def curves(self) -> Curves | None:
         """What tells χ², slopes and second derivatives along axes that do not cost; none tells."""
         return self._curves if all(f.is_quadratic for f in self._functions) else None
+
+    @cached_property
+    def quartic(self) -> Quartic | None:
+        """χ² with pulls at zero, where that is a polynomial of degree four along all axes."""
+        if self.curves is None or any(axis.costly or axis.log for axis in self.axes):
+            return None
+        if not self.axes or any(f.of_settings for f in self._functions):
+            return None
+        return Quartic.through(self._residuals, len(self.axes))
+
+    def _residuals(self, points: np.ndarray) -> np.ndarray:
+        values = self._values(points)
+        each = [f.residuals(_columns([values[n] for n in f.parameters], points))
+                for f in self._functions]  # fmt: skip
+        return np.hstack(each)
 
     def _curves(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         values, size = self._values(points), len(self.axes)

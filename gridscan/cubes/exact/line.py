@@ -20,10 +20,14 @@ NEAR = 1e-7
 def mesh(curve: Curve, level: float, around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Places between which a curve crosses the level at most once, and its values there.
 
-    around: places that matter, minima among them. Added are those halfway to the neighbours of a
-    low or high place, as long as the parabola through three of them may reach the level.
+    around: places that matter, minima among them, between which it is higher. Added are those
+    halfway to the neighbours of a low or high place, as long as the parabola through three of them
+    may reach the level.
     """
-    places = np.unique(np.clip(np.concatenate([np.linspace(0, 1, PLACES), around]), 0, 1))
+    every = np.unique(around)
+    between = (every[1:] + every[:-1]) / 2
+    even = np.linspace(0, 1, PLACES)
+    places = np.unique(np.clip(np.concatenate([even, every, between]), 0, 1))
     values = curve(places)
     for _ in range(ROUNDS):
         more = _unsure(places, values, level)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gridscan.statistics.descent import Function, descend
-from gridscan.statistics.guided import Curves
+from gridscan.statistics.guided import Curves, descended
 from gridscan.statistics.search import scattered
 
 NEIGHBOURS = 4
@@ -23,6 +23,9 @@ SCATTERED = 128
 
 FEWER = 16
 """The same where minima of many places nearby are known."""
+
+WELLS = 8
+"""Places per free axis from which wells of the quartic are looked for."""
 
 ON_THE_WAY = 64
 """Places that are minimised at before fewer: on the way to them from minima of the function."""
@@ -77,11 +80,13 @@ class Profile:
         costly: Sequence[int] = (),
         beyond: Sequence[float] = (),
         curves: Curves | None = None,
+        quartic: Curves | None = None,
     ):
         """minima: (n, axes) of the whole function, the lowest first.
 
         costly: axes each value of which costs milliseconds. beyond: how far outside of its range
         each axis may be asked (default: nowhere). curves: what tells the function's derivatives.
+        quartic: what has wells where the function has them, see `search.minima`.
         """
         self.function = function
         self.kept = list(kept)
@@ -90,7 +95,7 @@ class Profile:
         self._minima = minima
         self._costly = [self.kept.index(i) for i in costly if i in self.kept]
         self._beyond = [beyond[i] for i in self.free] if len(beyond) else []
-        self._curves = curves
+        self._curves, self._quartic = curves, quartic
         self._known = np.empty((0, axes))
 
     def __call__(self, places: np.ndarray) -> np.ndarray:
@@ -154,8 +159,11 @@ class Profile:
         The lowest of the minima of the whole function, of those at places nearby and of places
         all over; no two of them in what looks like one basin.
         """
-        many = FEWER if len(self._known) >= FIRST else SCATTERED
-        known = np.repeat(self._everywhere(many)[None], len(points), axis=0)
+        first = len(self._known) < FIRST
+        everywhere = self._everywhere(SCATTERED if first else FEWER)
+        known = np.repeat(everywhere[None], len(points), axis=0)
+        if first and self._quartic is not None:
+            known = np.concatenate([known, self._wells(points)], axis=1)
         if len(self._known):
             tree, number = _tree(self._known[:, self.kept]), min(NEIGHBOURS, len(self._known))
             _, near = tree.query(points[:, self.kept], range(1, 1 + number))
@@ -173,6 +181,15 @@ class Profile:
             yield which, starts
             apart = np.abs(known[which] - starts[:, None]).max(axis=2)
             values[which] = np.where(apart < BASIN, np.inf, values[which])
+
+    def _wells(self, points: np.ndarray) -> np.ndarray:
+        """Where descents of the quartic end at places: free coordinates (n, wells, free)."""
+        assert self._quartic is not None
+        starts = scattered(len(self.free), WELLS)
+        every = np.repeat(points[:, None], len(starts), axis=1)
+        every[..., self.free] = starts
+        found, _, _ = descended(self._quartic, every.reshape(-1, points.shape[1]), self.free)
+        return found.reshape(every.shape)[..., self.free]
 
     def _everywhere(self, many: int) -> np.ndarray:
         """Minima of the whole function, and places all over: free coordinates (n, free)."""
