@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from gridscan.cards.base import CardError
+from gridscan.cards.inputs import Source
 from gridscan.cards.library import Library
 from gridscan.constants import SECONDS_PER_DAY
 from gridscan.physics import cross_sections, kinematics
@@ -32,7 +34,32 @@ SUN = {
 """Fluxes per cm² and second of B16-GS98, their uncertainties, and the largest energies in MeV."""
 
 
+MINE = {
+    "title": "mine",
+    "flux": {
+        "kind": "table",
+        "components": [
+            {
+                "name": "mono",
+                "flavour": {"mu": 0.25, "tau": 0.75},
+                "flux_per_cm2_s": 3.0,
+                "lines": [{"energy_mev": 30.0, "fraction": 1.0}],
+            },
+            {
+                "name": "broad",
+                "flavour": "e",
+                "antineutrino": True,
+                "flux_per_cm2_s": 2.0,
+                "spectrum": {"energy_mev": [10.0, 20.0, 30.0], "per_mev": [0.0, 5.0, 0.0]},
+            },
+        ],
+    },
+}
+
+
 def flux(name: str):
+    if name == "mine":
+        return Source.from_mapping(MINE, "mine.toml").flux
     return LIBRARY.load("sources", name).flux
 
 
@@ -77,7 +104,7 @@ def by_quadrature(species, nuclides, threshold_mev: float, breaks=()) -> float:
         highest = kinematics.max_recoil(energy, mass)
         if highest <= threshold_mev:
             return 0.0
-        return quad(dsigma, threshold_mev, highest, args=(energy,), epsabs=0, epsrel=1e-9)[0]
+        return quad(dsigma, threshold_mev, highest, args=(energy,), epsabs=0, epsrel=1e-8)[0]
 
     total = sum(weight * above_threshold(energy) for energy, weight in species.lines)
     if species.continuum is not None:
@@ -86,7 +113,7 @@ def by_quadrature(species, nuclides, threshold_mev: float, breaks=()) -> float:
         for piece in pairwise([*ends, species.continuum.high]):
             total += quad(
                 lambda e: float(species.continuum.density(e)) * above_threshold(e),
-                *piece, epsabs=0, epsrel=1e-7,
+                *piece, epsabs=0, epsrel=1e-6,
             )[0]  # fmt: skip
     return species.weight * total * nuclides["count"].item()
 
@@ -95,6 +122,7 @@ def by_quadrature(species, nuclides, threshold_mev: float, breaks=()) -> float:
     ("source", "component", "material", "threshold_kevnr"),
     [
         ("solar-b16-gs98", "B8", "xenon-130", 1.0),
+        ("mine", "broad", "argon-40", 5.0),
         ("solar-b16-gs98", "Be7", "argon-40", 0.01),
         ("solar-b16-gs98", "pp", "lead-208", 0.0005),
     ],
@@ -102,12 +130,125 @@ def by_quadrature(species, nuclides, threshold_mev: float, breaks=()) -> float:
 def test_templates_equal_adaptive_quadrature(source, component, material, threshold_kevnr):
     """Energies in the outer integral here, in the inner one there; a line has no factor E."""
     one = by_name(source)[component]
-    table = flux(source).given[component].spectrum
-    knots = table.energy_mev if table else ()
+    kinks = one.continuum.kinks if one.continuum else ()
     nuclides = target(LIBRARY.load("materials", material).nuclides, 1.0, "mass-number")
     found = by_species(
         [one], 1.0, nuclides, [(Helm(), None)], "leading", SHARP,
-        {"kevnr": np.array([threshold_kevnr, 100.0])},
+        {"kevnr": np.array([threshold_kevnr, 1e5])},
     )  # fmt: skip
-    expected = by_quadrature(one, nuclides, 1e-3 * threshold_kevnr, knots)
+    expected = by_quadrature(one, nuclides, 1e-3 * threshold_kevnr, kinks)
     assert found.sum().item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_atmospheric_fluxes_are_the_integrals_of_their_tables():
+    for name, total in (("atmospheric-kamioka", 7.345), ("atmospheric-gran-sasso", 10.546)):
+        components = flux(name).given
+        for one in components.values():
+            assert one.spectrum.integral == pytest.approx(one.flux_per_cm2_s, rel=1e-3)
+            assert one.sigma == 0.5
+        species = by_name(name)
+        assert sum(one.weight for one in species.values()) == pytest.approx(total, abs=1e-3)
+        assert [one.antineutrino for one in species.values()] == [False, True, False, True]
+        assert [one.flavour for one in species.values()] == ["e", "e", "mu", "mu"]
+
+
+def test_half_of_what_pions_and_muons_leave_is_electron_neutrinos():
+    weight = {name: one.weight for name, one in by_name("atmospheric-kamioka").items()}
+    electrons = weight["atm_nu_e"] + weight["atm_nu_e_bar"]
+    assert (weight["atm_nu_mu"] + weight["atm_nu_mu_bar"]) / electrons == pytest.approx(2, rel=0.02)
+
+
+THERMAL = {"nu_e": (29.37, 4.484), "nu_e_bar": (17.62, 7.474), "nu_x": (11.01, 11.959)}
+"""Per cm² and second, and mean energy in MeV, of arXiv:0812.3157's formula."""
+
+
+@pytest.mark.parametrize("name", THERMAL)
+def test_the_redshifted_formula_equals_its_adaptive_quadrature(name):
+    source = flux("dsnb")
+    one = getattr(source, name)
+    spectrum = source.spectrum(one)
+    for energy in np.array([0.1, 0.5, 0.9]) * one.highest_mev:
+        by_scipy = quad(
+            lambda z, e=energy: (
+                299792.458 / source.universe.expansion(z) * source.collapses.rate(z)
+                * one.emitted(e * (1 + z))
+            ),
+            0, 5, points=[1, 4], epsrel=1e-10,
+        )[0] * 3e53 / 1.602176634e-6 / 6 / 3.0856775814913673e24**2 / (365.25 * 86400)  # fmt: skip
+        assert source.flux(one, energy) == pytest.approx(by_scipy, rel=1e-6)
+        assert spectrum.integral * spectrum.density(energy) == pytest.approx(by_scipy, rel=1e-3)
+    total, mean = THERMAL[name]
+    assert spectrum.integral == pytest.approx(total, abs=0.01)
+    shape = spectrum.density
+    found = quad(lambda e: e * float(shape(e)), 0, one.highest_mev, limit=200)[0]
+    assert found == pytest.approx(mean, abs=0.01)
+
+
+def test_supernovae_send_as_many_neutrinos_as_the_card_says():
+    weights = [(one.name, one.antineutrino, one.weight) for one in flux("dsnb").species()]
+    assert weights == [
+        ("dsnb_nu_e", False, 45.5),
+        ("dsnb_nu_e_bar", True, 27.3),
+        ("dsnb_nu_x", False, 8.75),
+        ("dsnb_nu_x", True, 8.75),
+    ]
+    card = LIBRARY.load("sources", "dsnb").model_dump(mode="json")
+    of_each = Source.from_mapping(card | {"flux": card["flux"] | {"nux_species": 4.0}}, "mine")
+    assert [one.weight for one in of_each.flux.species()][2:] == [35.0, 35.0]
+    card["flux"]["nu_e"]["flux_per_cm2_s"] = None
+    by_itself = Source.from_mapping(card, "mine").flux.species()[0]
+    assert by_itself.weight == pytest.approx(29.37, abs=0.01)
+
+
+def test_the_earth_and_its_reactors_send_electron_antineutrinos():
+    found = [*flux("geo-gran-sasso").species(), *flux("reactors-gran-sasso").species()]
+    highest = {one.name: one.continuum.high for one in found}
+    assert highest == {"K40": 1.32, "U238": 3.99, "Th232": 2.26, "reactor_nu_e_bar": 10.0}
+    assert all(one.flavour == "e" and one.antineutrino for one in found)
+
+
+def test_a_spectrum_of_a_users_own_has_flavours():
+    mono, broad = Source.from_mapping(MINE, "mine.toml").flux.species()
+    assert mono.density == {"mumu": 0.25, "tautau": 0.75}
+    assert (mono.weight, mono.lines, mono.antineutrino) == (3.0, ((30.0, 1.0),), False)
+    assert (broad.density, broad.antineutrino, broad.continuum.kinks) == (
+        {"ee": 1.0},
+        True,
+        (20.0,),
+    )
+    assert broad.continuum.density(20.0) == pytest.approx(0.1)
+
+
+def changed(index: int, **entries):
+    components = [dict(one) for one in MINE["flux"]["components"]]
+    components[index] |= entries
+    return MINE | {"flux": {"kind": "table", "components": components}}
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        (changed(0, flavour="x"), "flavour"),
+        (changed(0, flavour={"mu": 0.5}), "found fractions of sum 0.5; allowed: a sum of 1"),
+        (changed(0, name="broad"), "'broad' is given twice; allowed: each name once"),
+        (changed(1, lines=[{"energy_mev": 1.0, "fraction": 1.0}]), "found both; allowed: spectrum"),
+        (changed(1, spectrum=None), "found none; allowed: spectrum or lines"),
+        (
+            changed(1, spectrum={"energy_mev": [1.0, 2.0], "per_mev": [0.0, 0.0]}),
+            "per_mev: found zeros alone; allowed: a value above zero",
+        ),
+        (
+            changed(1, spectrum={"energy_mev": [1.0, 2.0], "per_mev": [1.0, 1.0, 1.0]}),
+            "found 2 energies and 3 values; allowed: pairs",
+        ),
+        (
+            {"title": "mine", "flux": {"kind": "solar"}},
+            "found no component; allowed: pp, pep, hep, Be7, B8, N13, O15, F17",
+        ),
+    ],
+)
+def test_a_bad_table_is_refused_in_one_line(card, message):
+    with pytest.raises(CardError) as refusal:
+        Source.from_mapping(card, "mine.toml")
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)

@@ -6,6 +6,7 @@ Cards name a source by the `kind` of its record. EXPOSURE of each is a record, t
 
 from gridscan.physics.fluxes.atmospheric import Atmospheric
 from gridscan.physics.fluxes.chromium51 import Chromium51
+from gridscan.physics.fluxes.dsnb import SupernovaBackground
 from gridscan.physics.fluxes.geo import Geo
 from gridscan.physics.fluxes.pion_dar import PionDecayAtRest
 from gridscan.physics.fluxes.reactor import Reactor
@@ -24,6 +25,7 @@ FLUXES: Family[type[Flux]] = Family(
         "chromium-51": Chromium51,
         "solar": Solar,
         "atmospheric": Atmospheric,
+        "dsnb": SupernovaBackground,
         "geo": Geo,
         "table": Table,
     },

@@ -67,13 +67,14 @@ class Spectrum:
         return np.square(self._spline(energy))
 
     @cached_property
-    def _integral(self) -> float:
+    def integral(self) -> float:
+        """Of the values, in their unit times MeV."""
         energy, weights = panels(self.energy_mev, EXACT)
         return float(weights @ self._values(energy))
 
     def density(self, energy):
         """Neutrinos per MeV of one in all. Keeps labels."""
-        return xr.apply_ufunc(self._values, energy) / self._integral
+        return xr.apply_ufunc(self._values, energy) / self.integral
 
     @property
     def continuum(self) -> Continuum:
