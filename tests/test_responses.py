@@ -19,6 +19,7 @@ from gridscan.physics.detectors import (
     ConstantEfficiency,
     ConstantQuenching,
     ExponentialTail,
+    FractionalResolution,
     GaussianResolution,
     LogisticEfficiency,
     PoissonResolution,
@@ -26,6 +27,7 @@ from gridscan.physics.detectors import (
     Response,
     Steps,
     TableEfficiency,
+    TanhEfficiency,
 )
 from gridscan.physics.detectors.response import _crossings
 from gridscan.physics.fluxes import PionDecayAtRest
@@ -58,6 +60,13 @@ SMEARED = Response(
 )
 ACCEPTED = replace(SMEARED, efficiency=ConstantEfficiency(), acceptance=CURVE)
 SHARP = replace(ACCEPTED, resolution=None)
+TANH = replace(
+    SHARP,
+    observable="kevnr",
+    quenching=None,
+    resolution=FractionalResolution(0.15),
+    acceptance=TanhEfficiency(0.886, 4.99, 1.2),
+)
 
 
 def probability(response, recoil, low, high) -> float:
@@ -88,8 +97,8 @@ def probability(response, recoil, low, high) -> float:
 
 @pytest.mark.parametrize(
     "response",
-    [CSI_2017, SMEARED, ACCEPTED, SHARP],
-    ids=["photoelectrons", "efficiency", "acceptance", "sharp"],
+    [CSI_2017, SMEARED, ACCEPTED, SHARP, TANH],
+    ids=["photoelectrons", "efficiency", "acceptance", "sharp", "tanh"],
 )
 @pytest.mark.parametrize("one", [NU_MU, NU_E], ids=lambda s: s.name)
 def test_templates_equal_adaptive_quadrature(response, one):
@@ -184,6 +193,22 @@ def test_steps_hold_from_their_place_upwards():
     heaviside = Steps((5.0, 6.0), (0.0, 0.5, 1.0))
     np.testing.assert_array_equal(heaviside(np.array([4.999, 5.0, 5.5, 6.0])), [0, 0.5, 0.5, 1])
     assert {5.0, 6.0} <= set(CSI_2017.efficiency.kinks())
+
+
+def test_a_tanh_rises_from_zero_to_its_maximum():
+    curve = TanhEfficiency(0.886, 4.99, 2.63)
+    np.testing.assert_array_equal(curve(np.array([-3.0, 0.0])), 0)
+    d = np.tanh(4.99 / 2.63)
+    np.testing.assert_allclose(
+        curve(np.array([4.99, 7.62, 1e3])),
+        0.886 / (1 + d) * np.array([d, np.tanh(1) + d, 1 + d]),
+        rtol=1e-14,
+    )
+    # narrow, it is a logistic curve
+    narrow, logistic = TanhEfficiency(0.886, 5.0, 0.1), LogisticEfficiency(0.886, 20.0, 5.0)
+    x = np.linspace(0, 10, 101)
+    np.testing.assert_allclose(narrow(x), logistic(x), atol=1e-15)
+    assert narrow.rise() == pytest.approx(logistic.rise())
 
 
 def test_tables_are_linear_and_say_what_is_outside():

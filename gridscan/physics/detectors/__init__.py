@@ -12,6 +12,7 @@ from gridscan.physics.detectors.efficiency import (
     LogisticEfficiency,
     Steps,
     TableEfficiency,
+    TanhEfficiency,
 )
 from gridscan.physics.detectors.quenching import (
     QUENCHINGS,
@@ -21,6 +22,7 @@ from gridscan.physics.detectors.quenching import (
 )
 from gridscan.physics.detectors.resolution import (
     RESOLUTIONS,
+    FractionalResolution,
     GammaResolution,
     GaussianResolution,
     PoissonResolution,
@@ -35,6 +37,7 @@ __all__ = [
     "ConstantEfficiency",
     "ConstantQuenching",
     "ExponentialTail",
+    "FractionalResolution",
     "GammaResolution",
     "GaussianResolution",
     "LogisticEfficiency",
@@ -43,6 +46,7 @@ __all__ = [
     "Response",
     "Steps",
     "TableEfficiency",
+    "TanhEfficiency",
     "bin_coordinates",
     "fault",
 ]

@@ -99,6 +99,32 @@ class LogisticEfficiency(Efficiency):
 
 
 @dataclass(frozen=True)
+class TanhEfficiency(Efficiency):
+    """ε(x) = maximum [tanh((x − threshold)/width) + d]/(1 + d), d = tanh(threshold/width).
+
+    Zero at x = 0 (arXiv:2307.15736, eq. 4); x in the unit of the observable.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    maximum: Annotated[float, Gt(0), Le(1)]
+    threshold: Annotated[float, Ge(0)]
+    width: Annotated[float, Gt(0)]
+    kind: Literal["tanh"] = "tanh"
+
+    def __call__(self, observed):
+        d = np.tanh(self.threshold / self.width)
+        rise = np.tanh((np.maximum(observed, 0.0) - self.threshold) / self.width)
+        return self.maximum * (rise + d) / (1 + d)
+
+    def kinks(self) -> tuple[float, ...]:
+        return (0.0,)
+
+    def rise(self) -> tuple[float, float]:
+        """A tanh is a logistic curve of half its width."""
+        return self.threshold, self.width / 2
+
+
+@dataclass(frozen=True)
 class TableEfficiency(Efficiency):
     """ε(x) by a table: linear between its points x, in the unit of the observable.
 
@@ -149,6 +175,7 @@ class ExponentialTail(Efficiency):
 EFFICIENCIES = {
     "constant": ConstantEfficiency,
     "logistic": LogisticEfficiency,
+    "tanh": TanhEfficiency,
     "table": TableEfficiency,
 }
 TIME_EFFICIENCIES = {"constant": ConstantEfficiency, "exponential-tail": ExponentialTail}

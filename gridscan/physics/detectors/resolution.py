@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Protocol
 
 import numpy as np
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from scipy.special import gammaln, xlogy
 
 from gridscan.schema import STRICT
@@ -50,8 +50,26 @@ class GammaResolution:
         return np.exp(log_density)
 
 
+class Gaussian:
+    """Scatters alike above and below, by a width that a record says."""
+
+    def width(self, mean, energy_kevee):
+        """Standard deviation, in the unit of the observable."""
+        raise NotImplementedError
+
+    def support(self, mean, energy_kevee):
+        """Range of the observable outside which the density is negligible."""
+        reach = 9 * self.width(mean, energy_kevee)
+        return mean - reach, mean + reach
+
+    def density(self, observed, mean, energy_kevee):
+        sigma = self.width(mean, energy_kevee)
+        pull = (observed - mean) / sigma
+        return np.exp(-(pull**2) / 2) / (np.sqrt(2 * np.pi) * sigma)
+
+
 @dataclass(frozen=True)
-class GaussianResolution:
+class GaussianResolution(Gaussian):
     """Gaussian of width σ = κ √(⟨x⟩ x₀), x₀ in the unit of the observable."""
 
     __pydantic_config__: ClassVar = STRICT
@@ -63,15 +81,18 @@ class GaussianResolution:
         """Standard deviation, in the unit of the observable."""
         return self.kappa * np.sqrt(mean * self.reference)
 
-    def support(self, mean, energy_kevee):
-        """Range of the observable outside which the density is negligible."""
-        reach = 9 * self.width(mean, energy_kevee)
-        return mean - reach, mean + reach
 
-    def density(self, observed, mean, energy_kevee):
-        sigma = self.width(mean, energy_kevee)
-        pull = (observed - mean) / sigma
-        return np.exp(-(pull**2) / 2) / (np.sqrt(2 * np.pi) * sigma)
+@dataclass(frozen=True)
+class FractionalResolution(Gaussian):
+    """Gaussian of width σ = fraction × ⟨x⟩ (arXiv:2307.15736, eq. 3)."""
+
+    __pydantic_config__: ClassVar = STRICT
+    fraction: Annotated[float, Gt(0), Le(1)]
+    kind: Literal["fractional"] = "fractional"
+
+    def width(self, mean, energy_kevee):
+        """Standard deviation, in the unit of the observable."""
+        return self.fraction * mean
 
 
 @dataclass(frozen=True)
@@ -100,5 +121,6 @@ Resolution = ContinuousResolution | PoissonResolution
 RESOLUTIONS = {
     "gamma": GammaResolution,
     "gaussian": GaussianResolution,
+    "fractional": FractionalResolution,
     "poisson": PoissonResolution,
 }
