@@ -7,8 +7,8 @@ import pytest
 from scipy.integrate import quad
 
 from gridscan.cards.base import CardError
-from gridscan.cards.inputs import Source
 from gridscan.cards.library import Library
+from gridscan.cards.sources import Source
 from gridscan.constants import SECONDS_PER_DAY
 from gridscan.physics import cross_sections, kinematics
 from gridscan.physics.detectors import ConstantEfficiency, Response
@@ -190,7 +190,7 @@ def test_supernovae_send_as_many_neutrinos_as_the_card_says():
         ("dsnb_nu_e", False, 45.5),
         ("dsnb_nu_e_bar", True, 27.3),
         ("dsnb_nu_x", False, 8.75),
-        ("dsnb_nu_x", True, 8.75),
+        ("dsnb_nu_x_bar", True, 8.75),
     ]
     card = LIBRARY.load("sources", "dsnb").model_dump(mode="json")
     of_each = Source.from_mapping(card | {"flux": card["flux"] | {"nux_species": 4.0}}, "mine")

@@ -134,9 +134,8 @@ class SupernovaBackground(Natural):
             self._species("nu_e", "e", False, self.nu_e),
             self._species("nu_e_bar", "e", True, self.nu_e_bar),
             half,
-            replace(half, antineutrino=True),
+            replace(half, name=f"{half.name}_bar", antineutrino=True),
         )
 
     def species(self) -> tuple[Species, ...]:
-        """Both halves of ν_x have its name."""
         return self._every
