@@ -195,7 +195,7 @@ class Catalog:
 
     def __init__(self, library: Library, cubes: str | Path):
         self.library = library
-        self.cubes = Cubes(Path(cubes).expanduser())
+        self.cubes = Cubes(Path(cubes).expanduser().absolute())
         for kind in KINDS:
             setattr(self, kind, Cards(library, kind))
 

@@ -15,6 +15,7 @@ from gridscan.cli.common import level
 from gridscan.cubes.regions import check_level, threshold
 from gridscan.scans import runs
 from gridscan.storage.home import cubes_folder
+from gridscan.storage.local import StoreError
 from tests.conftest import CSI
 from tests.test_cards import gridscan
 
@@ -154,8 +155,37 @@ def test_a_project_has_one_home_of_cubes_from_all_its_folders(mark, tmp_path, mo
         assert told["cubes"] == str(project / "cubes")
         assert f"{project / 'cubes'}\n" in gridscan(monkeypatch, capsys, "status")[1]
     assert homes == {str(project / "cubes")}
-    monkeypatch.setenv("GRIDSCAN_CUBES", "elsewhere")
-    assert cubes_folder() == "elsewhere"
+
+
+@pytest.mark.parametrize("named", ["elsewhere", "./elsewhere", "{}/elsewhere"])
+def test_a_home_that_the_environment_names_is_one_from_all_folders_of_a_project(
+    named, tmp_path, monkeypatch, capsys
+):
+    """Else `cd` between two commands would begin another, empty one."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.setenv("GRIDSCAN_CUBES", named.format(tmp_path))
+    for folder in (tmp_path, tmp_path / "a", tmp_path / "a" / "b"):
+        monkeypatch.chdir(folder)
+        told = json.loads(gridscan(monkeypatch, capsys, "status", "--json")[1])
+        assert told["cubes"] == str(tmp_path / "elsewhere")
+    assert [path.name for path in tmp_path.rglob("elsewhere")] == []
+
+
+def test_what_was_opened_is_read_from_where_it_was_wherever_the_process_goes(
+    small, tmp_path, monkeypatch
+):
+    """Of a file that is not there zarr reads NaN."""
+    cube, cat = package.run(small.scan), package.open_catalog()
+    (saved,) = cat.cubes
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    for opened in (cube, saved.open(), *(one.open() for one in cat.cubes)):
+        assert opened["chi2"].notnull().all()
+    unread = saved.open()
+    shutil.rmtree(saved.path)
+    with pytest.raises(StoreError, match="no cube there any more"):
+        unread["chi2"].load()
 
 
 def test_a_home_of_cubes_is_no_url(monkeypatch, capsys):

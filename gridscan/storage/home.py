@@ -6,25 +6,27 @@ from pathlib import Path
 from gridscan.storage.local import local
 
 CUBES = "cubes"
-"""Folder of saved cubes in a project, unless $GRIDSCAN_CUBES names another."""
+"""Folder of saved cubes, unless $GRIDSCAN_CUBES names another."""
 
 PROJECT = (".git", "pyproject.toml")
 """What the top folder of a project has."""
 
 
 def cubes_folder() -> str:
-    """The home of cubes: $GRIDSCAN_CUBES, else one folder, the same from everywhere in a project.
+    """The home of cubes: `cubes`, or as $GRIDSCAN_CUBES calls it, the same from all of a project.
 
-    Outside of a project: the nearest above that holds cubes of the user's, else here. Raises
-    StoreError for a URL.
+    A relative name counts from the project's top folder, so that no `cd` leads elsewhere; outside
+    of a project from the nearest above where it holds cubes of the user's, else from here.
+    Raises StoreError for a URL.
     """
-    if named := os.environ.get("GRIDSCAN_CUBES"):
-        return str(local(named))
+    home = local(os.environ.get("GRIDSCAN_CUBES") or CUBES)
+    if home.is_absolute():
+        return str(home)
     here = Path.cwd()
     above = [here, *here.parents]
     tops = [folder for folder in above if any((folder / mark).exists() for mark in PROJECT)]
-    homes = tops or [folder for folder in above if _holds_cubes(folder / CUBES)] or [here]
-    return CUBES if homes[0] == here else str(homes[0] / CUBES)
+    homes = tops or [folder for folder in above if _holds_cubes(folder / home)] or [here]
+    return str(home if homes[0] == here else homes[0] / home)
 
 
 def _holds_cubes(folder: Path) -> bool:

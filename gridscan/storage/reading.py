@@ -45,7 +45,8 @@ class Engine(BackendEntrypoint):
     def open_dataset(
         self, filename_or_obj: Any, *, drop_variables: Any = None, **_: Any
     ) -> xr.Dataset:
-        path = filename_or_obj
+        # what is read later is of this place, wherever the process is then
+        path = Path(filename_or_obj).absolute()
         said, numbers = opening.of(path)
         store = Guarded(path, read_only=True, chunks={n: a.bounds for n, a in said.items()})
         found: dict[str, xr.Variable] = {}
@@ -73,6 +74,9 @@ class Stored(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, outer, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        if not Path(self._path, "zarr.json").exists():
+            # of what is gone zarr says NaN
+            raise StoreError(f"{self._path}: no cube there any more")
         try:
             return np.asarray(self._array.oindex[key] if self.shape else self._array[()])
         except Exception as error:
