@@ -319,6 +319,36 @@ def test_a_cube_in_a_place_where_nobody_may_write_is_complete(path, monkeypatch)
         verification.verify(STUDY, path.parent, repair=True)
 
 
+FOREIGN = ("notes.txt", "chi2/figure.png", "old/chi2/c/0/0", "eps_ee_u/c.bak")
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+@pytest.mark.parametrize("key", FOREIGN)
+def test_a_file_that_no_cube_has_is_told_and_stops_nothing(key, sealed, path):
+    """Only repair removes it, with a manifest and without; hidden ones are nobody's business."""
+    hidden = [
+        path / ".DS_Store",
+        path / "chi2/.DS_Store",
+        path / "chi2/c/0/.nfs01",
+        path / ".git/x",
+    ]
+    for file in (path / key, *hidden):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("mine")
+    if not sealed:
+        manifest.unseal(path)
+    runs.run(STUDY, path.parent)
+    assert verification.status(STUDY, path.parent)["done"] == 4
+    named = "old" if key.startswith("old") else key
+    for repair, left in ((False, True), (True, False)):
+        found = verification.verify(STUDY, path.parent, repair=repair)
+        assert (found["damage"], found["bad"]) == ({named: "no file of a cube"}, {})
+        assert (found["points"] >= 64, found["good"]) == (True, False)
+        assert (path / key).exists() is left
+    assert all(file.read_text() == "mine" for file in hidden)
+    assert verification.verify(STUDY, path.parent)["good"]
+
+
 def test_repair_gives_an_older_cube_a_manifest_once_all_is_good(path):
     damage.older(path)
     assert verification.verify(STUDY, path.parent)["good"]

@@ -93,6 +93,10 @@ class Stored:
         """What of it is not as its layout says, by array, attribute or file; and why."""
         return structure.faults(self.path, self.about, self.layout, self.exact)
 
+    def unknown(self) -> dict[str, str]:
+        """Files and folders in it that no cube has."""
+        return structure.unknown(self.path, self.layout)
+
     def altered(self) -> tuple[dict[str, str], dict[Index, str]]:
         """Arrays, and blocks, that are not those of its manifest, if it has one; and why."""
         return structure.unlike_manifest(self.path, self.layout)

@@ -106,6 +106,12 @@ def faults(
     return found | damage.strays(path, blocks)
 
 
+def unknown(path: str | Path, layout: Layout) -> dict[str, str]:
+    """Files and folders that no cube has: they move no number, and stop no run."""
+    names = {*layout.coordinates.coords, *layout.variables}
+    return damage.unknown(path, names, {manifest.NAME})
+
+
 def unlike_manifest(path: str | Path, layout: Layout) -> tuple[dict[str, str], dict[Index, str]]:
     """Arrays, and blocks, of which a file is not the one that the manifest has; and that it is so.
 
@@ -124,7 +130,7 @@ def unlike_manifest(path: str | Path, layout: Layout) -> tuple[dict[str, str], d
         if name in layout.variables and rest[:1] == ["c"]:
             if Path(path, key).exists() and all(map(str.isdecimal, rest[1:])):
                 bad[tuple(map(int, rest[1 + lead :]))] = "not as in the manifest"
-        elif name == damage.ROOT or name in given:
+        elif name == damage.ROOT or (name in given and rest[:1] in (["c"], [damage.ROOT])):
             faults[name] = "not as in the manifest"
     return faults, bad
 

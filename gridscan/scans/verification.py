@@ -83,13 +83,14 @@ def verify(
     stored = Stored.found(layout, path)
     faults, bad = stored.altered()
     faults |= stored.faults()
+    unknown = {key: why for key, why in stored.unknown().items() if key not in faults}
     if repair:
         program.check(path, stored.about)
-        stored = mend(stored, faults)
+        stored = mend(stored, faults | unknown)
     elif faults.keys() - {*layout.coordinates.coords, damage.ROOT} or stores.unopened(path):
         # what does not open is never good
         faults = faults or {damage.ROOT: stores.unopened(path)}
-        return _count(path, stored.layout, 0) | _told(layout, faults, bad, 0, 0.0)
+        return _count(path, stored.layout, 0) | _told(layout, faults | unknown, bad, 0, 0.0)
     found, sample = _found(stored), None if every else points
     if found["done"] < found["blocks"]:
         if repair:
@@ -97,14 +98,14 @@ def verify(
             stored.remove_blocks(bad | _compared(stored, sample)[2])
         else:
             stored.check(faults)
-        _check_complete(_found(stored), faults)
+        _check_complete(_found(stored), faults | unknown if repair else faults)
     computed, largest, wrong = _compared(stored, sample)
     bad |= wrong
     if repair:
         stored.remove_blocks(bad)
         if not bad:
             _seal(path)
-    return found | _told(layout, faults, bad, computed, largest)
+    return found | _told(layout, faults | unknown, bad, computed, largest)
 
 
 def _told(

@@ -1,7 +1,8 @@
 """What of a store is not as it should be, by name: metadata, attributes, and what has no place."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,20 @@ def strays(path: str | Path, blocks: Mapping[str, tuple[int, ...]]) -> dict[str,
 
     blocks: number of chunks of each array, along its dimensions.
     """
+    return _found(path, partial(_why, blocks=blocks))
+
+
+def unknown(path: str | Path, names: Collection[str], more: Collection[str] = ()) -> dict[str, str]:
+    """Plain files and folders that no store of these arrays has, harmless as they are.
+
+    more: files beside the root that it may have. Hidden ones, as file managers leave behind, and
+    what a run is writing are nobody's business.
+    """
+    return _found(path, partial(_foreign, names=names, more={ROOT, *more}))
+
+
+def _found(path: str | Path, why: Callable[..., str]) -> dict[str, str]:
+    """Whatever is in a store and has a fault, by its path there; such folders are not entered."""
     found: dict[str, str] = {}
     ahead = [Path(path)]
     while ahead:
@@ -109,11 +124,22 @@ def strays(path: str | Path, blocks: Mapping[str, tuple[int, ...]]) -> dict[str,
             for entry in entries:
                 key = os.path.relpath(entry.path, path)
                 folder = entry.is_dir(follow_symlinks=False)
-                if why := _why(entry, key.split(os.sep), folder, blocks):
-                    found[key] = why
+                if told := why(entry, key.split(os.sep), folder):
+                    found[key] = told
                 elif folder:
                     ahead.append(Path(entry.path))
     return found
+
+
+def _foreign(
+    entry: os.DirEntry, parts: list[str], folder: bool, names: Collection[str], more: set[str]
+) -> str:
+    """Why a file or folder is none of a store's, if it is none."""
+    name, *rest = parts
+    passing = any(part.startswith(".") for part in parts) or entry.name.endswith(".partial")
+    ours = rest == [ROOT] or rest[:1] == ["c"] or (folder and not rest)
+    known = (name in names and ours) or (name in more and not folder)
+    return "" if passing or known else "no file of a cube"
 
 
 def _why(
@@ -129,7 +155,8 @@ def _why(
     name, *rest = parts
     if parts[-1] == ROOT and folder:
         return "a folder in the place of a file"
-    if name not in blocks or rest[:1] != ["c"] or entry.name.endswith(".partial"):
+    hidden = not folder and entry.name.startswith(".")
+    if name not in blocks or rest[:1] != ["c"] or hidden or entry.name.endswith(".partial"):
         return ""
     counts, numbers = blocks[name], rest[1:]
     inside = len(numbers) <= len(counts) and all(
