@@ -320,6 +320,35 @@ CHROMIUM = Library().load("sources", "cr51-5mci").model_dump(mode="json")
             "flux.low_energy: energy_mev: energies must increase",
         ),
         (
+            POWER,
+            {"low_energy": {"energy_mev": [2.0], "per_fission": [1.0]}},
+            "flux.low_energy.energy_mev: found [2.0]; allowed: at least 2 entries",
+        ),
+        (
+            POWER,
+            {"low_energy": {"energy_mev": [0.1, 2.0], "per_fission": [1e5, 1e5]}},
+            "per_fission.0: found 100000.0; allowed: less than or equal to 100",
+        ),
+        (
+            POWER,
+            {"low_energy": {"energy_mev": [0.1, 2.0], "per_fission": [50.0, 50.0]}},
+            "flux: low_energy.per_fission: found a spectrum of 96.6 antineutrinos a fission; all",
+        ),
+        (
+            POWER,
+            {
+                "low_energy": {"energy_mev": [0.1, 19.0], "per_fission": [0.0, 0.0]},
+                "endpoint_mev": 20.0,
+            },
+            "found a spectrum of 7.71e-81 antineutrinos a fission; allowed: 1e-06 to 10",
+        ),
+        (
+            POWER,
+            {"low_energy": {"energy_mev": [0.1, 200.0], "per_fission": [1.0, 1.0]}},
+            "flux: low_energy.energy_mev: found a last energy of 200; allowed: from 2",
+        ),
+        (POWER, {"endpoint_mev": 21.0}, "endpoint_mev: found 21.0; allowed: less than or equal"),
+        (
             CHROMIUM,
             {"activity_mci": 5.0},
             "unknown key 'activity_mci'; did you mean 'activity_mega_curie'",

@@ -44,6 +44,13 @@ BEGINS_MEV = 0.1
 
 ORDER = 32
 
+DENSEST = 100.0
+"""Antineutrinos per MeV and fission beyond which a table has other units: spectra have up to 6."""
+
+NUMBER = (1e-6, 10.0)
+"""Antineutrinos of a fission: its fragments send 6, captures on U238 one more; a spectrum that
+begins late has fewer."""
+
 LONGEST = 2000
 """Energies of a table: each is the end of an integral."""
 
@@ -74,7 +81,7 @@ class Table:
 
     __pydantic_config__: ClassVar = STRICT
     energy_mev: Annotated[tuple[Annotated[float, Gt(0)], ...], MinLen(2), MaxLen(LONGEST)]
-    per_fission: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(2)]
+    per_fission: Annotated[tuple[Annotated[float, Ge(0), Le(DENSEST)], ...], MinLen(2)]
 
     def __post_init__(self):
         lengths = len(self.energy_mev), len(self.per_fission)
@@ -134,6 +141,11 @@ class Reactor:
             raise ValueError(
                 f"low_energy.energy_mev: found a last energy of {self.junction_mev:g}; allowed: "
                 f"from {FITTED_FROM_MEV:g}, where {self.spectrum} begins, to below endpoint_mev"
+            )
+        if not NUMBER[0] <= (number := self.antineutrinos_per_fission()) <= NUMBER[1]:
+            raise ValueError(
+                f"low_energy.per_fission: found a spectrum of {number:.3g} antineutrinos a "
+                f"fission; allowed: {NUMBER[0]:g} to {NUMBER[1]:g}"
             )
 
     @property
