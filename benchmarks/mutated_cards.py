@@ -247,12 +247,19 @@ def _change(random_: random.Random, content: dict[str, Any]) -> None:
             value.insert(random_.randrange(len(value)), _copy(random_.choice(value)))
         case 6 if isinstance(value, list) and value:
             random_.choice((value.reverse, value.pop, value.clear))()
-        case _ if isinstance(value, int | float) and not isinstance(value, bool):
+        case _ if _is_number(value):
             factor = random_.choice((-1, 0, 0.5, 2, 1e-3, 1e3, 1e-9, 1e9, 1e-30, 1e30))
             number = random_.choice((value * factor, value + factor, *NUMBERS))
             held[key] = type(value)(number) if abs(number) < 1e15 else number
         case _ if isinstance(value, str):
             held[key] = random_.choice((*TEXTS, value.upper(), value[1:], f"{value} "))
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a factor may be put before it: a whole number may be too large for that."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, float) or abs(value) < 10**300
 
 
 def _copy(value: Any) -> Any:
