@@ -65,6 +65,27 @@ def test_what_makes_no_sense_is_infinite():
     assert np.isfinite(both).tolist() == [True, False]
 
 
+@pytest.mark.parametrize("size", [1e100, 1e150, 1e200, 1.7e308])
+def test_a_minimiser_that_strays_beyond_numbers_finds_infinity(size, chi2):
+    """Counts of such couplings overflow, which numpy would warn of."""
+    for sign in (-1, 1):
+        assert chi2([sign * size, 0.0]) > 1e100
+        assert chi2([sign * size, 0.0]) == chi2(eps_ee_u=sign * size, eps_ee_d=0.0)
+    far, near = chi2([[size, size], [0.1, 0.0]])
+    assert far > 1e100
+    assert near == chi2([0.1, 0.0])
+    with pytest.raises(ValueError, match="too large for numbers"):
+        chi2.details([[size, size], [0.1, 0.0]])
+
+
+def test_a_minimum_that_drowns_in_rounding_is_infinity_far_out_alone():
+    """Shapes bend counts of 1e12 and more to data of some hundreds: no search settles there."""
+    chi2 = gridscan.chi2("p0-fig1")
+    plateau = chi2([[10.0], [100.0]])
+    assert np.ptp(plateau) < 0.1
+    assert chi2([1e10]) == np.inf
+
+
 def test_entries_beyond_the_ends_of_an_axis_are_checked():
     """Between its ends an axis was checked when its card was read; points may lie anywhere."""
     mass = {"sets": [f"{CSI}.mass_kg"], "values": [10.0, 20.0]}

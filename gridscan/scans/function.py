@@ -16,6 +16,9 @@ from gridscan.scans import checks
 from gridscan.scans.axes import TOGETHER, Axes
 from gridscan.statistics.sampling import stretched
 
+FAR = 100.0
+"""Couplings so many times as large as any value of their axis may have counts beyond numbers."""
+
 ALWAYS_COMPILED = int(1e12)
 """A function is asked often: as if its points were of a scan as large as this."""
 
@@ -25,9 +28,9 @@ class ChiSquare:
 
     Built once, called with points: an array (n, parameters) or (parameters,), in the order of
     `parameters`, or keyword arrays by name that broadcast. Returns χ² as (n,), as a number, or in
-    the shape of the keywords; infinite where a coupling is outside of what makes sense. Raises
-    CardError for a study that no scan would run, and for an entry of a card that makes no sense.
-    It may be sent to other processes.
+    the shape of the keywords; infinite where a coupling is outside of what makes sense, or so far
+    from its axis that counts are beyond numbers. Raises CardError for a study that no scan would
+    run, and for an entry of a card that makes no sense. It may be sent to other processes.
     """
 
     def __init__(self, study: Study):
@@ -63,6 +66,8 @@ class ChiSquare:
         """All variables at points (n, parameters), and labels; raises as `details` does."""
         if not len(rows) or not self._inside(rows).all():
             raise ValueError("points: allowed: at least one, all where couplings make sense")
+        if np.isinf(self._chi2(rows[self._far(rows)])).any():
+            raise ValueError("points: found couplings too large for numbers; see the axes' ends")
         parts = [(at, joint, joint.profile(*how)) for at, joint, how in self._groups(rows)]
         order = np.argsort(np.concatenate([at for at, _, _ in parts]))
         whole = Profile.joined([profile for _, _, profile in parts]).at(order)
@@ -143,14 +148,37 @@ class ChiSquare:
         )
 
     def _chi2(self, rows: np.ndarray) -> np.ndarray:
-        found = np.full(len(rows), np.inf)
+        found, far = np.full(len(rows), np.inf), self._far(rows)
         inside = self._inside(rows)
-        chosen = rows[inside]
-        each = np.empty(len(chosen))
-        for at, joint, how in self._groups(chosen):
-            each[at] = joint.profile(*how)["chi2"]
-        found[inside] = each
+        found[inside & ~far] = self._near(rows[inside & ~far])
+        found[inside & far] = self._beyond(rows[inside & far])
         return found
+
+    def _near(self, rows: np.ndarray) -> np.ndarray:
+        found = np.empty(len(rows))
+        for at, joint, how in self._groups(rows):
+            found[at] = joint.profile(*how)["chi2"]
+        return found
+
+    def _beyond(self, rows: np.ndarray) -> np.ndarray:
+        """The same far out; infinite where counts overflow, or drown what tells a minimum."""
+        if not len(rows):
+            return np.empty(0)
+        try:
+            with np.errstate(over="raise", invalid="raise", divide="raise"):
+                found = self._near(rows)
+            return np.where(np.isnan(found), np.inf, found)
+        except (FloatingPointError, RuntimeError):
+            if len(rows) == 1:
+                return np.full(1, np.inf)
+            halves = np.array_split(rows, 2)
+            return np.concatenate([self._beyond(half) for half in halves])
+
+    def _far(self, rows: np.ndarray) -> np.ndarray:
+        """Points at which a coupling is much larger than on its axis."""
+        ends = [np.abs(self._axes.points[name]).max() for name in self._of_couplings]
+        columns = [self.parameters.index(name) for name in self._of_couplings]
+        return (np.abs(rows[:, columns]) > FAR * np.array(ends)).any(axis=1)
 
     def _groups(
         self, rows: np.ndarray
