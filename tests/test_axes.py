@@ -26,16 +26,16 @@ def grid(study) -> xr.Dataset:
 @pytest.fixture
 def integrations(monkeypatch, tmp_path):
     """A list that grows with every integral of templates, none of which is at hand."""
-    calls, real = [], recoils.templates
+    calls, real = [], recoils.by_species
     monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(recoils, "_kept", type(recoils._kept)())
-    recoils._integrated.cache_clear()
+    recoils.forget()
 
     def counting(species, fluence, target, variants, *rest, **named):
         calls.append(len(variants))
         return real(species, fluence, target, variants, *rest, **named)
 
-    monkeypatch.setattr(recoils, "templates", counting)
+    monkeypatch.setattr(recoils, "by_species", counting)
     return calls
 
 
@@ -167,7 +167,7 @@ def test_templates_at_hand_are_those_integrated_alone(library, integrations):
     together = [signal.template for signal in signals]
     for signal, found in zip(signals, together, strict=True):
         recoils._kept.clear()
-        recoils._integrated.cache_clear()
+        recoils.forget()
         xr.testing.assert_allclose(found, signal.template, rtol=1e-11)
     assert len(integrations) == 5
 

@@ -595,7 +595,7 @@ def test_the_prediction_passes_through_the_nodes_of_shapes():
     expansion = points.expansion(joint.models)
     (signal,) = joint.signals
     template = expansion.template(signal.charges, signal.matrix)
-    shapes = joint._shapes(expansion)
+    shapes = joint.problem(expansion).nuisances
     shifted = study.inputs.replaced(
         {"sns-2021.flux.pulse_mean_us": 0.65}
         | {

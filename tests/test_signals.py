@@ -62,16 +62,16 @@ def test_a_scan_over_masses_equals_its_points():
 def test_a_template_read_from_disk_is_the_one_that_was_computed(library, monkeypatch, tmp_path):
     monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "cache"))
     inputs = library.inputs([CSI], "nsi")
-    recoils._kept.clear(), recoils._integrated.cache_clear()
+    recoils.forget()
     computed = Signal.of(inputs, CSI).template
     (file,) = (tmp_path / "cache").glob("*.npz")
-    recoils._kept.clear(), recoils._integrated.cache_clear()
-    monkeypatch.setattr("gridscan.channels.recoils.templates", None)
+    recoils.forget()
+    monkeypatch.setattr("gridscan.channels.recoils.by_species", None)
     xr.testing.assert_identical(Signal.of(inputs, CSI).template, computed)
     monkeypatch.undo()
     monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / "cache"))
     file.write_bytes(b"half a file")
-    recoils._kept.clear(), recoils._integrated.cache_clear()
+    recoils.forget()
     xr.testing.assert_identical(Signal.of(inputs, CSI).template, computed)
 
 
@@ -97,7 +97,7 @@ def test_a_template_is_found_again_by_all_that_it_follows_from(
     other, found = inputs.replaced(changes), []
     for cards in ((other,), (inputs, other)):
         monkeypatch.setenv("GRIDSCAN_CACHE", str(tmp_path / f"cache-{len(cards)}"))
-        recoils._kept.clear(), recoils._integrated.cache_clear()
+        recoils.forget()
         found.append([Signal.of(one, CSI).template for one in cards])
     (alone,), (shipped, beside) = found
     xr.testing.assert_identical(beside, alone)
