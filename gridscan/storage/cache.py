@@ -20,7 +20,7 @@ from threading import Lock
 import numpy as np
 import xarray as xr
 
-from gridscan.storage.code import written
+from gridscan.storage.code import code
 from gridscan.storage.local import cache_folder
 
 KEPT_BYTES = 200_000_000
@@ -49,7 +49,7 @@ def kept(
     names: packages and modules whose code the array follows from. Threads that ask for the same
     array while it is computed wait for it, and get what the first one gets, its error too.
     """
-    key = hashlib.sha256(f"{written(*names)}\n{inputs!r}".encode()).hexdigest()
+    key = hashlib.sha256(f"{code(*names)}\n{inputs!r}".encode()).hexdigest()
     path = cache_folder() / f"{key[:32]}.npz"
     about = path, _trusted.get()
     with _guard:

@@ -34,39 +34,26 @@ def code(*names: str) -> str:
 
 
 @cache
-def written(*names: str) -> str:
-    """Hash of the files of packages and modules as they are written, comments and all.
-
-    Of what takes less time to compute anew than their syntax takes to be read.
-    """
-    return _hash([(name, file.read_bytes()) for name, file in _files(names)])
-
-
-def _hash(sources: list[tuple[str, bytes]]) -> str:
-    return hashlib.sha256(repr((VERSIONS, _MEANING, sources)).encode()).hexdigest()
-
-
-@cache
 def _code(names: tuple[str, ...]) -> str:
     sources = [(name, file.read_bytes()) for name, file in _files(names)]
     # of these bytes, and read as below
-    here = _hash(sources)
-    kept = cache_folder() / f"{here[:32]}.code"
+    written = hashlib.sha256(repr((VERSIONS, _MEANING, sources)).encode()).hexdigest()
+    kept = cache_folder() / f"{written[:32]}.code"
     with suppress(OSError, ValueError):
         found, told = kept.read_text(encoding="ascii").split()
-        if told == _check(here, found):
+        if told == _check(written, found):
             return found
     text = repr((VERSIONS, [(name, meaning(source)) for name, source in sources]))
     found = hashlib.sha256(text.encode()).hexdigest()
     with suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
-        put(f"{found} {_check(here, found)}", kept)
+        put(f"{found} {_check(written, found)}", kept)
     return found
 
 
-def _check(here: str, found: str) -> str:
+def _check(written: str, found: str) -> str:
     """What stands behind a hash on disk, so that a damaged one is worked out anew."""
-    return hashlib.sha256(f"{here} {found}".encode()).hexdigest()
+    return hashlib.sha256(f"{written} {found}".encode()).hexdigest()
 
 
 def _files(names: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
