@@ -24,7 +24,8 @@ FOLLOWS_FROM = (
         f"gridscan.cards.{name}"
         for name in ("injected", "inputs", "kinds", "measured", "nuisances")
     ),
-    *(f"gridscan.cards.{name}" for name in ("ranges", "resolved", "responses", "scans", "study")),
+    *(f"gridscan.cards.{name}" for name in ("ranges", "resolved", "responses", "scans", "sources")),
+    "gridscan.cards.study",
     *EXPERIMENTS.modules,
 )
 """Code that the numbers of a cube follow from: all that `evaluate` imports.
