@@ -1,6 +1,7 @@
 """Laws of the compiled twins beyond those that they share with the slow ones."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,3 +139,33 @@ def test_machine_code_is_dropped_when_what_was_inlined_in_it_is_newer(tmp_path, 
     os.utime(source, (4e9, 4e9))
     compiled.drop_stale()
     assert not compiled.is_ready("linear")
+
+
+def cut(**arrays):
+    """Each array without the last entry along one of its axes."""
+    for name, array in arrays.items():
+        for axis in range(array.ndim if isinstance(array, np.ndarray) else 0):
+            yield {name: np.delete(array, -1, axis)}
+
+
+@pytest.mark.parametrize("kind", ["linear", "shapes"])
+def test_arrays_that_do_not_fit_together_are_refused(kind):
+    """Compiled code would read, or write, beyond their ends."""
+    rng = np.random.default_rng(0)
+    if kind == "linear":
+        signal, observed, nuisances = problem(rng, bins=7, backgrounds=2)
+        scan, rows, template = linear.scan, np.ones((3, 1)), np.atleast_2d(signal)
+        parts = cut(**vars(nuisances))
+    else:
+        scan, (rows, template, observed, nuisances) = shapes.scan, shaped(rng)
+        # components have the backgrounds
+        below = cut(on_signal=nuisances.linear.on_signal)
+        linears = [{"linear": replace(nuisances.linear, **one)} for one in below]
+        parts = [*cut(**vars(nuisances)), *linears]
+    data = {"template": template, "observed": observed, "variance": np.full(len(observed), np.inf)}
+    whole = data | {"rows": rows, "nuisances": nuisances, "first_bins": np.array([0])}
+    scan(**whole)
+    wrong = [{"nuisances": replace(nuisances, **one)} for one in parts]
+    for one in [*cut(**data), {"rows": rows[:, 1:]}, *wrong]:
+        with pytest.raises(ValueError, match=r"shape|dimensions"):
+            scan(**whole | one)

@@ -10,7 +10,7 @@ import numpy as np
 
 from gridscan.statistics import poisson
 from gridscan.statistics.compiled.machine import njit
-from gridscan.statistics.compiled.problems import LinearProblem, LinearRoom
+from gridscan.statistics.compiled.problems import LinearProblem, LinearRoom, fitting
 from gridscan.statistics.compiled.steps import (
     HELD,
     INLINE,
@@ -51,7 +51,7 @@ def scan(
     pulls = np.empty((len(rows), len(nuisances.names)))
     lost = np.zeros(len(rows), dtype=bool)
     problem = LinearProblem.of(template, observed, nuisances, first_bins, variance)
-    _scan(np.ascontiguousarray(rows), problem, LinearRoom.of(problem), deviance, pulls, lost)
+    _scan(fitting(rows, template), problem, LinearRoom.of(problem), deviance, pulls, lost)
     if lost.any():
         deviance[lost], pulls[lost] = poisson.scan(
             rows[lost], template, observed, nuisances, first_bins, variance

@@ -1,7 +1,8 @@
 """What the compiled twins are given and the room that they work in, made once for all points.
 
 Arrays have one layout each, whatever they were made of: every twin is compiled once. Rows of
-nuisances, terms and coefficients are padded as in `steps`.
+nuisances, terms and coefficients are padded as in `steps`. Compiled code looks at no shape: what
+does not fit is refused here.
 """
 
 from typing import NamedTuple
@@ -11,6 +12,19 @@ import numpy as np
 from gridscan.statistics.compiled.steps import bin_data, by_experiment, padded
 from gridscan.statistics.monomials import Derivative
 from gridscan.statistics.prediction import LinearNuisances, ShapeNuisances
+
+
+def _check(**arrays: tuple[np.ndarray, tuple[int, ...]]) -> None:
+    """Raises ValueError for an array of another shape than it should have."""
+    for name, (array, shape) in arrays.items():
+        if array.shape != shape:
+            raise ValueError(f"{name}: found shape {array.shape}; allowed: {shape}")
+
+
+def fitting(rows: np.ndarray, template: np.ndarray) -> np.ndarray:
+    """Rows (points, terms) of a template (terms, bins). Raises ValueError for other ones."""
+    _check(rows=(rows, (len(rows), len(template))))
+    return np.ascontiguousarray(rows)
 
 
 class LinearProblem(NamedTuple):
@@ -39,6 +53,15 @@ class LinearProblem(NamedTuple):
         first_bins: np.ndarray,
         variance: np.ndarray | None,
     ) -> "LinearProblem":
+        """Raises ValueError for arrays that do not fit together."""
+        (_, bins), size = template.shape, len(nuisances.names)
+        _check(
+            observed=(observed, (bins,)),
+            background=(nuisances.background, (bins,)),
+            on_signal=(nuisances.on_signal, (size, bins)),
+            on_background=(nuisances.on_background, (size, bins)),
+            inverse_variance=(nuisances.inverse_variance, (size,)),
+        )
         data = bin_data(observed, variance)
         return cls(
             padded(template),
@@ -124,6 +147,18 @@ class ShapedProblem(NamedTuple):
         first_bins: np.ndarray,
         variance: np.ndarray | None,
     ) -> "ShapedProblem":
+        """Raises ValueError for arrays that do not fit together."""
+        (terms, bins), linear, ladder = template.shape, nuisances.linear, nuisances.ladder
+        size, pieces, bends = len(linear.names), len(nuisances.components), len(ladder.parent)
+        _check(
+            observed=(observed, (bins,)),
+            on_signal=(linear.on_signal, (size, bins)),
+            components=(nuisances.components, (pieces, bins)),
+            on_components=(nuisances.on_components, (size, pieces)),
+            signal=(nuisances.signal, (bends, terms, bins)),
+            background=(nuisances.background, (bends, pieces, bins)),
+            inverse_variance=(nuisances.every_inverse_variance, (size + len(nuisances.names),)),
+        )
         data = bin_data(observed, variance)
         coefficients = padded(np.concatenate([template[None], nuisances.signal]))
         return cls(
@@ -132,10 +167,10 @@ class ShapedProblem(NamedTuple):
             *by_experiment(data, first_bins),
             np.ascontiguousarray(nuisances.components),
             np.ascontiguousarray(nuisances.on_components),
-            padded(nuisances.linear.on_signal),
+            padded(linear.on_signal),
             np.ascontiguousarray(nuisances.background),
-            nuisances.ladder.parent,
-            nuisances.ladder.factor,
+            ladder.parent,
+            ladder.factor,
             *_derivatives(nuisances),
             nuisances.every_inverse_variance,
             nuisances.components.sum(axis=0),

@@ -14,7 +14,7 @@ import numpy as np
 from gridscan.statistics import shapes
 from gridscan.statistics.compiled.bends import predict, slopes
 from gridscan.statistics.compiled.machine import njit
-from gridscan.statistics.compiled.problems import ShapedProblem, ShapedRoom
+from gridscan.statistics.compiled.problems import ShapedProblem, ShapedRoom, fitting
 from gridscan.statistics.compiled.steps import (
     HELD,
     INLINE,
@@ -59,7 +59,7 @@ def scan(
     pulls = np.empty((len(rows), len(nuisances.every_inverse_variance)))
     lost = np.zeros(len(rows), dtype=bool)
     problem = ShapedProblem.of(template, observed, nuisances, first_bins, variance)
-    _scan(np.ascontiguousarray(rows), problem, ShapedRoom.of(problem), deviance, pulls, lost)
+    _scan(fitting(rows, template), problem, ShapedRoom.of(problem), deviance, pulls, lost)
     if lost.any():
         deviance[lost], pulls[lost] = shapes.scan(
             rows[lost], template, observed, nuisances, first_bins, variance
