@@ -5,7 +5,7 @@ refined → a grid that is fine where it matters      computing → a block, whi
 checks, memory → what is refused      layout → what a cube is before anything is computed
 lazy → a dataset that computes what you touch      runs → a cube on disk, resumable
 function → χ² at any points      plans → what it will cost
-structure, verification → is it right      repair → so that it is
+stored → a store that is of its study      verification → is it right      repair → so that it is
 threads, workers → where blocks are computed      progress → how far a run is
 hypotheses, ensembles → toys at a point, drawn and fitted      feldman_cousins → at every point
 goodness, expected, nuisances → what else toys and fits say

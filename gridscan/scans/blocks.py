@@ -77,6 +77,16 @@ class Grid:
     def blocks_per_axis(self) -> tuple[int, ...]:
         return tuple(math.ceil(n / b) for n, b in zip(self.shape, self.block, strict=True))
 
+    @property
+    def total(self) -> int:
+        """Number of blocks."""
+        return math.prod(self.blocks_per_axis)
+
+    @property
+    def sides(self) -> dict[str, int]:
+        """Points of a block along each axis."""
+        return dict(zip(self.axes, self.block, strict=True))
+
     def blocks(self) -> Iterator[Index]:
         """Indices of all blocks, in the order of the store."""
         return product(*(range(n) for n in self.blocks_per_axis))

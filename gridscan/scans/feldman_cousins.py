@@ -18,11 +18,12 @@ import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
-from gridscan.scans import pending, program, stored
+from gridscan.scans import program, stored
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.ensembles import Place
 from gridscan.scans.layout import Layout
+from gridscan.scans.pending import compute
 from gridscan.scans.runs import FOR_GOOD
 from gridscan.scans.workers import ScanFailed
 from gridscan.schema import DIMENSIONS, LEVELS, VARIABLES
@@ -73,17 +74,14 @@ def run(
     if seed < 0:
         raise CardError(f"seed: found {seed}; allowed: 0 or more")
     path = _prepared(study, store_path(study, out, toys, seed), toys, seed)
-    missing = sorted(set(_grid(path, study).blocks()) - stores.complete_blocks(path))
-    total = math.prod(_grid(path, study).blocks_per_axis)
-    failures: dict[Index, str] = {}
-    progress(total - len(missing), total)
-    if missing:
-        attempt = partial(_attempt, str(path.resolve()))
-        failures = pending.compute(attempt, missing, total, client, threads, progress)
+    grid = _grid(path, study)
+    missing = sorted(set(grid.blocks()) - stores.complete_blocks(path))
+    attempt = partial(_attempt, str(path.resolve()))
+    failures = compute(attempt, missing, grid.total, client, threads, progress)
     remove_leftovers(path)
-    if lost := total - len(stores.complete_blocks(path)):
+    if lost := grid.total - len(stores.complete_blocks(path)):
         reason = next(iter(failures.values()), "not in the store")
-        raise ScanFailed(f"{path}: {lost} of {total} blocks failed ({reason}); run again")
+        raise ScanFailed(f"{path}: {lost} of {grid.total} blocks failed ({reason}); run again")
     return path
 
 

@@ -19,6 +19,7 @@ from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid
 from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS, VARIABLES
 from gridscan.statistics import STATISTICS
+from gridscan.storage.damage import ROOT
 
 BOUNDS = ("chi2_at_least", "chi2_at_most")
 """Variables of a refined cube: what is known of χ² where it was not computed, too."""
@@ -54,6 +55,11 @@ class Layout:
         every: at all places that are tried, not just where a number is found.
         """
         checks.computable(self.study, self.joint, every)
+
+    @property
+    def parts(self) -> set[str]:
+        """Arrays of a store, and its root, by their path in it."""
+        return {*map(str, self.coordinates.coords), *self.variables, ROOT}
 
     @property
     def numbers_per_point(self) -> int:

@@ -18,7 +18,7 @@ HELD = 14
 
 def needs(axes: Axes) -> dict[str, int]:
     """Bytes at the largest moment of a block, by the entry of a card that they grow with."""
-    sides = dict(zip(axes.grid.axes, axes.grid.block, strict=True))
+    sides = axes.grid.sides
     setting = axes.first()
     parts = axes.joint(setting).parts
     settings = math.prod(sides[name] for name in axes.of_settings)

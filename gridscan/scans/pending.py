@@ -20,9 +20,10 @@ def compute(
     """Have missing blocks attempted, of `total` in all; why those failed that did.
 
     client: a distributed Client, else threads of this process. progress(done, total) is called
-    after every block.
+    before the first block and after every one.
     """
     done, failures = total - len(missing), {}
+    progress(done, total)
 
     def report(index: Index, failure: str | None) -> None:
         nonlocal done
@@ -32,6 +33,8 @@ def compute(
             done += 1
         progress(done, total)
 
+    if not missing:
+        return {}
     if client is None:
         on_threads(attempt, missing, threads, report)
     else:

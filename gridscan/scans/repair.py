@@ -24,11 +24,10 @@ def mend(stored: Stored, faults: Collection[str]) -> Stored:
     with beside(path) as partial:
         fresh = partial / "fresh"
         begin(layout, fresh)
-        ours = {*layout.coordinates.coords, *layout.variables, damage.ROOT}
         # first: what has no place may be in that of what is written
-        for key in sorted({*faults} - ours):
+        for key in sorted({*faults} - layout.parts):
             remove(path / key)
-        for key in sorted({*faults} & ours - {damage.ROOT}):
+        for key in sorted({*faults} & layout.parts - {damage.ROOT}):
             if key in layout.variables:
                 _described(path, fresh, key)
             else:

@@ -1,7 +1,7 @@
 """A study computed to disk, block by block, resumable: `workers` says where blocks are computed."""
 
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,12 @@ from typing import Any
 import xarray as xr
 
 from gridscan.cards.study import Study
-from gridscan.scans import pending, program
+from gridscan.scans import program
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.computing import block
 from gridscan.scans.layout import Layout
+from gridscan.scans.pending import compute
 from gridscan.scans.stored import Stored, store_path
 from gridscan.scans.workers import ScanFailed
 from gridscan.storage import stores
@@ -39,31 +40,12 @@ def run(
     computed it; an incomplete one is finished by the code that began it (StoreError for another).
     What cannot be written ends the run: StoreError before the first block, ScanFailed after it.
     """
-    stored = Stored.ready(Layout.of(study), store_path(study, out))
-    missing, total = stored.missing(), stored.total
-    failures: dict[Index, str] = {}
-    progress(total - len(missing), total)
-    if missing:
-        stored.open_again(missing)
-        attempt = partial(_attempt, str(stored.path.resolve()))
-        failures = pending.compute(attempt, missing, total, client, threads, progress)
-    stored.remove_leftovers()
-    _check_all(stored, failures)
-    stored.close(added=bool(missing))
-    return stored.path
-
-
-def _check_all(stored: Stored, failures: Mapping[Index, str]) -> None:
-    """Raises ScanFailed for blocks that are not there, with why the first of them failed."""
-    # of those that failed some are there: a worker may die after it wrote a block
-    lost = stored.missing()
-    if not lost:
-        return
-    told = [(index, reason) for index, reason in failures.items() if index in lost]
-    if not told:
-        raise ScanFailed(f"{len(lost)} of {stored.total} blocks are not in the store; run again")
-    index, reason = told[0]
-    raise ScanFailed(f"{len(told)} of {stored.total} blocks failed, first {index}: {reason}")
+    path = store_path(study, out)
+    stored = Stored.ready(Layout.of(study), path)
+    attempt = partial(_attempt, str(path.resolve()))
+    failures = compute(attempt, stored.missing, stored.grid.total, client, threads, progress)
+    stored.close(failures)
+    return path
 
 
 def prepare(study: Study, out: str | Path) -> Path:

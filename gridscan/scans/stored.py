@@ -1,21 +1,28 @@
 """The store of a study: begun, or found to be of it; read once, for all who ask."""
 
-import math
-from collections.abc import Collection, Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
-from gridscan.scans import program, structure
+from gridscan.scans import program
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.layout import Layout
+from gridscan.scans.refined.known import ATTRIBUTE, Known
+from gridscan.scans.workers import ScanFailed
 from gridscan.schema import VARIABLES
-from gridscan.storage import manifest, stores
-from gridscan.storage.local import REMOVE, StoreError, local, remove_leftovers
+from gridscan.storage import damage, manifest, opening, stores
+from gridscan.storage.local import REMOVE, REPAIR, StoreError, local, remove_leftovers
+from gridscan.storage.metadata import Array
+from gridscan.storage.opening import BLOCK
+
+SHOWN = 5
+"""Faults that one line tells."""
 
 
 def store_path(study: Study, out: str | Path) -> Path:
@@ -54,35 +61,45 @@ class Stored:
             )
         if about.get("study") != study.canonical():
             raise StoreError(f"{path}: its study is not what its sha256 stands for: {REMOVE}")
-        return cls(path, structure.cut_as(path, about, layout), about)
+        # another version of gridscan may cut the same grid otherwise
+        block = opening.block(path, about, layout.grid.shape) or layout.grid.block
+        return cls(path, replace(layout, grid=replace(layout.grid, block=block)), about)
 
     @classmethod
     def ready(cls, layout: Layout, path: Path) -> "Stored":
         """A store that blocks can be written to: an empty one, where there was none.
 
-        Raises CardError for a study that cannot be computed, else as `found`, and StoreError for
-        a store that is damaged.
+        If blocks are missing its manifest goes. Raises CardError for a study that cannot be
+        computed, else as `found`; and StoreError for a store that is damaged, or begun by another
+        program and incomplete.
         """
         if not path.exists():
             layout.check_computable()
             begin(layout, path)
-            return cls(path, layout, stores.attributes(path))
         stored = cls.found(layout, path)
         stored.check(stored.faults())
+        if stored.missing:
+            program.check(path, stored.about)
+            # what was altered would have a good manifest in the end
+            faults, bad = stored.altered()
+            kept = {f"block {i}": why for i, why in bad.items() if i not in stored.missing}
+            stored.check(faults | kept)
+            manifest.unseal(path)
         return stored
 
     @property
     def grid(self) -> Grid:
         return self.layout.grid
 
-    @property
-    def total(self) -> int:
-        """Number of blocks."""
-        return math.prod(self.grid.blocks_per_axis)
-
     def done(self) -> set[Index]:
         """Blocks that are there, as of now."""
         return stores.complete_blocks(self.path) & set(self.grid.blocks())
+
+    @cached_property
+    def missing(self) -> list[Index]:
+        """Blocks that were not there when this was first asked, in the order of the store."""
+        done = self.done()
+        return [index for index in self.grid.blocks() if index not in done]
 
     @cached_property
     def exact(self) -> bool:
@@ -91,49 +108,75 @@ class Stored:
 
     def faults(self) -> dict[str, str]:
         """What of it is not as its layout says, by array, attribute or file; and why."""
-        return structure.faults(self.path, self.about, self.layout, self.exact)
+        expected, layout = attributes(self.layout), self.layout
+        if BLOCK not in self.about:
+            # cubes did not always say it
+            del expected[BLOCK]
+        if ATTRIBUTE in expected:
+            known = Known.of(layout.study)
+            expected[ATTRIBUTE] = known.confirmed(self.about.get(ATTRIBUTE))
+        given = arrays(layout), layout.coordinates, expected
+        return damage.faults(self.path, self.about, *given, self.exact)
 
     def unknown(self) -> dict[str, str]:
         """Files and folders in it that no cube has."""
-        return structure.unknown(self.path, self.layout)
+        return damage.unknown(self.path, self.layout.parts - {damage.ROOT}, {manifest.NAME})
 
     def altered(self) -> tuple[dict[str, str], dict[Index, str]]:
-        """Arrays, and blocks, that are not those of its manifest, if it has one; and why."""
-        return structure.unlike_manifest(self.path, self.layout)
+        """Arrays, and blocks, of which a file is not the one that the manifest has; and why.
+
+        None where there is no manifest. Missing chunks are no fault, but missing blocks.
+        """
+        faults: dict[str, str] = {}
+        bad: dict[Index, str] = {}
+        try:
+            wrong = manifest.wrong(self.path) or set()
+        except StoreError as error:
+            return {manifest.NAME: str(error).removeprefix(f"{self.path}: ")}, {}
+        variables = self.layout.variables
+        for key in sorted(wrong):
+            name, *rest = key.split("/")
+            lead = len(variables.get(name, ())) - len(self.grid.shape)
+            if name in variables and rest[:1] == ["c"]:
+                if (self.path / key).exists() and all(map(str.isdecimal, rest[1:])):
+                    bad[tuple(map(int, rest[1 + lead :]))] = "not as in the manifest"
+            elif name == damage.ROOT or (
+                name in self.layout.parts and rest[:1] in (["c"], [damage.ROOT])
+            ):
+                faults[name] = "not as in the manifest"
+        return faults, bad
 
     def check(self, faults: Mapping[str, str]) -> None:
         """Raises StoreError for faults, in one line that says what to do."""
-        structure.check(self.path, faults, self.exact)
+        if faults:
+            told = [f"{name}: {why}" for name, why in faults.items()]
+            # what other code began this one cannot repair
+            by_others = f"{REPAIR}, by the code that began it, or {REMOVE}"
+            more = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+            raise StoreError(
+                f"{self.path}: damaged: {'; '.join(told[:SHOWN])}{more}; "
+                f"{REPAIR if self.exact else by_others}"
+            )
 
-    def open_again(self, missing: Collection[Index]) -> None:
-        """Have missing blocks added: the manifest goes, if what is there is as it says.
-
-        Raises StoreError where it is not, for what was altered would have a good manifest in the
-        end; and for a store that another program began.
-        """
-        program.check(self.path, self.about)
-        faults, bad = self.altered()
-        altered = {f"block {index}": why for index, why in bad.items() if index not in missing}
-        self.check(faults | altered)
-        manifest.unseal(self.path)
-
-    def close(self, added: bool) -> None:
+    def close(self, failures: Mapping[Index, str]) -> None:
         """Have a manifest made of a complete store, if blocks were added or it never had one.
 
-        Where nobody may write, a cube is complete all the same.
+        What runs that were killed left of it is deleted. Raises ScanFailed for blocks that are not
+        there, with why the first of them failed. Where nobody may write, a cube is complete all
+        the same.
         """
-        if added or (self.exact and not manifest.there(self.path)):
+        remove_leftovers(self.path)
+        if lost := {*self.grid.blocks()} - self.done():
+            total = self.grid.total
+            # of those that failed some are there: a worker may die after it wrote a block
+            told = [(index, reason) for index, reason in failures.items() if index in lost]
+            if not told:
+                raise ScanFailed(f"{len(lost)} of {total} blocks are not in the store; run again")
+            index, reason = told[0]
+            raise ScanFailed(f"{len(told)} of {total} blocks failed, first {index}: {reason}")
+        if self.missing or (self.exact and not manifest.there(self.path)):
             with suppress(OSError):
                 manifest.seal(self.path)
-
-    def missing(self) -> list[Index]:
-        """Blocks that are not there, as of now, in the order of the store."""
-        done = self.done()
-        return [index for index in self.grid.blocks() if index not in done]
-
-    def remove_leftovers(self) -> None:
-        """Delete what runs that were killed left of it."""
-        remove_leftovers(self.path)
 
     def remove_blocks(self, bad: Iterable[Index]) -> None:
         """Remove blocks, and the manifest that has them."""
@@ -145,7 +188,26 @@ class Stored:
 
 def begin(layout: Layout, path: Path) -> None:
     """Write an empty cube, in blocks as its layout cuts them. Raises StoreError."""
-    about = structure.attributes(layout) | {"code_sha256": program.here()}
+    about = attributes(layout) | {"code_sha256": program.here()}
     attrs = {name: VARIABLES[name].attrs for name in layout.variables}
-    block = dict(zip(layout.grid.axes, layout.grid.block, strict=True))
-    stores.create(path, block, layout.coordinates, layout.variables, about, attrs)
+    stores.create(path, layout.grid.sides, layout.coordinates, layout.variables, about, attrs)
+
+
+def attributes(layout: Layout) -> dict[str, Any]:
+    """Root attributes of a store: those of its layout, and how it is cut."""
+    found, study = layout.attributes() | {BLOCK: json.dumps(layout.grid.block)}, layout.study
+    return found | ({ATTRIBUTE: Known.of(study).text} if study.scan.refine is not None else {})
+
+
+def arrays(layout: Layout) -> dict[str, Array]:
+    """What the metadata of every array say, by its name."""
+    coords = layout.coordinates
+    sizes = {str(name): size for name, size in coords.sizes.items()}
+    chunks, found = sizes | layout.grid.sides, {}
+    for name, coord in coords.coords.items():
+        text, size = coord.dtype.kind == "O", (coord.size,)
+        found[str(name)] = Array(size, size, (str(name),), coord.attrs, text)
+    for name, dims in layout.variables.items():
+        shape, cut = (tuple(one[d] for d in dims) for one in (sizes, chunks))
+        found[name] = Array(shape, cut, dims, VARIABLES[name].attrs)
+    return found

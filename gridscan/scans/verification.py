@@ -45,7 +45,9 @@ def status(study: Study, out: str | Path = "cubes") -> dict[str, Any]:
     layout, path = Layout.of(study), store_path(study, out)
     if not path.exists():
         return _count(path, layout, 0)
-    return _found(Stored.ready(layout, path))
+    stored = Stored.found(layout, path)
+    stored.check(stored.faults())
+    return _found(stored)
 
 
 def _found(stored: Stored) -> dict[str, Any]:
@@ -53,7 +55,7 @@ def _found(stored: Stored) -> dict[str, Any]:
 
 
 def _count(path: Path, layout: Layout, done: int) -> dict[str, Any]:
-    return {"store": str(path), "blocks": math.prod(layout.grid.blocks_per_axis), "done": done}
+    return {"store": str(path), "blocks": layout.grid.total, "done": done}
 
 
 def verify(

@@ -26,6 +26,28 @@ WORDS = ("long_name", "software", "created", "code_sha256")
 """What other versions may put otherwise."""
 
 
+def faults(
+    path: str | Path,
+    about: Mapping[str, Any],
+    given: Mapping[str, Array],
+    coords: xr.Dataset,
+    attrs: Mapping[str, Any],
+    exact: bool,
+) -> dict[str, str]:
+    """What of a store is not as given, by array, attribute or file; and why.
+
+    about: its root attributes; attrs: as given. exact: whether the program that began it is this
+    one; others may leave out what came later, and put names otherwise.
+    """
+    found = arrays(path, given, coords, exact)
+    wrong = root(path, about, attrs, exact)
+    if not found and not is_consolidated(path):
+        wrong.append("consolidated_metadata")
+    if wrong:
+        found[ROOT] = f"{', '.join(wrong)} not as in the card"
+    return found | strays(path, {name: array.blocks for name, array in given.items()})
+
+
 def arrays(
     path: str | Path, given: Mapping[str, Array], coords: xr.Dataset, exact: bool
 ) -> dict[str, str]:

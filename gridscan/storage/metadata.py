@@ -74,6 +74,11 @@ class Array:
         return len(self.shape) == 1 and self.chunks == self.shape
 
     @property
+    def blocks(self) -> tuple[int, ...]:
+        """Number of chunks along each dimension."""
+        return tuple(math.ceil(n / c) for n, c in zip(self.shape, self.chunks, strict=True))
+
+    @property
     def bounds(self) -> Bounds:
         """What a chunk may be: a number has eight bytes, a label four and its letters."""
         number = math.prod(self.chunks)

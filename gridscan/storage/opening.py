@@ -3,7 +3,8 @@
 Metadata are read as data first: zarr opens nothing but what gridscan writes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,8 @@ from gridscan.storage.local import REMOVE, REPAIR, StoreError
 CHI2 = "chi2"
 """The number of most statistics, and of all stores that do not name theirs."""
 
+BLOCK = "block"
+"""Root attribute: the shape of a block, as JSON."""
 
 SUFFIX = ".zarr"
 """How the folder of a cube is called."""
@@ -50,6 +53,25 @@ def attributes(path: str | Path) -> dict[str, Any]:
 def table(value: Any) -> Any:
     """An attribute that is a table or a list: JSON text, in older stores the thing itself."""
     return parsed(value) if isinstance(value, str) else value
+
+
+def block(
+    path: str | Path, attrs: Mapping[str, Any], shape: tuple[int, ...]
+) -> tuple[int, ...] | None:
+    """The shape of a block of a grid, as root attributes say or, in older stores, an array."""
+    for said in _cut(path, attrs):
+        if isinstance(said, list) and len(said) == len(shape):
+            ends = zip(said, shape, strict=True)
+            if all(type(side) is int and 1 <= side <= n for side, n in ends):
+                return tuple(said)
+    return None
+
+
+def _cut(path: str | Path, attrs: Mapping[str, Any]) -> Iterator[Any]:
+    with suppress(KeyError, ValueError):
+        yield table(attrs[BLOCK])
+    with suppress(StoreError):
+        yield list(metadata.Array.read(path, statistic(attrs)).chunks)
 
 
 def opened(path: str | Path) -> dict[str, zarr.Array]:
