@@ -172,9 +172,19 @@ class Axes:
         return self.setting({n: float(self.points[n][0]) for n in self.of_settings} | moved)
 
     @cached_property
+    def start(self) -> Setting:
+        """The setting at the first value of every axis."""
+        return self.first()
+
+    @cached_property
+    def likelihood(self) -> Combination:
+        """The likelihood there."""
+        return self.joint(self.start)
+
+    @cached_property
     def of_templates(self) -> tuple[str, ...]:
         """Axes whose values have templates of their own."""
-        here = set(self.requests(self.first()))
+        here = set(self.requests(self.start))
         ends = {name: float(self.points[name][-1]) for name in self.of_settings}
         return tuple(
             name
@@ -204,6 +214,12 @@ class Axes:
     def at(self, values: tuple[float, ...]) -> Setting:
         """The setting at a value of each of `of_settings`."""
         return self.setting(dict(zip(self.of_settings, values, strict=True)))
+
+    def joints(self, settings: Iterable[Setting], theories: Theories) -> list[Combination]:
+        """The likelihoods of the cards of some settings, their templates at hand."""
+        found = [self.of_cards(setting) for setting in settings]
+        self.integrate(found, theories)
+        return found
 
     def integrate(self, joints: Iterable[Combination], theories: Theories = ALONE) -> None:
         """Have the templates of some settings at hand, with what others share along `scope`."""

@@ -8,7 +8,7 @@ import xarray as xr
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination
-from gridscan.channels.expansion import Couplings, Points
+from gridscan.channels.expansion import Points
 from gridscan.channels.kinds import channel_of
 from gridscan.scans import memory
 from gridscan.scans.axes import Axes
@@ -22,33 +22,30 @@ MOST_COUNTS = 1e15
 """Beyond, a count more or less is hardly another number, and χ² has no digits of it."""
 
 
-def usable(resolved: Axes) -> Combination:
-    """The likelihood at the first value of every axis that sets anything but couplings.
+def usable(axes: Axes) -> None:
+    """Raises CardError for a study that no scan can use.
 
-    Raises CardError for an experiment that sees nothing, whatever the axes are, and for a study
-    whose blocks need more memory than they may take.
+    An experiment sees nothing, whatever the axes are, an axis changes nothing, or blocks need more
+    memory than they may take.
     """
-    memory.check(resolved)
-    for name in resolved.base.experiments if not resolved.study.of_cards else ():
-        channel_of(resolved.base, name).check_sees()
-    setting = resolved.first()
-    joint = resolved.joint(setting)
-    _check_nuisances(resolved, joint)
-    _check_effects(resolved, setting.couplings, joint)
-    return joint
+    memory.check(axes)
+    for name in axes.base.experiments if not axes.study.of_cards else ():
+        channel_of(axes.base, name).check_sees()
+    _check_nuisances(axes)
+    _check_effects(axes)
 
 
-def computable(study: Study, joint: Combination, every: bool = False) -> None:
+def computable(axes: Axes, every: bool = False) -> None:
     """The study's number is one at some of its points, as a run computes it.
 
-    joint: as `usable` has it. every: all that are tried are computed, not just as many as find a
-    number. Raises CardError for a study whose run would fail or find nothing.
+    every: all that are tried are computed, not just as many as find a number. Raises CardError
+    for a study whose run would fail or find nothing.
     """
+    joint, number = axes.likelihood, STATISTICS[axes.study.scan.statistic].number
     _check_digits(joint)
-    resolved, number = Axes.of(study), STATISTICS[study.scan.statistic].number
     first, good = None, False
-    for place in PLACES if study.scan.axes else PLACES[:1]:
-        found = _at(resolved, place)
+    for place in PLACES if axes.points else PLACES[:1]:
+        found = _at(axes, place)
         few = (found["counts"] < MOST_COUNTS).all()
         first = found if first is None else first
         good = good or bool(few and np.isfinite(found[number]).all())
@@ -94,12 +91,12 @@ def _at(axes: Axes, place: float) -> xr.Dataset:
         ) from None
 
 
-def _check_nuisances(axes: Axes, joint: Combination) -> None:
+def _check_nuisances(axes: Axes) -> None:
     """Raises CardError for an axis along which nuisances come or go: they are a cube's dimension.
 
     A bin whose own uncertainty is zero, at one end of the axis, has no pull.
     """
-    here = joint.labels["nuisance"]
+    here = axes.likelihood.labels["nuisance"]
     for name in axes.of_settings:
         there = axes.joint(axes.first(**{name: float(axes.points[name][-1])})).labels["nuisance"]
         if changed := sorted({*here} ^ {*there}):
@@ -109,18 +106,18 @@ def _check_nuisances(axes: Axes, joint: Combination) -> None:
             )
 
 
-def _check_effects(axes: Axes, couplings: Couplings, joint: Combination) -> None:
+def _check_effects(axes: Axes) -> None:
     """Raises CardError for a coupling's axis that changes nothing in any experiment.
 
     It belongs to neutrinos, or to scatterers, that none has. A polynomial of degree two that is
     the same at three values is constant. A mass matters wherever a kernel with a propagator has a
     coefficient. What cancels, as the couplings of E6's ψ on nuclei, does move: up to rounding.
     """
-    columns = {name: axes.points[name] for name in axes.of_couplings}
+    joint, columns = axes.likelihood, {name: axes.points[name] for name in axes.of_couplings}
     masses = _masses(axes.study)
     if not columns and not masses:
         return
-    points = Points(couplings, _trials(columns), 1 + 2 * len(columns))
+    points = Points(axes.start.couplings, _trials(columns), 1 + 2 * len(columns))
     models = {charges for part in joint.parts for charges in part.models}
     found = {charges: points.coefficients(charges) for charges in models}
     moved = np.any([(rows[1:] != rows[0]).any(axis=1) for rows in found.values()], axis=0)

@@ -55,8 +55,7 @@ def _profiles(
     of: int,
 ) -> Iterator[Profile]:
     """Of some settings, those with the same couplings at once."""
-    joints = [resolved.of_cards(setting) for setting in settings]
-    resolved.integrate(joints, theories)
+    joints = resolved.joints(settings, theories)
     statistic, whole = resolved.study.scan.statistic, of or resolved.whole
     for couplings, alike in groupby(
         zip(settings, joints, strict=True), key=lambda pair: pair[0].couplings

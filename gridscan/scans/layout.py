@@ -13,7 +13,6 @@ import numpy as np
 import xarray as xr
 
 from gridscan.cards.study import Study
-from gridscan.channels.combination import Combination
 from gridscan.scans import checks
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid
@@ -35,14 +34,13 @@ RECORDED = ("gridscan", "numpy", "scipy", "xarray", "zarr", "dask", "pydantic")
 class Layout:
     """The grid, variables and coordinates of a study that has been found to be usable."""
 
-    study: Study
+    axes: Axes
     grid: Grid
+    """Of the axes' values, in blocks: as these are cut, or a store is."""
     variables: Mapping[str, tuple[str, ...]]
     """Dimensions of each."""
     coordinates: xr.Dataset
     """Axes, experiments and nuisances with units, long names and symbols."""
-    joint: Combination
-    """The likelihood at the first value of every axis that sets anything but couplings."""
 
     @classmethod
     def of(cls, study: Study) -> "Layout":
@@ -54,7 +52,11 @@ class Layout:
 
         every: at all places that are tried, not just where a number is found.
         """
-        checks.computable(self.study, self.joint, every)
+        checks.computable(self.axes, every)
+
+    @property
+    def study(self) -> Study:
+        return self.axes.study
 
     @property
     def parts(self) -> set[str]:
@@ -98,10 +100,10 @@ class Layout:
 @lru_cache(maxsize=8)
 def _layout(study: Study) -> Layout:
     axes, written = Axes.of(study), variables(study)
-    joint = checks.usable(axes)
+    checks.usable(axes)
     dims = {dim for dims in written.values() for dim in dims}
-    labels = {name: values for name, values in joint.labels.items() if name in dims}
-    return Layout(study, axes.grid, written, _coordinates(study, labels), joint)
+    labels = {name: values for name, values in axes.likelihood.labels.items() if name in dims}
+    return Layout(axes, axes.grid, written, _coordinates(study, labels))
 
 
 def variables(study: Study) -> dict[str, tuple[str, ...]]:

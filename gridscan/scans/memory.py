@@ -19,8 +19,7 @@ HELD = 14
 def needs(axes: Axes) -> dict[str, int]:
     """Bytes at the largest moment of a block, by the entry of a card that they grow with."""
     sides = axes.grid.sides
-    setting = axes.first()
-    parts = axes.joint(setting).parts
+    setting, parts = axes.start, axes.likelihood.parts
     settings = math.prod(sides[name] for name in axes.of_settings)
     points = math.prod(sides[name] for name in axes.of_couplings)
     templates, variants = _varied(axes, sides)
@@ -72,7 +71,7 @@ def _varied(axes: Axes, sides: Mapping[str, int]) -> tuple[int, int]:
     """Settings whose templates are integrated at once, and variants among them."""
     points = {name: axes.points[name] for name in axes.of_templates}
     at_once = {n: len(v) if len(v) <= AT_ONCE else sides[n] for n, v in points.items()}
-    first = {one.variant for one in axes.requests(axes.first())}
+    first = {one.variant for one in axes.requests(axes.start)}
     last = {n: axes.requests(axes.first(**{n: float(v[-1])})) for n, v in points.items()}
     of_variant = [n for n, requests in last.items() if {one.variant for one in requests} != first]
     return math.prod(at_once.values()), math.prod(at_once[name] for name in of_variant)

@@ -202,8 +202,7 @@ def _limits(study: Study) -> dict[str, float]:
 
 def _observed(study: Study) -> float:
     """Counts of all experiments, by which χ² is rounded."""
-    axes = Axes.of(study)
-    parts = axes.joint(axes.first()).parts
+    parts = Axes.of(study).likelihood.parts
     return sum(float(np.abs(part.observed).sum()) for part in parts)
 
 

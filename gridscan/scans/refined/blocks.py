@@ -120,8 +120,7 @@ def _labelled(
 ) -> xr.Dataset:
     """A block with all variables of the study: dims (…, *axes)."""
     at, profile = computed
-    axes, resolved = grid.values(index), Axes.of(study)
-    labels = resolved.joint(resolved.first()).labels
+    axes, labels = grid.values(index), Axes.of(study).likelihood.labels
     whole = dict(zip(("chi2_at_least", "chi2_at_most"), bounds, strict=True))
     for name, dims in variables(study).items():
         if name in whole:
