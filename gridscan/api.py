@@ -1,8 +1,9 @@
 """The functions that users call: names of cards in, labelled arrays out."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
@@ -20,7 +21,7 @@ from gridscan.physics.detectors import bin_coordinates
 from gridscan.scans import feldman_cousins as critical
 from gridscan.scans import lazy, plans, runs
 from gridscan.scans.function import ChiSquare
-from gridscan.scans.progress import Progress, reported
+from gridscan.scans.progress import Progress
 from gridscan.schema import BIN_NAMES, VARIABLES
 from gridscan.statistics.toys import toys as draw
 from gridscan.storage import stores
@@ -217,33 +218,28 @@ def run(
     and what is complete is kept: the next call goes on from there.
     """
     study = Library(catalog).study(scan, changes)
-    with reported(progress) as report:
-        return stores.read(runs.run(study, out or cubes_folder(), client, threads, report))
+    return runs.opened(runs.run, study, out=out, client=client, threads=threads, progress=progress)
 
 
 def feldman_cousins(
     scan: ScanLike,
     toys: int = 1000,
     seed: int = 1,
-    out: str | Path | None = None,
-    client: Any = None,
-    threads: int | None = None,
     changes: Changes = None,
     *,
     catalog: Roots = (),
-    progress: bool | Progress | None = None,
+    **how: Unpack[runs.How],
 ) -> xr.Dataset:
     """What toys say at every point of a scan, computed to disk as by `run`, and opened.
 
+    how: out, client, threads and progress, as for `run`.
     Returns delta_chi2 of the data and the p_value of every point, over the axes: the share of its
     toys with as much Δχ² or more. A point is allowed at a level where its p-value is at least one
     minus that; critical_delta_chi2 (cl, *axes) is the Δχ² from which it is excluded. Raises as
     `run`.
     """
     study = Library(catalog).study(scan, changes)
-    with reported(progress) as report:
-        place = out or cubes_folder()
-        return stores.read(critical.run(study, place, toys, seed, client, threads, report))
+    return runs.opened(partial(critical.run, toys=toys, seed=seed), study, **how)
 
 
 def open_cube(path: str | Path) -> xr.Dataset:

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
+import gridscan
 from gridscan.cards.base import CardError
 from gridscan.scans import feldman_cousins
 from gridscan.scans.ensembles import Place
@@ -81,6 +83,16 @@ def test_regions_of_a_calibrated_cube_are_those_of_its_toys(tmp_path):
     assert cube.gridscan.plot().get_xlabel()
     with pytest.raises(ValueError, match="no toys here"):
         cube.gridscan.calibrated()
+
+
+def test_what_users_call_is_told_where_and_how_to_compute_as_any_run(study, tmp_path):
+    path, told = feldman_cousins.run(study, tmp_path, TOYS, seed=3), []
+    how = {"out": tmp_path, "threads": 1, "progress": lambda *it: told.append(it)}
+    found = gridscan.feldman_cousins(study.scan, TOYS, 3, **how)
+    xr.testing.assert_identical(found.load(), stores.read(path).load())
+    assert told == [(1, 1)]
+    with pytest.raises(TypeError, match="thread"):
+        gridscan.feldman_cousins(study.scan, TOYS, thread=1)
 
 
 def test_other_code_another_study_or_no_number_of_toys_are_refused(study, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import errno
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import xarray as xr
 
@@ -15,9 +15,11 @@ from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.computing import block
 from gridscan.scans.layout import Layout
 from gridscan.scans.pending import compute
+from gridscan.scans.progress import Progress, reported
 from gridscan.scans.stored import Stored, store_path
 from gridscan.scans.workers import ScanFailed
 from gridscan.storage import stores
+from gridscan.storage.home import cubes_folder
 
 RETRIES = 2
 
@@ -71,6 +73,23 @@ def _about(store: str) -> dict[str, Any]:
     # on a cluster, this process may have other code than the one that began the store
     program.check(store, about)
     return about
+
+
+class How(TypedDict, total=False):
+    """Where and how a study is computed, as for `run`; `out` is by default the folder of cubes."""
+
+    out: str | Path | None
+    client: Any
+    threads: int | None
+    progress: bool | Progress | None
+    """See `reported`."""
+
+
+def opened(compute: Callable[..., Path], study: Study, **how: Unpack[How]) -> xr.Dataset:
+    """What `compute`, as `run` or of the same form, leaves in its store, opened."""
+    out = how.pop("out", None) or cubes_folder()
+    with reported(how.pop("progress", None)) as report:
+        return stores.read(compute(study, out, progress=report, **how))
 
 
 def _attempt(store: str, index: Index) -> tuple[Index, str | None]:
