@@ -30,6 +30,8 @@ from gridscan.schema import DIMENSIONS, LEVELS, VARIABLES
 from gridscan.storage import stores
 from gridscan.storage.code import code
 from gridscan.storage.local import StoreError, remove_leftovers
+from gridscan.storage.metadata import Contents
+from gridscan.storage.opening import BLOCK
 
 FEWEST = 32
 """Toys with which a critical value at 1σ has a meaning."""
@@ -114,22 +116,16 @@ def _begin(layout: Layout, path: Path, about: dict[str, Any]) -> None:
     study, grid = layout.study, layout.grid
     axes = tuple(study.scan.axes)
     variables = {
-        name: (along, *axes) if (along := VARIABLES[name].along) else axes
+        name: ((along, *axes) if (along := VARIABLES[name].along) else axes, VARIABLES[name].attrs)
         for name in ("delta_chi2", "critical_delta_chi2", "p_value")
     }
     level = ("cl", list(LEVELS.values()), DIMENSIONS["cl"].attrs)
     kept = layout.coordinates.drop_dims([d for d in layout.coordinates.dims if d not in axes])
     block = _block(grid.shape, max(1, TOYS_PER_BLOCK // about["toys"]))
-    attrs = layout.attributes() | about | {"statistic": "p_value", "block": json.dumps(block)}
+    attrs = layout.attributes() | about | {"statistic": "p_value", BLOCK: json.dumps(block)}
     attrs["title"] = f"{study.scan.title}: {about['toys']} toys at each point"
-    stores.create(
-        path,
-        dict(zip(axes, block, strict=True)),
-        kept.assign_coords(cl=level),
-        variables,
-        attrs,
-        {name: VARIABLES[name].attrs for name in variables},
-    )
+    sides = dict(zip(axes, block, strict=True))
+    stores.create(path, Contents(kept.assign_coords(cl=level), variables, sides, attrs))
 
 
 def _block(shape: tuple[int, ...], points: int) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from gridscan.scans.workers import ScanFailed
 from gridscan.schema import VARIABLES
 from gridscan.storage import damage, manifest, opening, stores
 from gridscan.storage.local import REMOVE, REPAIR, StoreError, local, remove_leftovers
-from gridscan.storage.metadata import Array
+from gridscan.storage.metadata import Contents
 from gridscan.storage.opening import BLOCK
 
 SHOWN = 5
@@ -108,15 +108,16 @@ class Stored:
 
     def faults(self) -> dict[str, str]:
         """What of it is not as its layout says, by array, attribute or file; and why."""
-        expected, layout = attributes(self.layout), self.layout
+        given = contents(self.layout)
+        expected = dict(given.attributes)
         if BLOCK not in self.about:
             # cubes did not always say it
             del expected[BLOCK]
         if ATTRIBUTE in expected:
-            known = Known.of(layout.study)
+            known = Known.of(self.layout.study)
             expected[ATTRIBUTE] = known.confirmed(self.about.get(ATTRIBUTE))
-        given = arrays(layout), layout.coordinates, expected
-        return damage.faults(self.path, self.about, *given, self.exact)
+        given = replace(given, attributes=expected)
+        return damage.faults(self.path, self.about, given, self.exact)
 
     def unknown(self) -> dict[str, str]:
         """Files and folders in it that no cube has."""
@@ -188,26 +189,15 @@ class Stored:
 
 def begin(layout: Layout, path: Path) -> None:
     """Write an empty cube, in blocks as its layout cuts them. Raises StoreError."""
-    about = attributes(layout) | {"code_sha256": program.here()}
-    attrs = {name: VARIABLES[name].attrs for name in layout.variables}
-    stores.create(path, layout.grid.sides, layout.coordinates, layout.variables, about, attrs)
+    given = contents(layout)
+    stores.create(path, given)
 
 
-def attributes(layout: Layout) -> dict[str, Any]:
-    """Root attributes of a store: those of its layout, and how it is cut."""
-    found, study = layout.attributes() | {BLOCK: json.dumps(layout.grid.block)}, layout.study
-    return found | ({ATTRIBUTE: Known.of(study).text} if study.scan.refine is not None else {})
-
-
-def arrays(layout: Layout) -> dict[str, Array]:
-    """What the metadata of every array say, by its name."""
-    coords = layout.coordinates
-    sizes = {str(name): size for name, size in coords.sizes.items()}
-    chunks, found = sizes | layout.grid.sides, {}
-    for name, coord in coords.coords.items():
-        text, size = coord.dtype.kind == "O", (coord.size,)
-        found[str(name)] = Array(size, size, (str(name),), coord.attrs, text)
-    for name, dims in layout.variables.items():
-        shape, cut = (tuple(one[d] for d in dims) for one in (sizes, chunks))
-        found[name] = Array(shape, cut, dims, VARIABLES[name].attrs)
-    return found
+def contents(layout: Layout) -> Contents:
+    """What a store has before its first block: its layout, how it is cut and who began it."""
+    study, attrs = layout.study, layout.attributes() | {BLOCK: json.dumps(layout.grid.block)}
+    if study.scan.refine is not None:
+        attrs[ATTRIBUTE] = Known.of(study).text
+    attrs["code_sha256"] = program.here()
+    variables = {name: (dims, VARIABLES[name].attrs) for name, dims in layout.variables.items()}
+    return Contents(layout.coordinates, variables, layout.grid.sides, attrs)

@@ -6,12 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import xarray as xr
-
 from gridscan.storage import coordinates, metadata
 from gridscan.storage.guard import document
 from gridscan.storage.local import DEEPEST, StoreError
-from gridscan.storage.metadata import Array
+from gridscan.storage.metadata import Array, Contents
 from gridscan.storage.opening import table
 
 ROOT = "zarr.json"
@@ -27,36 +25,29 @@ WORDS = ("long_name", "software", "created", "code_sha256")
 
 
 def faults(
-    path: str | Path,
-    about: Mapping[str, Any],
-    given: Mapping[str, Array],
-    coords: xr.Dataset,
-    attrs: Mapping[str, Any],
-    exact: bool,
+    path: str | Path, about: Mapping[str, Any], given: Contents, exact: bool
 ) -> dict[str, str]:
     """What of a store is not as given, by array, attribute or file; and why.
 
-    about: its root attributes; attrs: as given. exact: whether the program that began it is this
-    one; others may leave out what came later, and put names otherwise.
+    about: its root attributes. exact: whether the program that began it is this one; others may
+    leave out what came later, and put names otherwise.
     """
-    found = arrays(path, given, coords, exact)
-    wrong = root(path, about, attrs, exact)
+    found = arrays(path, given, exact)
+    wrong = root(path, about, given.attributes, exact)
     if not found and not is_consolidated(path):
         wrong.append("consolidated_metadata")
     if wrong:
         found[ROOT] = f"{', '.join(wrong)} not as in the card"
-    return found | strays(path, {name: array.blocks for name, array in given.items()})
+    return found | strays(path, {name: array.blocks for name, array in given.arrays.items()})
 
 
-def arrays(
-    path: str | Path, given: Mapping[str, Array], coords: xr.Dataset, exact: bool
-) -> dict[str, str]:
+def arrays(path: str | Path, given: Contents, exact: bool) -> dict[str, str]:
     """Arrays that are missing, foreign, not as given or, of axes, of other values; and why.
 
     exact: whether attributes are those of this version; of others, those that are there count.
     """
     found = {}
-    for name, array in given.items():
+    for name, array in given.arrays.items():
         try:
             there = Array.read(path, name)
         except StoreError as error:
@@ -64,9 +55,9 @@ def arrays(
             continue
         if wrong := _differences(there, array, exact, axis=array.dims == (name,)):
             found[name] = f"{', '.join(wrong)} not as in the card"
-    for name in {*metadata.arrays(path)} - {*given}:
+    for name in {*metadata.arrays(path)} - {*given.arrays}:
         found[name] = "not in the card"
-    values = dict.fromkeys(coordinates.wrong(path, coords), "not as in the card")
+    values = dict.fromkeys(coordinates.wrong(path, given.coordinates), "not as in the card")
     return values | found
 
 

@@ -6,8 +6,11 @@ zarr would run whatever codec a name stands for, and fill what is missing with a
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import xarray as xr
 
 from gridscan.storage.guard import Bounds, document
 from gridscan.storage.local import REMOVE, StoreError
@@ -89,6 +92,33 @@ class Array:
     def differences(self, given: "Array") -> list[str]:
         """Names of what is not as given."""
         return [f.name for f in fields(self) if getattr(self, f.name) != getattr(given, f.name)]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a store has before its first block."""
+
+    coordinates: xr.Dataset
+    """Axes and labels."""
+    variables: Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]]
+    """Dimensions and attributes of each."""
+    block: Mapping[str, int]
+    """Points of a block along each axis of the grid; chunks are whole along other dimensions."""
+    attributes: Mapping[str, Any]
+    """Of the root."""
+
+    @cached_property
+    def arrays(self) -> dict[str, Array]:
+        """What the metadata of every array say, by its name."""
+        sizes = {str(name): size for name, size in self.coordinates.sizes.items()}
+        chunks, found = sizes | dict(self.block), {}
+        for name, coord in self.coordinates.coords.items():
+            text, size = coord.dtype.kind == "O", (coord.size,)
+            found[str(name)] = Array(size, size, (str(name),), coord.attrs, text)
+        for name, (dims, attrs) in self.variables.items():
+            shape, cut = (tuple(one[d] for d in dims) for one in (sizes, chunks))
+            found[name] = Array(shape, cut, dims, attrs)
+        return found
 
 
 def _array(found: dict[str, Any]) -> Array:

@@ -8,7 +8,6 @@ what is missing is what has to be computed.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -18,6 +17,7 @@ from gridscan.storage import coordinates
 from gridscan.storage.chunks import Index, block_shape, chunk_keys, complete_blocks, remove_block
 from gridscan.storage.coordinates import COMPRESSORS
 from gridscan.storage.local import StoreError, beside
+from gridscan.storage.metadata import Contents
 from gridscan.storage.opening import CHI2, arrays, attributes, dims, opened, table, variables
 from gridscan.storage.reading import read, read_block, read_statistic
 
@@ -29,35 +29,26 @@ __all__ = [
 ]  # fmt: skip
 
 
-def create(
-    path: Path,
-    block: Mapping[str, int],
-    coords: xr.Dataset,
-    variables: Mapping[str, tuple[str, ...]],
-    attrs: Mapping[str, Any],
-    variable_attrs: Mapping[str, Mapping[str, str]],
-) -> None:
+def create(path: Path, contents: Contents) -> None:
     """Write an empty cube: coordinates, attributes and arrays without values.
 
-    block: points of a block along each axis of the grid; chunks are whole along all other
-    dimensions. variables: dimensions of each. The store appears under its name complete or not at
-    all. Raises StoreError where it cannot be written.
+    The store appears under its name complete or not at all. Raises StoreError where it cannot be
+    written.
     """
     with beside(path) as partial:
-        coordinates.write(partial, coords.assign_attrs(attrs))
+        coordinates.write(partial, contents.coordinates.assign_attrs(contents.attributes))
         group = zarr.open_group(partial, mode="r+")
-        sizes = dict(coords.sizes)
-        chunks = sizes | dict(block)
-        for name, dims in variables.items():
+        for name in contents.variables:
+            array = contents.arrays[name]
             group.create_array(
                 name,
-                shape=tuple(sizes[d] for d in dims),
-                chunks=tuple(chunks[d] for d in dims),
+                shape=array.shape,
+                chunks=array.chunks,
                 dtype="float64",
                 fill_value=np.nan,
                 compressors=COMPRESSORS,
-                dimension_names=dims,
-                attributes=dict(variable_attrs[name]),
+                dimension_names=array.dims,
+                attributes=dict(array.attributes),
             )
         partial.chmod(0o755)
         try:
