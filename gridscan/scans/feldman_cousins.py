@@ -78,6 +78,7 @@ def run(
     path = _prepared(study, store_path(study, out, toys, seed), toys, seed)
     grid = _grid(path, study)
     missing = sorted(set(grid.blocks()) - stores.complete_blocks(path))
+    progress(grid.total - len(missing), grid.total)
     attempt = partial(_attempt, str(path.resolve()))
     failures = compute(attempt, missing, grid.total, client, threads, progress)
     remove_leftovers(path)

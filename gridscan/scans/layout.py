@@ -18,7 +18,6 @@ from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid
 from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS, VARIABLES
 from gridscan.statistics import STATISTICS
-from gridscan.storage.damage import ROOT
 
 BOUNDS = ("chi2_at_least", "chi2_at_most")
 """Variables of a refined cube: what is known of χ² where it was not computed, too."""
@@ -57,11 +56,6 @@ class Layout:
     @property
     def study(self) -> Study:
         return self.axes.study
-
-    @property
-    def parts(self) -> set[str]:
-        """Arrays of a store, and its root, by their path in it."""
-        return {*map(str, self.coordinates.coords), *self.variables, ROOT}
 
     @property
     def numbers_per_point(self) -> int:

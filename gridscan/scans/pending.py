@@ -20,10 +20,9 @@ def compute(
     """Have missing blocks attempted, of `total` in all; why those failed that did.
 
     client: a distributed Client, else threads of this process. progress(done, total) is called
-    before the first block and after every one.
+    after every block.
     """
     done, failures = total - len(missing), {}
-    progress(done, total)
 
     def report(index: Index, failure: str | None) -> None:
         nonlocal done

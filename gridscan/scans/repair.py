@@ -5,8 +5,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from gridscan.scans.stored import Stored, begin
-from gridscan.storage import damage, manifest
+from gridscan.scans.stored import Stored
+from gridscan.storage import damage, manifest, stores
 from gridscan.storage.local import beside, put, remove
 
 
@@ -19,16 +19,16 @@ def mend(stored: Stored, faults: Collection[str]) -> Stored:
     """
     if not faults:
         return stored
-    path, layout = stored.path, stored.layout
+    path, given = stored.path, stored.given
     manifest.unseal(path)
     with beside(path) as partial:
         fresh = partial / "fresh"
-        begin(layout, fresh)
+        stores.create(fresh, given)
         # first: what has no place may be in that of what is written
-        for key in sorted({*faults} - layout.parts):
+        for key in sorted({*faults} - given.parts):
             remove(path / key)
-        for key in sorted({*faults} & layout.parts - {damage.ROOT}):
-            if key in layout.variables:
+        for key in sorted({*faults} & given.parts - {damage.ROOT}):
+            if key in given.variables:
                 _described(path, fresh, key)
             else:
                 remove(path / key)
@@ -36,7 +36,7 @@ def mend(stored: Stored, faults: Collection[str]) -> Stored:
         # last: a root that is good says that all is
         if damage.ROOT in faults:
             put(json.dumps(_root(stored, fresh), indent=2), path / damage.ROOT)
-    return Stored.found(layout, path)
+    return Stored.found(stored.layout, path)
 
 
 def _described(path: Path, fresh: Path, name: str) -> None:

@@ -44,8 +44,11 @@ def run(
     """
     path = store_path(study, out)
     stored = Stored.ready(Layout.of(study), path)
+    missing, total = stored.missing, stored.grid.total
+    progress(total - len(missing), total)
+    stored.open_again()
     attempt = partial(_attempt, str(path.resolve()))
-    failures = compute(attempt, stored.missing, stored.grid.total, client, threads, progress)
+    failures = compute(attempt, missing, total, client, threads, progress)
     stored.close(failures)
     return path
 

@@ -69,22 +69,14 @@ class Stored:
     def ready(cls, layout: Layout, path: Path) -> "Stored":
         """A store that blocks can be written to: an empty one, where there was none.
 
-        If blocks are missing its manifest goes. Raises CardError for a study that cannot be
-        computed, else as `found`; and StoreError for a store that is damaged, or begun by another
-        program and incomplete.
+        Raises CardError for a study that cannot be computed, else as `found`, and StoreError for
+        a store that is damaged.
         """
         if not path.exists():
             layout.check_computable()
             begin(layout, path)
         stored = cls.found(layout, path)
         stored.check(stored.faults())
-        if stored.missing:
-            program.check(path, stored.about)
-            # what was altered would have a good manifest in the end
-            faults, bad = stored.altered()
-            kept = {f"block {i}": why for i, why in bad.items() if i not in stored.missing}
-            stored.check(faults | kept)
-            manifest.unseal(path)
         return stored
 
     @property
@@ -106,46 +98,30 @@ class Stored:
         """Whether the program that began it is this one."""
         return program.is_same(self.about)
 
+    @cached_property
+    def given(self) -> Contents:
+        """What it should hold besides its blocks."""
+        return contents(self.layout)
+
     def faults(self) -> dict[str, str]:
         """What of it is not as its layout says, by array, attribute or file; and why."""
-        given = contents(self.layout)
-        expected = dict(given.attributes)
+        expected = dict(self.given.attributes)
         if BLOCK not in self.about:
             # cubes did not always say it
             del expected[BLOCK]
         if ATTRIBUTE in expected:
             known = Known.of(self.layout.study)
             expected[ATTRIBUTE] = known.confirmed(self.about.get(ATTRIBUTE))
-        given = replace(given, attributes=expected)
+        given = replace(self.given, attributes=expected)
         return damage.faults(self.path, self.about, given, self.exact)
 
     def unknown(self) -> dict[str, str]:
         """Files and folders in it that no cube has."""
-        return damage.unknown(self.path, self.layout.parts - {damage.ROOT}, {manifest.NAME})
+        return damage.unknown(self.path, self.given.arrays, {manifest.NAME})
 
     def altered(self) -> tuple[dict[str, str], dict[Index, str]]:
-        """Arrays, and blocks, of which a file is not the one that the manifest has; and why.
-
-        None where there is no manifest. Missing chunks are no fault, but missing blocks.
-        """
-        faults: dict[str, str] = {}
-        bad: dict[Index, str] = {}
-        try:
-            wrong = manifest.wrong(self.path) or set()
-        except StoreError as error:
-            return {manifest.NAME: str(error).removeprefix(f"{self.path}: ")}, {}
-        variables = self.layout.variables
-        for key in sorted(wrong):
-            name, *rest = key.split("/")
-            lead = len(variables.get(name, ())) - len(self.grid.shape)
-            if name in variables and rest[:1] == ["c"]:
-                if (self.path / key).exists() and all(map(str.isdecimal, rest[1:])):
-                    bad[tuple(map(int, rest[1 + lead :]))] = "not as in the manifest"
-            elif name == damage.ROOT or (
-                name in self.layout.parts and rest[:1] in (["c"], [damage.ROOT])
-            ):
-                faults[name] = "not as in the manifest"
-        return faults, bad
+        """Arrays, and blocks, that are not those of its manifest, if it has one; and why."""
+        return manifest.altered(self.path, self.given)
 
     def check(self, faults: Mapping[str, str]) -> None:
         """Raises StoreError for faults, in one line that says what to do."""
@@ -158,6 +134,19 @@ class Stored:
                 f"{self.path}: damaged: {'; '.join(told[:SHOWN])}{more}; "
                 f"{REPAIR if self.exact else by_others}"
             )
+
+    def open_again(self) -> None:
+        """Have missing blocks added: the manifest goes, if what is there is as it says.
+
+        Raises StoreError where it is not, for what was altered would have a good manifest in the
+        end; and for a store that another program began.
+        """
+        if self.missing:
+            program.check(self.path, self.about)
+            faults, bad = self.altered()
+            kept = {f"block {i}": why for i, why in bad.items() if i not in self.missing}
+            self.check(faults | kept)
+            manifest.unseal(self.path)
 
     def close(self, failures: Mapping[Index, str]) -> None:
         """Have a manifest made of a complete store, if blocks were added or it never had one.

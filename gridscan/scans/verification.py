@@ -45,9 +45,7 @@ def status(study: Study, out: str | Path = "cubes") -> dict[str, Any]:
     layout, path = Layout.of(study), store_path(study, out)
     if not path.exists():
         return _count(path, layout, 0)
-    stored = Stored.found(layout, path)
-    stored.check(stored.faults())
-    return _found(stored)
+    return _found(Stored.ready(layout, path))
 
 
 def _found(stored: Stored) -> dict[str, Any]:

@@ -9,10 +9,8 @@ from typing import Any
 from gridscan.storage import coordinates, metadata
 from gridscan.storage.guard import document
 from gridscan.storage.local import DEEPEST, StoreError
-from gridscan.storage.metadata import Array, Contents
+from gridscan.storage.metadata import ROOT, Array, Contents
 from gridscan.storage.opening import table
-
-ROOT = "zarr.json"
 
 FRAME = {"zarr_format": 3, "node_type": "group"}
 """Entries of the root besides attributes, by which zarr knows it."""

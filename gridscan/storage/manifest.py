@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from gridscan.storage.chunks import Index
 from gridscan.storage.damage import consolidated
 from gridscan.storage.guard import OVERHEAD, document
 from gridscan.storage.local import StoreError, below, put, remove
-from gridscan.storage.metadata import CHUNK_BYTES
+from gridscan.storage.metadata import CHUNK_BYTES, ROOT, Contents
 
 NAME = "manifest.json"
 
@@ -56,6 +57,28 @@ def wrong(path: str | Path) -> set[str] | None:
         raise StoreError(f"{path}: {NAME}: holds no hashes")
     changed = {key for key in here & {*told} if _hash(Path(path, key)) != told[key]}
     return changed | (here ^ {*told})
+
+
+def altered(path: str | Path, given: Contents) -> tuple[dict[str, str], dict[Index, str]]:
+    """Arrays, and blocks, of which a file is not the one that the manifest has; and that it is so.
+
+    None where there is no manifest. Missing chunks are no fault, but missing blocks.
+    """
+    faults: dict[str, str] = {}
+    bad: dict[Index, str] = {}
+    try:
+        changed = wrong(path) or set()
+    except StoreError as error:
+        return {NAME: str(error).removeprefix(f"{path}: ")}, {}
+    for key in sorted(changed):
+        name, *rest = key.split("/")
+        if name in given.variables and rest[:1] == ["c"]:
+            lead = len(given.arrays[name].dims) - len(given.block)
+            if Path(path, key).exists() and all(map(str.isdecimal, rest[1:])):
+                bad[tuple(map(int, rest[1 + lead :]))] = "not as in the manifest"
+        elif name == ROOT or (name in given.arrays and rest[:1] in (["c"], [ROOT])):
+            faults[name] = "not as in the manifest"
+    return faults, bad
 
 
 def _files(path: str | Path) -> Iterator[str]:

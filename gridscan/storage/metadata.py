@@ -15,6 +15,8 @@ import xarray as xr
 from gridscan.storage.guard import Bounds, document
 from gridscan.storage.local import REMOVE, StoreError
 
+ROOT = "zarr.json"
+
 FEW_BYTES = 1_000_000
 """Size of the metadata of an array beyond which they are none of ours."""
 
@@ -106,6 +108,11 @@ class Contents:
     """Points of a block along each axis of the grid; chunks are whole along other dimensions."""
     attributes: Mapping[str, Any]
     """Of the root."""
+
+    @property
+    def parts(self) -> set[str]:
+        """Arrays and the root, by their path in the store."""
+        return {*self.arrays, ROOT}
 
     @cached_property
     def arrays(self) -> dict[str, Array]:
