@@ -6,8 +6,20 @@ ds = gridscan.run("csi-2021-ee-ud")
 ds.gridscan.profile("eps_ee_u"), ds.gridscan.intervals("eps_ee_u", cl=0.9), ds.gridscan.plot()
 """
 
+import os
+import sys
 from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+if Path(next(iter(sys.argv), "")).stem == "gridscan" or ("-m", "gridscan") in pairwise(
+    sys.orig_argv
+):
+    # the command's blocks have a thread each: those of linear algebra would stand in their way,
+    # and are made when numpy is imported
+    for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(_variable, "1")
 
 from gridscan.cubes.accessor import Cube  # registers the accessor ds.gridscan
 

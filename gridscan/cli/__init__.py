@@ -88,8 +88,6 @@ UNREAD = 141
 
 def main() -> None:
     """Entry point: a user's mistake is one line and exit status 2, never a traceback."""
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
     output.prepare()
     message, status = _ended()
     if message:
