@@ -98,6 +98,12 @@ def _basis() -> xr.DataArray:
 BASIS = _basis()
 
 
+def components(entries: np.ndarray) -> np.ndarray:
+    """Real components (pair, …), in the order of PAIRS, of entries as ENTRIES has them."""
+    parts = [part for one in entries[3:] for part in (one.real, one.imag)]
+    return np.stack([*entries[:3].real, *parts])
+
+
 def hermitian(components: xr.DataArray) -> xr.DataArray:
     """The matrix H = Σ_p H_p ∂H/∂H_p of given components: dims (row, column, …), complex."""
     return xr.dot(on(components, PAIRS), BASIS, dim="pair")

@@ -70,3 +70,25 @@ def refine(edges, inner=(), max_width: float = np.inf) -> np.ndarray:
 
 MOST_PANELS = 200_000
 """Panels of one integral: more are a width that was mistaken, and fill the memory."""
+
+
+def gauss_of_table(at: np.ndarray, values: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gaussian nodes and weights, of sum one, for the measure of a table, linear in between.
+
+    Exact for polynomials of degree 2·order − 1 times the table: orthogonal polynomials by
+    Lanczos' recursion, nodes as eigenvalues (G. Golub, J. Welsch, Math. Comp. 23 (1969) 221).
+    """
+    nodes, weights = panels(at, order + 1)
+    measure = weights * np.interp(nodes, at, values)
+    vector, before, beside = np.sqrt(measure / measure.sum()), np.zeros_like(nodes), 0.0
+    diagonal, off = [], []
+    for _ in range(order):
+        moved = nodes * vector - beside * before
+        diagonal.append(float(moved @ vector))
+        moved -= diagonal[-1] * vector
+        beside = float(np.linalg.norm(moved))
+        off.append(beside)
+        before, vector = vector, moved / beside
+    matrix = np.diag(diagonal) + np.diag(off[:-1], 1) + np.diag(off[:-1], -1)
+    found, vectors = np.linalg.eigh(matrix)
+    return found, vectors[0] ** 2

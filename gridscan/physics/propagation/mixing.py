@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Ge, Le
 
+from gridscan.physics.flavour import ENTRIES, components
 from gridscan.schema import STRICT
 
 Degrees = Annotated[float, Ge(0), Le(90)]
@@ -44,3 +45,14 @@ class Mixing:
     def masses_squared_ev2(self) -> np.ndarray:
         """m² of each, above that of the first."""
         return np.array([0.0, self.dm21_ev2, self.dm31_ev2])
+
+    def of_masses(self, shares: np.ndarray) -> np.ndarray:
+        """ρ of masses that are incoherent, as components: (n, pair, …) of shares (mass, …, n)."""
+        entries = np.array([self.matrix[a] * self.matrix[b].conj() for a, b in ENTRIES])
+        return np.einsum("pi,i...n->np...", components(entries), shares)
+
+    @cached_property
+    def mass_matrix_ev2(self) -> np.ndarray:
+        """U m² U†, rows and columns in flavour; real where nothing violates CP."""
+        found = (self.matrix * self.masses_squared_ev2) @ self.matrix.conj().T
+        return found if found.imag.any() else found.real
