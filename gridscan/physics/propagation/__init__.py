@@ -19,8 +19,11 @@ from typing import Protocol
 import xarray as xr
 
 from gridscan.physics.fluxes.species import Species, emitted
+from gridscan.physics.propagation.earth import Earth
 from gridscan.physics.propagation.mixing import Mixing
 from gridscan.physics.propagation.none import UNCHANGED, Unchanged
+from gridscan.physics.propagation.sun import Sun
+from gridscan.physics.propagation.vacuum import Vacuum
 
 
 class Propagation(Protocol):
@@ -54,7 +57,12 @@ class Propagation(Protocol):
         """
 
 
-PROPAGATION: dict[str, type[Propagation]] = {"none": Unchanged}
+PROPAGATION: dict[str, type[Propagation]] = {
+    "none": Unchanged,
+    "vacuum": Vacuum,
+    "sun": Sun,
+    "earth": Earth,
+}
 
 
 def arriving(

@@ -1,0 +1,117 @@
+"""Through the atmosphere and the Earth: three flavours, evolved along paths of any zenith."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+from annotated_types import Ge, Le
+
+from gridscan.physics.flavour import ENTRIES, components
+from gridscan.physics.propagation.mixing import Mixing
+from gridscan.physics.propagation.potential import (
+    PER_EV_PER_KM,
+    Potential,
+    checked,
+    matrices,
+    signed,
+)
+from gridscan.physics.propagation.shells import Shells
+from gridscan.physics.propagation.slices import Evolution
+from gridscan.physics.quadrature import panels
+from gridscan.schema import PAIRS, STRICT
+
+HORIZONTAL = (-0.5, -0.1, 0.0, 0.1, 0.3)
+"""Cosines between which lengths of paths vary evenly, more or less."""
+
+TOGETHER = 2**12
+"""Points and energies evolved at once: what the processor keeps close to it."""
+
+ROWS, COLUMNS = map(list, zip(*ENTRIES, strict=True))
+
+
+@dataclass(frozen=True)
+class Earth:
+    """ρ at a detector of what is made in the atmosphere.
+
+    height_km: where neutrinos are made; depth_km: of the detector. cos_zenith: of the direction
+    from which they come, −1 from below; default: all directions alike, in some panels of `zeniths`
+    each. A direction stands for those around it: where oscillations differ among these, as those of
+    low energy do, the mean is taken.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    shells: Shells
+    height_km: Annotated[float, Ge(0), Le(1000)] = 15.0
+    depth_km: Annotated[float, Ge(0), Le(100)] = 0.0
+    cos_zenith: Annotated[float, Ge(-1), Le(1)] | None = None
+    zeniths: Annotated[int, Ge(2), Le(1000)] = 12
+    kind: Literal["earth"] = "earth"
+
+    edges_mev: ClassVar[tuple[float, ...]] = (20.0, 40.0, 80.0, 160.0, 320.0, 640.0)
+
+    def density(
+        self,
+        emitted: xr.DataArray,
+        energy_mev: xr.DataArray | None,
+        matter: xr.DataArray | None = None,
+        mixing: Mixing | None = None,
+    ) -> xr.DataArray:
+        """Density matrices: dims (species, pair, *other dims of matter)."""
+        known, felt = checked(self.kind, mixing), Potential.of(matter)
+        every = signed(self.kind, emitted, energy_mev)
+        energies, of_species = np.unique(every, return_inverse=True)
+        starts, of_start = np.unique(matrices(emitted), axis=0, return_inverse=True)
+        rho = np.empty((len(of_species), len(PAIRS), len(felt)))
+        step = max(1, TOGETHER // len(energies))
+        for at in (slice(first, first + step) for first in range(0, len(felt), step)):
+            evolution = Evolution(energies, felt.part(at), known)
+            found = components(self._arriving(evolution, starts))
+            found = found.reshape(len(PAIRS), len(starts), -1, len(energies))
+            rho[..., at] = found[:, of_start.ravel(), :, of_species]
+        return felt.labelled(rho, emitted)
+
+    def _arriving(self, evolution: Evolution, starts: np.ndarray) -> np.ndarray:
+        """Entries of ρ at the detector for each ρ at the beginning: (entry, start, n)."""
+        total: Any = 0.0
+        for cosine, weight, spread_km in self._directions():
+            path, varying = self.shells.path(cosine, self.outer_km, self.inner_km)
+            system = evolution.eigen(path[varying])
+            before = evolution.through(path[:varying], np.eye(3)[..., None])
+            before = np.einsum("ijn,jkn->ikn", system.adjoint, before)
+            after = evolution.through(path[varying:], system.vectors)
+            phase = (system.values[:, None] - system.values) * (spread_km * PER_EV_PER_KM)
+            coherent = weight * np.sinc(phase / (2 * np.pi))
+            total = total + np.stack([_turned(one, before, coherent, after) for one in starts], 1)
+        return total
+
+    @property
+    def outer_km(self) -> float:
+        return self.shells.surface_km + self.height_km
+
+    @property
+    def inner_km(self) -> float:
+        return self.shells.surface_km - self.depth_km
+
+    def _directions(self) -> Iterator[tuple[float, float, float]]:
+        """Cosines, weights of sum one, and by how much the length of paths varies within each."""
+        if self.cos_zenith is not None:
+            yield self.cos_zenith, 1.0, 0.0
+            return
+        inner, outer = self.inner_km, self.outer_km
+        touching = [-np.sqrt(1 - (r / inner) ** 2) for r in self.shells.cores_km if r < inner]
+        cosines, weights = panels(sorted([-1.0, *touching, *HORIZONTAL, 1.0]), self.zeniths)
+        along = np.sqrt(outer**2 - inner**2 * (1 - cosines**2))
+        spread = inner * np.abs(inner * cosines / along - 1) * weights
+        yield from zip(cosines.tolist(), (weights / 2).tolist(), spread.tolist(), strict=True)
+
+
+def _turned(
+    rho: np.ndarray, before: np.ndarray, coherent: np.ndarray, after: np.ndarray
+) -> np.ndarray:
+    """Entries of A(C∘BρB†)A†: (entry, n), of what has lost coherence between B and A."""
+    halfway = np.einsum("iln,lm->imn", before, rho)
+    halfway = np.einsum("imn,jmn->ijn", halfway, before.conj()) * coherent
+    arrived = np.einsum("ain,ijn->ajn", after, halfway)
+    return np.einsum("ejn,ejn->en", arrived[ROWS], after.conj()[COLUMNS])
