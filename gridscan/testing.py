@@ -112,17 +112,21 @@ IN_MATTER = ("fermion", "flavour", "flavour_out")
 
 
 def check_propagation(
-    way: Propagation, matter: xr.DataArray | None = None, mixing: Mixing | None = None
+    way: Propagation,
+    matter: xr.DataArray | None = None,
+    mixing: Mixing | None = None,
+    names: tuple[str, str, str] = ("nu_e", "nu_mu_bar", "mixed"),
 ) -> None:
     """Density matrices in, density matrices out; every energy and coupling by itself is that of
     many at once.
 
-    matter: as `Propagation.density` takes it, with any further dimensions.
+    matter: as `Propagation.density` takes it, with any further dimensions; names: species that the
+    way knows.
     """
     species = [
-        Species("nu_e", "e", antineutrino=False),
-        Species("nu_mu_bar", "mu", antineutrino=True),
-        Species("mixed", {"mumu": 0.5, "tautau": 0.5, "mutau_im": 0.4}, antineutrino=False),
+        Species(names[0], "e", antineutrino=False),
+        Species(names[1], "mu", antineutrino=True),
+        Species(names[2], {"mumu": 0.5, "tautau": 0.5, "mutau_im": 0.4}, antineutrino=False),
     ]
     each = np.repeat(np.arange(len(species)), 4)
     source = emitted(species).isel(species=each)

@@ -32,8 +32,8 @@ from gridscan.physics.quadrature import gauss_of_table
 from gridscan.schema import STRICT
 
 LONGEST = 2000
-NODES = 6
-"""Radii of a production zone: they integrate what follows radius smoothly to 1e-6."""
+NODES = 8
+"""Radii of a production zone: they integrate what follows radius smoothly to 1e-5."""
 
 TOGETHER = 2**14
 """Numbers in an array: what the processor keeps close to it."""

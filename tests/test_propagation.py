@@ -1,0 +1,427 @@
+"""Neutrinos on their way: out of the Sun, through the Earth, through vacuum."""
+
+import csv
+from dataclasses import replace
+from itertools import pairwise, product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.linalg import expm
+
+from gridscan import testing
+from gridscan.physics import flavour
+from gridscan.physics.fluxes.species import NODES, Species, emitted
+from gridscan.physics.propagation import levels, slices
+from gridscan.physics.propagation.earth import Earth
+from gridscan.physics.propagation.mixing import Mixing
+from gridscan.physics.propagation.potential import EV_PER_MOL_PER_CM3, PER_EV_PER_KM, Potential
+from gridscan.physics.propagation.shells import Shells
+from gridscan.physics.propagation.slices import Evolution, Slice
+from gridscan.physics.propagation.sun import Density, Sun, Zone
+from gridscan.physics.propagation.vacuum import Vacuum
+from gridscan.physics.quadrature import gauss_of_table, lagrange, panels, unit_interval
+from gridscan.schema import FLAVOURS
+
+NUFIT = Mixing(7.49e-5, 2.513e-3, 33.68, 8.56, 43.3, 212.0)
+REAL = Mixing(7.50e-5, 2.517e-3, 34.3, 8.58, 49.26)
+INVERTED = replace(NUFIT, dm31_ev2=-2.41e-3)
+TABLES = Path(__file__).parents[1] / "catalogs" / "sources" / "tables"
+COMPONENTS = ("pp", "pep", "hep", "Be7", "B8", "N13", "O15", "F17")
+
+
+def table(name: str, folder: Path = TABLES) -> dict[str, list]:
+    lines = (line for line in (folder / name).read_text().splitlines() if not line.startswith("#"))
+    rows = list(csv.DictReader(lines))
+    return {key: [row[key] for row in rows] for key in rows[0]}
+
+
+def columns(name: str) -> dict[str, tuple[float, ...]]:
+    return {key: tuple(map(float, values)) for key, values in table(name).items()}
+
+
+def sun(density: str = "sun-density-0511337.csv") -> Sun:
+    zones = columns("sun-production.csv")
+    profile = columns(density)
+    return Sun(
+        Density(profile["radius"], profile["electrons"], profile["neutrons"]),
+        **{name: Zone(zones["radius"], zones[name]) for name in COMPONENTS},
+    )
+
+
+SUN = sun()
+SHELLS = Shells(**columns("earth-prem.csv"))
+UPWARDS = Earth(SHELLS, cos_zenith=-1.0)
+
+
+def matter(fermion: str, matrices) -> xr.DataArray:
+    """ε of one fermion at any points: matrices (points, 3, 3), rows incoming flavours."""
+    coords = {"fermion": [fermion], "flavour": list(FLAVOURS), "flavour_out": list(FLAVOURS)}
+    dims = ("point", "fermion", "flavour", "flavour_out")
+    return xr.DataArray(np.asarray(matrices)[:, None], coords, dims)
+
+
+def random_matrices(number: int, size: float = 0.5, seed: int = 3) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    found = rng.normal(size=(number, 3, 3)) + 1j * rng.normal(size=(number, 3, 3))
+    return size * (found + found.conj().swapaxes(1, 2)) / 2
+
+
+def diagonal(*entries: float) -> np.ndarray:
+    return np.diag(entries)[None]
+
+
+ANY = matter("d", random_matrices(2))
+
+
+def mev(*energies: float) -> xr.DataArray:
+    return xr.DataArray(list(energies), dims="species")
+
+
+def beam(number: int, name="B8", flavour="e", antineutrino=False) -> xr.DataArray:
+    return emitted([Species(name, flavour, antineutrino)]).isel(species=[0] * number)
+
+
+def arriving(way, energies, felt=None, mixing=NUFIT, **kind) -> np.ndarray:
+    """Probabilities (energy, flavour, *points)."""
+    found = way.density(beam(len(energies), **kind), mev(*energies), felt, mixing)
+    return flavour.on(found, flavour.DIAGONAL).transpose("species", "pair", ...).values
+
+
+# The contract
+
+
+@pytest.mark.parametrize("mixing", [NUFIT, REAL, INVERTED], ids=["nufit", "real", "inverted"])
+@pytest.mark.parametrize("felt", [None, ANY], ids=["standard", "any"])
+def test_the_sun_keeps_the_contract(felt, mixing):
+    testing.check_propagation(SUN, felt, mixing, names=("pp", "B8", "hep"))
+
+
+@pytest.mark.parametrize("felt", [None, ANY], ids=["standard", "any"])
+@pytest.mark.parametrize("way", [UPWARDS, Earth(SHELLS, zeniths=2)], ids=["one", "all"])
+def test_the_earth_keeps_the_contract(way, felt):
+    testing.check_propagation(way, felt, NUFIT)
+
+
+def test_vacuum_keeps_the_contract():
+    testing.check_propagation(Vacuum(), ANY, NUFIT)
+
+
+@pytest.mark.parametrize("way", [SUN, UPWARDS, Vacuum()], ids=["sun", "earth", "vacuum"])
+def test_a_way_says_in_one_line_what_it_lacks(way):
+    with pytest.raises(ValueError, match=rf"^propagation of kind '{way.kind}': needs oscillations"):
+        way.density(beam(1), mev(1.0), None, None)
+    if way.edges_mev is not None:
+        with pytest.raises(ValueError, match="needs the energy of each species"):
+            way.density(beam(1), None, None, NUFIT)
+
+
+def test_species_that_the_sun_does_not_make_are_told():
+    with pytest.raises(ValueError, match=r"'sun': found species 'K40'; allowed: pp, pep, .*F17$"):
+        SUN.density(beam(1, name="K40"), mev(1.0), None, NUFIT)
+
+
+# Matrices
+
+
+def test_mixing_is_unitary_and_its_masses_are_those_given():
+    np.testing.assert_allclose(NUFIT.matrix @ NUFIT.matrix.conj().T, np.eye(3), atol=1e-15)
+    found = np.linalg.eigvalsh(NUFIT.mass_matrix_ev2)
+    np.testing.assert_allclose(found, [0, 7.49e-5, 2.513e-3], atol=1e-17)
+
+
+def test_shares_of_eigenstates_are_those_of_their_vectors():
+    rng = np.random.default_rng(1)
+    w, rho = np.moveaxis(random_matrices(7, 1.0), 0, -1), random_matrices(1, seed=5)[0]
+    strength = rng.uniform(-1e-3, 1e-3, 9)
+    fast = levels.Levels.of(NUFIT.mass_matrix_ev2, w, rho).shares(strength)
+    for i, j in product(range(7), range(9)):
+        _, vectors = np.linalg.eigh(NUFIT.mass_matrix_ev2 + strength[j] * w[..., i])
+        slow = np.einsum("ai,ab,bi->i", vectors.conj(), rho, vectors).real
+        np.testing.assert_allclose([one[i, j] for one in fast], slow, atol=1e-12)
+
+
+def test_the_remainder_of_a_slice_turns_by_a_unitary_matrix():
+    k = 0.01 * random_matrices(5)
+    found = slices.unitary(k[:, 0, 1], k[:, 0, 2], k[:, 1, 2])
+    whole = k * (1 - np.eye(3))
+    values, vectors = np.linalg.eigh(whole)
+    exact = (vectors * np.exp(-1j * values)[:, None]) @ vectors.conj().swapaxes(1, 2)
+    np.testing.assert_allclose(np.moveaxis(found, -1, 0), exact, atol=1e-6)
+    one = np.moveaxis(found, -1, 0)
+    np.testing.assert_allclose(
+        one @ one.conj().swapaxes(1, 2), np.tile(np.eye(3), (5, 1, 1)), atol=1e-14
+    )
+
+
+def test_nodes_of_a_table_integrate_polynomials_with_it():
+    at, values = np.array([0.0, 0.1, 0.15, 0.4]), np.array([0.0, 3.0, 1.0, 0.0])
+    nodes, weights = gauss_of_table(at, values, 4)
+    fine, measure = panels(at, 12)
+    measure = measure * np.interp(fine, at, values)
+    for power in range(8):
+        exact = measure @ fine**power / measure.sum()
+        assert weights @ nodes**power == pytest.approx(exact, rel=1e-12)
+
+
+# The Sun
+
+
+def slow_sun(name: str, energy_mev: float, epsilon: np.ndarray, mixing: Mixing) -> np.ndarray:
+    """P_ea by eigenvectors at many radii of the whole table of a zone; ε of down quarks."""
+    zone = SUN.zone(name)
+    radius, weights = panels(zone.radius, 3)
+    weights = weights * np.interp(radius, zone.radius, zone.per_radius)
+    electrons, y = SUN.density_profile(radius)
+    order = np.argsort(mixing.masses_squared_ev2)
+    # rows are outgoing flavours
+    w = np.diag([1.0, 0, 0]) + (1 + 2 * y[:, None, None]) * epsilon.T
+    v = EV_PER_MOL_PER_CM3 * electrons[:, None, None] * w
+    _, vectors = np.linalg.eigh(mixing.mass_matrix_ev2 / (2e6 * energy_mev) + v)
+    shares = weights @ np.abs(vectors[:, 0]) ** 2 / weights.sum()
+    return np.abs(mixing.matrix[:, order]) ** 2 @ shares
+
+
+@pytest.mark.parametrize("mixing", [NUFIT, REAL, INVERTED], ids=["nufit", "real", "inverted"])
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_few_radii_of_a_zone_are_as_good_as_its_table(name, mixing):
+    epsilons = random_matrices(3)
+    found = arriving(SUN, [0.3, 2.0, 8.0, 16.0], matter("d", epsilons), mixing, name=name)
+    for i, energy in enumerate([0.3, 2.0, 8.0, 16.0]):
+        for j, epsilon in enumerate(epsilons):
+            slow = slow_sun(name, energy, epsilon, mixing)
+            np.testing.assert_allclose(found[i, :, j], slow, atol=1e-5)
+
+
+def test_density_tables_of_the_sun_are_smooth_between_their_rows():
+    x = np.linspace(0.005, 0.35, 400)
+    electrons, ratio = SUN.density_profile(x)
+    fit = 10 ** (2.36 - 4.52 * x - 0.33 * np.exp(-((x / 0.075) ** 1.1)))
+    np.testing.assert_allclose(electrons, fit, rtol=5e-4)
+    np.testing.assert_allclose(electrons * ratio, 10 ** (1.72 - 4.80 * x), rtol=1e-4)
+
+
+def test_the_adiabatic_sun_is_its_exact_evolution():
+    """Through an exponential density, from its middle to nothing; phases averaged over energies."""
+    start, scale_km, epsilon = 60.0, 0.1 * 6.96e5, 0.1 * diagonal(0.0, 0.0, 1.0)[0]
+    path_km = np.linspace(0, 14 * scale_km, 6_001)
+    middles = (path_km[1:] + path_km[:-1]) / 2
+    electrons = start * np.exp(-middles / scale_km)
+    energies = 8.0 * np.linspace(0.99, 1.01, 12)
+    w = EV_PER_MOL_PER_CM3 * (np.diag([1.0, 0, 0]) + 2 * epsilon)
+    shares = []
+    for energy in energies:
+        values, vectors = np.linalg.eigh(
+            REAL.mass_matrix_ev2 / (2e6 * energy) + electrons[:, None, None] * w
+        )
+        state = np.array([1.0, 0, 0], dtype=complex)
+        turns = np.exp(-1j * values * (path_km[1] * PER_EV_PER_KM))
+        for vector, turn in zip(vectors, turns, strict=True):
+            state = vector @ (turn * (vector.T @ state))
+        shares.append(np.abs(REAL.matrix.T @ state) ** 2)
+    levels_ = levels.Levels.of(
+        REAL.mass_matrix_ev2, (w / EV_PER_MOL_PER_CM3)[..., None], np.diag([1.0, 0, 0])
+    )
+    adiabatic = np.ravel(levels_.shares(2e6 * np.array([8.0]) * EV_PER_MOL_PER_CM3 * start))
+    np.testing.assert_allclose(np.mean(shares, axis=0), adiabatic, atol=2e-3)
+
+
+def reduced(energy_mev: float, epsilon: np.ndarray, mixing: Mixing, n: np.ndarray, y: np.ndarray):
+    """P_ee of two flavours (arXiv:2302.12846, eq. 2.9 to 2.13), δ = 0, ε of down quarks."""
+    angles = np.radians([mixing.theta13_deg, mixing.theta23_deg])
+    (s13, s23), (c13, c23) = np.sin(angles), np.cos(angles)
+    e = epsilon
+    eps_d = (
+        c13 * s13 * (s23 * e[0, 1] + c23 * e[0, 2])
+        - (1 + s13**2) * c23 * s23 * e[1, 2]
+        - c13**2 / 2 * (e[0, 0] - e[1, 1])
+        + (s23**2 - s13**2 * c23**2) / 2 * (e[2, 2] - e[1, 1])
+    )
+    eps_n = (
+        c13 * (c23 * e[0, 1] - s23 * e[0, 2])
+        + s13 * (s23**2 * e[1, 2] - c23**2 * e[1, 2])
+        + s13 * c23 * s23 * (e[2, 2] - e[1, 1])
+    )
+    xi = 1 + 2 * y
+    v = EV_PER_MOL_PER_CM3 * n / (mixing.dm21_ev2 / (4e6 * energy_mev))
+    two = np.radians(2 * mixing.theta12_deg)
+    q = np.cos(two) + (xi * eps_d - c13**2 / 2) * v
+    p = np.sin(two) + xi * eps_n * v
+    matched = q / np.hypot(p, q)
+    return c13**4 * (1 + matched * np.cos(two)) / 2 + s13**4
+
+
+@pytest.mark.parametrize("energy", [0.4, 3.0, 8.0, 14.0])
+def test_two_flavours_do_nearly(energy):
+    radius, weights = SUN.B8.nodes
+    n, y = SUN.density_profile(radius)
+    for epsilon in random_matrices(6, 0.1, seed=8).real:
+        exact = arriving(SUN, [energy], matter("d", epsilon[None]), REAL)[0, 0, 0]
+        assert exact == pytest.approx(weights @ reduced(energy, epsilon, REAL, n, y), abs=3e-3)
+
+
+def test_low_energies_of_the_sun_are_those_of_vacuum():
+    vacuum = arriving(Vacuum(), [1e-6])
+    np.testing.assert_allclose(arriving(SUN, [1e-6]), vacuum, atol=1e-7)
+
+
+# The Earth
+
+
+def slow_earth(way: Earth, energy_mev: float, v, mixing: Mixing, step_km=10.0) -> np.ndarray:
+    """Amplitudes by eigenvectors in short slices of constant density; v(y): of one electron."""
+    surface, top = way.inner_km, way.outer_km
+    nearest = surface * np.sqrt(1 - way.cos_zenith**2)
+    begin, end = -np.sqrt(top**2 - nearest**2), -surface * way.cos_zenith
+    edges = [np.sqrt(r * r - nearest**2) for r in SHELLS.outer_km if r > nearest]
+    cuts = np.unique([begin, end, *(s for e in edges for s in (-e, e) if begin < s < end)])
+    total = np.eye(3, dtype=complex)
+    for low, high in pairwise(cuts):
+        fine = np.linspace(low, high, int(np.ceil((high - low) / step_km)) + 1)
+        radius = np.hypot((fine[1:] + fine[:-1]) / 2, nearest)
+        shell = int(np.searchsorted(SHELLS.outer_km, radius[0]))
+        air = shell == len(SHELLS.outer_km)
+        n = np.zeros(len(radius)) if air else SHELLS.electrons(radius, shell)
+        y = 1.0 if air else 1 / SHELLS.electrons_per_nucleon[shell] - 1
+        h = mixing.mass_matrix_ev2 / (2e6 * energy_mev) + EV_PER_MOL_PER_CM3 * n[:, None, None] * v(
+            y
+        )
+        values, vectors = np.linalg.eigh(h)
+        turns = np.exp(-1j * values * ((fine[1] - fine[0]) * PER_EV_PER_KM))
+        for one in (vectors * turns[:, None]) @ vectors.conj().swapaxes(1, 2):
+            total = one @ total
+    return total
+
+
+@pytest.mark.parametrize("cosine", [-1.0, -0.9, -0.4, 0.1])
+@pytest.mark.parametrize("antineutrino", [False, True], ids=["nu", "nubar"])
+def test_long_slices_are_as_good_as_short_ones(cosine, antineutrino):
+    way = Earth(SHELLS, cos_zenith=cosine, depth_km=2.0)
+    epsilon = random_matrices(1, 0.05)[0]
+
+    def v(y):
+        found = np.diag([1.0, 0, 0]) + (1 + 2 * y) * epsilon.T
+        return -found.conj() if antineutrino else found
+
+    mixing = replace(NUFIT, delta_deg=-NUFIT.delta_deg) if antineutrino else NUFIT
+    energies = [30.0, 100.0, 300.0, 900.0]
+    kind = {"flavour": "mu", "antineutrino": antineutrino}
+    found = way.density(beam(4, **kind), mev(*energies), matter("d", epsilon[None]), NUFIT)
+    for i, energy in enumerate(energies):
+        amplitude = slow_earth(way, energy, v, mixing)[:, 1]
+        rho = np.outer(amplitude, amplitude.conj())
+        ours = flavour.hermitian(found.isel(species=i, point=0)).values
+        # of antineutrinos the transpose
+        np.testing.assert_allclose(ours.T if antineutrino else ours, rho, atol=1e-4)
+
+
+def test_all_directions_are_the_mean_of_many():
+    energies = [300.0, 500.0, 900.0]
+    source = beam(3, flavour="mu"), mev(*energies), None, REAL
+    few = Earth(SHELLS).density(*source)
+    cosines = (np.arange(240) + 0.5) / 120 - 1
+    each = [Earth(SHELLS, cos_zenith=float(c)).density(*source) for c in cosines]
+    many = sum(flavour.on(one, few["pair"].values) for one in each) / len(each)
+    np.testing.assert_allclose(few, many.transpose(*few.dims), atol=3e-3)
+
+
+def test_the_earth_is_that_of_nusquids():
+    rows = table("nusquids-earth.csv", Path(__file__).parent)
+    keys = list(zip(rows["cos_zenith"], rows["antineutrino"], rows["from"], strict=True))
+    for key in dict.fromkeys(keys):
+        here = [i for i, one in enumerate(keys) if one == key]
+        way = Earth(SHELLS, cos_zenith=float(key[0]))
+        energies = [float(rows["energy_mev"][i]) for i in here]
+        found = arriving(way, energies, flavour=key[2], antineutrino=key[1] == "1")
+        theirs = [[float(rows[name][i]) for name in FLAVOURS] for i in here]
+        np.testing.assert_allclose(found, theirs, atol=3e-5)
+
+
+def through(electrons: float, length_km: float, energy_mev: float, mixing: Mixing) -> np.ndarray:
+    """Probabilities (to, from) of neutrinos in constant matter."""
+    evolution = Evolution(np.array([1e6 * energy_mev]), Potential.of(None), mixing)
+    path = [Slice(length_km, electrons)]
+    return np.abs(evolution.through(path, np.eye(3)[..., None])[..., 0]) ** 2
+
+
+def test_two_flavours_in_constant_matter_are_those_of_textbooks():
+    mixing = Mixing(7.5e-5, 2.5e-3, 33.0, 0.0, 0.0)
+    n, length, energy = 2.5, 3000.0, 100.0
+    gap, two = mixing.dm21_ev2 / (2e6 * energy), np.radians(66.0)
+    along = gap * np.cos(two) - EV_PER_MOL_PER_CM3 * n
+    across = gap * np.sin(two)
+    frequency = np.hypot(along, across)
+    flipped = (across / frequency * np.sin(frequency * length * PER_EV_PER_KM / 2)) ** 2
+    assert through(n, length, energy, mixing)[1, 0] == pytest.approx(flipped, rel=1e-9)
+
+
+def test_three_flavours_in_vacuum_are_those_of_textbooks():
+    energy, length = 40.0, 700.0
+    u, m2 = NUFIT.matrix, NUFIT.masses_squared_ev2
+    turns = np.exp(-1j * m2 * length * PER_EV_PER_KM / (2e6 * energy))
+    exact = np.abs((u * turns) @ u.conj().T) ** 2
+    np.testing.assert_allclose(through(0.0, length, energy, NUFIT), exact, atol=1e-12)
+
+
+def test_three_flavours_in_constant_matter_are_those_of_the_exponential():
+    energy, length, n = 80.0, 4000.0, 2.23
+    h = NUFIT.mass_matrix_ev2 / (2e6 * energy) + n * EV_PER_MOL_PER_CM3 * np.diag([1.0, 0, 0])
+    exact = np.abs(expm(-1j * h * length * PER_EV_PER_KM)) ** 2
+    np.testing.assert_allclose(through(2.2, length, energy, NUFIT).sum(0), 1, atol=1e-12)
+    np.testing.assert_allclose(through(n, length, energy, NUFIT), exact, atol=2e-5)
+
+
+@pytest.mark.parametrize("way", [SUN, UPWARDS, Earth(SHELLS, zeniths=2)], ids=["sun", "up", "all"])
+@pytest.mark.parametrize("antineutrino", [False, True], ids=["nu", "nubar"])
+def test_no_neutrino_is_lost(way, antineutrino):
+    found = arriving(way, [0.5, 8.0, 100.0], ANY, flavour="mu", antineutrino=antineutrino)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("way", [SUN, UPWARDS], ids=["sun", "earth"])
+def test_a_coupling_alike_for_all_flavours_changes_nothing(way):
+    alike = matter("u", 0.7 * diagonal(1.0, 1.0, 1.0))
+    energies = [2.0, 8.0, 100.0]
+    found = arriving(way, energies, alike, flavour="mu")[..., 0]
+    np.testing.assert_allclose(found, arriving(way, energies, flavour="mu"), atol=2e-5)
+
+
+def test_matter_that_cancels_the_charged_current_is_vacuum():
+    none = matter("e", diagonal(-1.0, 0.0, 0.0))
+    length = Earth(SHELLS, cos_zenith=-1.0).outer_km + 6371.0
+    exact = through(0.0, length, 100.0, NUFIT)[:, 0]
+    np.testing.assert_allclose(arriving(UPWARDS, [100.0], none)[0, :, 0], exact, atol=1e-12)
+    np.testing.assert_allclose(
+        arriving(SUN, [8.0], none)[..., 0], arriving(Vacuum(), [8.0]), atol=1e-12
+    )
+
+
+def test_antineutrinos_have_the_opposite_potential_and_phase():
+    """As neutrinos of V → −V* and U → U*: of ε_ee = −2 and minus other couplings, conjugate."""
+    epsilon = random_matrices(1, 0.3)[0]
+    opposite = xr.concat(
+        [matter("e", diagonal(-2.0, 0, 0) + 0j), matter("d", -epsilon.conj()[None])], dim="fermion"
+    )
+    turned = replace(NUFIT, delta_deg=-NUFIT.delta_deg)
+    anti = arriving(UPWARDS, [100.0, 300.0], matter("d", epsilon[None]), antineutrino=True)
+    np.testing.assert_allclose(anti, arriving(UPWARDS, [100.0, 300.0], opposite, turned), atol=1e-4)
+    anti = arriving(SUN, [5.0, 9.0], matter("d", epsilon[None]), antineutrino=True)
+    np.testing.assert_allclose(anti, arriving(SUN, [5.0, 9.0], opposite, turned), atol=1e-12)
+
+
+@pytest.mark.parametrize("way", [SUN, Earth(SHELLS)], ids=["sun", "earth"])
+def test_density_matrices_are_smooth_between_edges(way):
+    """Some energies between edges tell what is in the middle of them."""
+    ends = {"sun": (0.02, 18.0), "earth": (13.0, 950.0)}[way.kind]
+    felt = matter("u", random_matrices(1, 0.3))
+    nodes, _ = unit_interval(NODES)
+    at = np.array([0.23, 0.5, 0.81])
+    weights = lagrange(at, NODES)
+    edges = list(pairwise([ends[0], *way.edges_mev, ends[1]]))
+    for low, high in (edges[0], edges[2], edges[-1]):
+        kind = {"flavour": "e" if way.kind == "sun" else "mu"}
+        known = arriving(way, (low + (high - low) * nodes).tolist(), felt, **kind)[..., 0]
+        asked = arriving(way, (low + (high - low) * at).tolist(), felt, **kind)[..., 0]
+        tolerance = {"sun": 1e-5, "earth": 1e-2}[way.kind]
+        np.testing.assert_allclose(weights @ known, asked, atol=tolerance)
