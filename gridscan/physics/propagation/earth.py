@@ -49,7 +49,7 @@ class Earth:
     zeniths: Annotated[int, Ge(2), Le(1000)] = 12
     kind: Literal["earth"] = "earth"
 
-    edges_mev: ClassVar[tuple[float, ...]] = (20.0, 40.0, 80.0, 160.0, 320.0, 640.0)
+    edges_mev: ClassVar[tuple[float, ...]] = (30.0, 100.0, 300.0)
 
     def density(
         self,

@@ -114,7 +114,7 @@ class Sun:
     F17: Zone | None = None
     kind: Literal["sun"] = "sun"
 
-    edges_mev: ClassVar[tuple[float, ...]] = (0.5, 2.0, 6.0)
+    edges_mev: ClassVar[tuple[float, ...]] = (4.0,)
 
     def zone(self, name: str) -> Zone:
         """Raises ValueError for species that the Sun does not make."""
