@@ -8,15 +8,16 @@ from typing import Any, Unpack
 import numpy as np
 import xarray as xr
 
-from gridscan.cards.base import LARGEST, CardError
+from gridscan.cards.base import CardError
+from gridscan.cards.couplings import labelled
 from gridscan.cards.library import Library, Roots
 from gridscan.cards.resolved import Inputs
-from gridscan.cards.scans import RESERVED, Scan
+from gridscan.cards.scans import Scan
 from gridscan.channels.kinds import channel_of
+from gridscan.channels.passage import arriving_flavours
 from gridscan.channels.recoils import integrate
 from gridscan.channels.samples import events
 from gridscan.channels.signals import complete, mediator_of
-from gridscan.physics.couplings.parameters import Parameter
 from gridscan.physics.detectors import bin_coordinates
 from gridscan.scans import feldman_cousins as critical
 from gridscan.scans import lazy, plans, runs
@@ -50,6 +51,33 @@ def counts(
     """
     inputs, theta = resolve(experiment, model, conventions, catalog, settings)
     return counts_of(inputs, experiment, theta, keep)
+
+
+def probabilities(
+    source: str,
+    energy_mev: Any,
+    conventions: str = "nufit6",
+    model: str = "sm",
+    *,
+    cos_zenith: Any = None,
+    catalog: Roots = (),
+    **couplings: Any,
+) -> xr.DataArray:
+    """With which flavours the neutrinos of a source's card come to a detector.
+
+    energy_mev: a number or a sequence. cos_zenith: of directions through the Earth, −1 from below;
+    default: as the source's card says. couplings: of the model, which matter on the way feels
+    whatever `nsi_in_propagation` says: numbers, 1-d sequences or labelled arrays.
+    Returns dims (species, flavour_out, energy_mev, [cos_zenith], *dims of the couplings). Raises
+    CardError for unknown names.
+    """
+    library = Library(catalog)
+    cards = (
+        library.load("sources", source),
+        library.load("conventions", conventions),
+        library.load("models", model),
+    )
+    return arriving_flavours(*cards, np.atleast_1d(energy_mev), cos_zenith, couplings)
 
 
 def backgrounds(experiment: str, *, catalog: Roots = (), **settings: Any) -> xr.DataArray:
@@ -112,7 +140,7 @@ def resolve(
     """Cards with the entries of `settings` changed, and the couplings among `settings`."""
     inputs = Library(catalog).inputs([experiment], model, conventions)
     known = inputs.parameters
-    theta = {k: _labelled(k, v, known[k]) for k, v in settings.items() if k in known}
+    theta = {k: labelled(k, v, known[k]) for k, v in settings.items() if k in known}
     inputs.check_stated(theta)
     return inputs.replaced({k: v for k, v in settings.items() if k not in theta}), theta
 
@@ -147,32 +175,6 @@ def counts_of(
 def columns_of(inputs: Inputs, experiment: str) -> tuple[str, ...]:
     """What the signal of an experiment is a sum over."""
     return channel_of(inputs, experiment).signal.signals[0].charges.columns
-
-
-def _labelled(name: str, value: Any, known: Parameter) -> Any:
-    """A sequence becomes an axis of its own name; numbers and labelled arrays stay as they are.
-
-    Raises CardError for what is not made of finite numbers.
-    """
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-        raise CardError(f"{name}: found {value!r}; allowed: finite numbers")
-    if np.abs(array).max(initial=0.0) > LARGEST:
-        raise CardError(f"{name}: found {np.abs(array).max():.3g}; allowed: up to {LARGEST:.0e}")
-    try:
-        known.check(array if array.size else known.default)
-    except ValueError as error:
-        raise CardError(f"{name}: {error}") from None
-    for dim in getattr(value, "dims", ()):
-        if dim in RESERVED:
-            raise CardError(f"{name}: found the dimension {dim!r}; allowed: none of gridscan's own")
-    if array.ndim > 1 and known.in_template:
-        raise CardError(f"{name}: found {array.ndim} dimensions; allowed: one")
-    if isinstance(value, xr.DataArray) or array.ndim == 0:
-        return value
-    if array.ndim > 1:
-        raise CardError(f"{name}: found {array.ndim} dimensions; allowed: a list, or a DataArray")
-    return xr.DataArray(array.astype(float), dims=name, coords={name: (name, array, known.attrs)})
 
 
 def scan(scan: ScanLike, changes: Changes = None, *, catalog: Roots = ()) -> xr.Dataset:

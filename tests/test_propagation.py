@@ -10,10 +10,11 @@ import pytest
 import xarray as xr
 from scipy.linalg import expm
 
+import gridscan
 from gridscan import testing
 from gridscan.physics import flavour
 from gridscan.physics.fluxes.species import NODES, Species, emitted
-from gridscan.physics.propagation import levels, slices
+from gridscan.physics.propagation import levels, scalar, slices
 from gridscan.physics.propagation.earth import Earth
 from gridscan.physics.propagation.mixing import Mixing
 from gridscan.physics.propagation.potential import EV_PER_MOL_PER_CM3, PER_EV_PER_KM, Potential
@@ -425,3 +426,67 @@ def test_density_matrices_are_smooth_between_edges(way):
         asked = arriving(way, (low + (high - low) * at).tolist(), felt, **kind)[..., 0]
         tolerance = {"sun": 1e-5, "earth": 1e-2}[way.kind]
         np.testing.assert_allclose(weights @ known, asked, atol=tolerance)
+
+
+def shifted(per_density_ev: np.ndarray) -> np.ndarray:
+    """Probabilities straight through the Earth at 100 MeV, of δM per g/cm³."""
+    path, _ = SHELLS.path(-1.0, UPWARDS.outer_km, UPWARDS.inner_km)
+    total = np.eye(3, dtype=complex)
+    for one in path:
+        density = one.electrons * (1 + one.neutrons_per_electron)
+        mass = scalar.mass_matrix_ev2(REAL, density * per_density_ev) / 2e8
+        felt = one.electrons * EV_PER_MOL_PER_CM3 * np.diag([1.0, 0, 0])
+        total = expm(-1j * (mass + felt) * one.length_km * PER_EV_PER_KM) @ total
+    return np.abs(total) ** 2
+
+
+def test_scalar_couplings_that_scattering_sees_move_no_oscillation():
+    """Those of a light mediator may, in proportion to δM."""
+    unit, none = np.diag([0.0, 0.0, 1.0]), shifted(np.zeros((3, 3)))
+    contact = scalar.shift_ev(0.01, 3 * 0.5 * 1.0)
+    assert 5 * contact == pytest.approx(1.1e-14, rel=0.05)
+    assert np.abs(shifted(contact * unit) - none).max() < 1e-9
+    light, lighter = (np.abs(shifted(x * unit) - none).max() for x in (1e-7, 1e-8))
+    assert light == pytest.approx(4e-3, rel=0.03)
+    assert light == pytest.approx(10 * lighter, rel=0.02)
+
+
+# As users ask for it
+
+
+def test_probabilities_of_a_source_are_labelled():
+    found = gridscan.probabilities(
+        "solar-b16-gs98", [0.3, 8.0], "p4", "nsi", eps_tautau_d=[0.0, 0.05], eps_emu_u=0.1
+    )
+    assert found.dims == ("species", "flavour_out", "energy_mev", "eps_tautau_d")
+    assert found["species"].values.tolist() == list(COMPONENTS)
+    np.testing.assert_allclose(found.sum("flavour_out"), 1, atol=1e-12)
+    emu = 0.1 * np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    both = matter("u", [emu, emu]), matter("d", [np.diag([0.0, 0.0, x]) for x in (0.0, 0.05)])
+    alone = arriving(SUN, [0.3, 8.0], xr.concat(both, dim="fermion"), REAL)
+    ours = found.sel(species="B8").transpose("energy_mev", "flavour_out", ...)
+    np.testing.assert_allclose(ours, alone, atol=1e-12)
+
+
+def test_probabilities_through_the_earth_have_directions():
+    found = gridscan.probabilities("atmospheric-kamioka", 100.0, "p4", cos_zenith=[-1.0, 0.5])
+    assert found.dims == ("species", "flavour_out", "energy_mev", "cos_zenith")
+    one = found.sel(species="atm_nu_mu_bar", cos_zenith=-1.0, energy_mev=100.0)
+    alone = arriving(UPWARDS, [100.0], None, REAL, flavour="mu", antineutrino=True)[0]
+    np.testing.assert_allclose(one, alone, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"conventions": "tree-level-helm"}, "needs oscillations; found none"),
+        ({"cos_zenith": 0.0}, "beside a way of kind 'sun'; allowed: 'earth'"),
+        ({"energy_mev": [1.0, -1.0]}, "energy_mev: .*allowed: numbers above 0"),
+        ({"eps_x": 1.0}, "unknown parameter 'eps_x'"),
+        ({"source": "solar"}, "unknown source 'solar'"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_mistakes_in_asking_for_probabilities_are_one_line(asked, told):
+    with pytest.raises(gridscan.CardError, match=told):
+        gridscan.probabilities(**{"source": "solar-b16-gs98", "energy_mev": 1.0, **asked})
