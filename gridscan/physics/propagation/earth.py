@@ -25,7 +25,7 @@ from gridscan.schema import PAIRS, STRICT
 HORIZONTAL = (-0.5, -0.1, 0.0, 0.1, 0.3)
 """Cosines between which lengths of paths vary evenly, more or less."""
 
-TOGETHER = 2**12
+TOGETHER = 2**11
 """Points and energies evolved at once: what the processor keeps close to it."""
 
 ROWS, COLUMNS = map(list, zip(*ENTRIES, strict=True))
@@ -94,14 +94,19 @@ class Earth:
     def inner_km(self) -> float:
         return self.shells.surface_km - self.depth_km
 
+    @property
+    def edges(self) -> list[float]:
+        """Cosines between which directions are smooth: where paths touch a core, and some more."""
+        below = [r / self.inner_km for r in self.shells.cores_km if r < self.inner_km]
+        return sorted([-1.0, *(-np.sqrt(1 - r**2) for r in below), *HORIZONTAL, 1.0])
+
     def _directions(self) -> Iterator[tuple[float, float, float]]:
         """Cosines, weights of sum one, and by how much the length of paths varies within each."""
         if self.cos_zenith is not None:
             yield self.cos_zenith, 1.0, 0.0
             return
         inner, outer = self.inner_km, self.outer_km
-        touching = [-np.sqrt(1 - (r / inner) ** 2) for r in self.shells.cores_km if r < inner]
-        cosines, weights = panels(sorted([-1.0, *touching, *HORIZONTAL, 1.0]), self.zeniths)
+        cosines, weights = panels(self.edges, self.zeniths)
         along = np.sqrt(outer**2 - inner**2 * (1 - cosines**2))
         spread = inner * np.abs(inner * cosines / along - 1) * weights
         yield from zip(cosines.tolist(), (weights / 2).tolist(), spread.tolist(), strict=True)

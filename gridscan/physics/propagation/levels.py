@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+DEGENERATE = 1e-12
+"""Products of differences of eigenvalues, below which these have no vectors of their own."""
+
 Polynomial = tuple[np.ndarray, ...]
 """Coefficients of a⁰, a¹, …: each (points, 1)."""
 
@@ -63,9 +66,11 @@ class Levels:
         first = _at(strength, self.first) / scale
         second = _at(strength, self.second) / scale**2 - 3 * self.whole
         lowest, highest = (
-            (second + (first + self.whole * mu) * mu) / (3 * (mu * mu - 1))
+            (second + (first + self.whole * mu) * mu) / np.maximum(3 * (mu * mu - 1), DEGENERATE)
             for mu in (-c - s, 2 * c)
         )
+        lowest = np.clip(lowest, 0, self.whole)
+        highest = np.clip(highest, 0, self.whole - lowest)
         return lowest, self.whole - lowest - highest, highest
 
 

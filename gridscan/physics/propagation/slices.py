@@ -19,7 +19,7 @@ import numpy as np
 from gridscan.physics.propagation.mixing import Mixing
 from gridscan.physics.propagation.potential import EV_PER_MOL_PER_CM3, PER_EV_PER_KM, Potential
 
-GRID = 0.05
+GRID = 0.1
 """Moles of electrons per cm³ between densities of which eigenvectors are kept."""
 
 PAIRED = ((0, 1), (0, 2), (1, 2))
