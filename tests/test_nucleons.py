@@ -41,6 +41,7 @@ def some_couplings(structure: str) -> dict[str, float]:
     """Numbers of either sign and of sensible size, all there."""
     sizes = {"gg": 1e-8, "mu_": 1e-9, "m_zprime_gev": 300.0, "m_zprime_mev": 20.0, "cos": 0.4}
     sizes |= {"eps_s": 0.02, "eps_t": 0.3, "eps": 0.2, "r2": 10.0, "x": 0.7}
+    sizes |= {"m_scalar_mev": 20.0, "m_lq_tev": 1.0, "lambda_": 2.0, "on_neutrinos": 0.4}
     found = {}
     for i, name in enumerate(STRUCTURES[structure].PARAMETERS):
         size = next(size for start, size in sizes.items() if name.startswith(start))

@@ -95,6 +95,11 @@ def magnetic(recoil, energy, mass, kinematics="leading"):
     return MAGNETIC_STRENGTH * (1 / recoil - 1 / energy)
 
 
+def none(recoil, energy, mass, kinematics="leading"):
+    """What does not scatter."""
+    return 0.0 * vector(recoil, energy, mass, kinematics)
+
+
 def propagator(recoil, mass, mediator_mev):
     """1/(q² + m²) in MeV⁻², with q² = 2MT, for a mediator of mass m (MeV)."""
     return 1 / (2 * mass * recoil + mediator_mev**2)
@@ -105,8 +110,9 @@ class Kernel:
     """dσ/dT = function(T, E, M, kinematics) × [1/(q² + m²)]^propagators on one kind of target.
 
     Normalised propagators are m²/(q² + m²), one at q² = 0. Antineutrinos have a function of their
-    own where left and right swap. The coefficient of an interference has either sign; any other is
-    a positive matrix in flavour. A steep function grows without bound as T → 0.
+    own where left and right swap, or where they alone scatter. The coefficient of an interference
+    has either sign; any other is a positive matrix in flavour. A steep function grows without bound
+    as T → 0.
     """
 
     neutrino: Callable
@@ -133,7 +139,10 @@ KERNELS = {
     "vector-p2": Kernel(vector, "nucleus", propagators=2),
     "vector-n1": Kernel(vector, "nucleus", propagators=1, normalised=True, interference=True),
     "vector-n2": Kernel(vector, "nucleus", propagators=2, normalised=True),
+    "vector-anti": Kernel(none, "nucleus", antineutrino=vector, interference=True),
     "scalar": Kernel(scalar, "nucleus"),
+    "scalar-p2": Kernel(scalar, "nucleus", propagators=2),
+    "scalar-e-p2": Kernel(scalar, "electron", propagators=2),
     "tensor": Kernel(tensor, "nucleus"),
     "LL": Kernel(electron_left, "electron", antineutrino=electron_right),
     "RR": Kernel(electron_right, "electron", antineutrino=electron_left),

@@ -26,10 +26,14 @@ from gridscan.physics.couplings import (
     e6,
     gni,
     left_right,
+    leptoquark_r2,
+    leptoquark_s1,
+    light_scalar,
     light_vector,
     lma_dark,
     magnetic_moments,
     nsi,
+    scalar_nsi,
     sm,
 )
 from gridscan.physics.couplings.parameters import WeakCouplings
@@ -49,6 +53,10 @@ STRUCTURES: Family[Any] = Family(
         "e6": e6,
         "magnetic-moments": magnetic_moments,
         "charge-radii": charge_radii,
+        "scalar-nsi": scalar_nsi,
+        "light-scalar": light_scalar,
+        "leptoquark-s1": leptoquark_s1,
+        "leptoquark-r2": leptoquark_r2,
     },
 )
 

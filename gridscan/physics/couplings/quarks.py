@@ -24,7 +24,8 @@ from gridscan.schema import FLAVOURS, LATEX, QUARKS
 class QuarkCouplings:
     """One coupling for each quark and pair of flavours; antisymmetric ones have no diagonal.
 
-    prefix begins their names (eps: eps_ee_u, eps_emu_d …), kind ends their superscript.
+    prefix begins their names (eps: eps_ee_u, eps_emu_d …), kind ends their superscript. fermions:
+    what they are of, quarks or electrons.
     """
 
     prefix: str
@@ -32,6 +33,7 @@ class QuarkCouplings:
     meaning: str
     kind: str = ""
     antisymmetric: bool = False
+    fermions: tuple[str, ...] = QUARKS
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -44,10 +46,10 @@ class QuarkCouplings:
     def parameters(self) -> dict[str, Parameter]:
         return {
             self.name(a, b, quark): Parameter(
-                f"{self.meaning} of {quark} quarks, {a} to {b}",
+                f"{self.meaning} of {_named(quark)}, {a} to {b}",
                 symbol=f"{self.symbol}_{{{LATEX[a]}{LATEX[b]}}}^{{{quark}{self.kind}}}",
             )
-            for quark in QUARKS
+            for quark in self.fermions
             for a, b in self.pairs
         }
 
@@ -67,10 +69,15 @@ class QuarkCouplings:
 
     def in_matter(self, theta: Mapping) -> xr.DataArray:
         """g^q_ab of every quark: dims (fermion, flavour, flavour_out, *theta dims)."""
-        unit = xr.DataArray(np.eye(len(QUARKS)), dims=("quark", "nuclide"))
-        return self.matrix(
-            theta, unit.assign_coords(quark=list(QUARKS), nuclide=list(QUARKS))
-        ).rename(nuclide="fermion")
+        names = list(self.fermions)
+        unit = xr.DataArray(np.eye(len(names)), dims=("quark", "nuclide"))
+        return self.matrix(theta, unit.assign_coords(quark=names, nuclide=names)).rename(
+            nuclide="fermion"
+        )
+
+
+def _named(fermion: str) -> str:
+    return f"{fermion} quarks" if fermion in QUARKS else "electrons"
 
 
 @cache
@@ -78,16 +85,16 @@ def _basis(couplings: QuarkCouplings) -> xr.DataArray:
     """∂g^q_ab/∂θ of every parameter: one for its quark and its flavours, ± one the other way."""
     names = list(couplings.parameters())
     basis = xr.DataArray(
-        np.zeros((len(names), len(QUARKS), len(FLAVOURS), len(FLAVOURS))),
+        np.zeros((len(names), len(couplings.fermions), len(FLAVOURS), len(FLAVOURS))),
         dims=("parameter", "quark", "flavour", "flavour_out"),
         coords={
             "parameter": names,
-            "quark": list(QUARKS),
+            "quark": list(couplings.fermions),
             "flavour": list(FLAVOURS),
             "flavour_out": list(FLAVOURS),
         },
     )
-    for quark in QUARKS:
+    for quark in couplings.fermions:
         for a, b in couplings.pairs:
             name = couplings.name(a, b, quark)
             basis.loc[name, quark, b, a] = -1.0 if couplings.antisymmetric else 1.0
