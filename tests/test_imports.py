@@ -29,7 +29,7 @@ MAY_IMPORT = {
         *("schema", "physics", "statistics", "storage", "cards", "channels"),
         "scans",
     },
-    "figures": {"schema", "storage", "cards", "scans", "plots", "cubes", "api"},
+    "figures": {"schema", "physics", "storage", "cards", "scans", "plots", "cubes", "api"},
     "cli": {"storage", "cards", "scans", "plots", "cubes", "catalog", "api", "figures"},
     "__main__": {"cli"},
     # what a new model, flux or form factor has to satisfy

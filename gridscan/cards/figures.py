@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from gridscan.cards.base import Card
 from gridscan.cards.inputs import Described
 from gridscan.cards.layers import Layer, Shown, Text, check_layers
+from gridscan.cards.unscanned import Drawable, Efficiency, Fluxes, Frame, Sources, Spectrum
 
 Level = Annotated[float, Gt(0), Lt(1)]
 
@@ -21,22 +22,6 @@ def _differ(levels: tuple[float, ...]) -> tuple[float, ...]:
 Levels = Annotated[tuple[Level, ...], MinLen(1), AfterValidator(_differ)]
 Above = Literal["minimum", "standard-model", "zero"]
 """What counts as Δχ² = 0: the least of what is drawn, the standard model's χ², or no χ² at all."""
-
-
-class Frame(Card):
-    """What panels have in common: a heading and the visible range."""
-
-    title: str = ""
-    x: tuple[float, float] | None = None
-    y: tuple[float, float] | None = None
-
-    @model_validator(mode="after")
-    def _ranges_increase(self):
-        for key in ("x", "y"):
-            found = getattr(self, key)
-            if found and not found[0] < found[1]:
-                raise ValueError(f"{key}: found {list(found)}; allowed: [low, high]")
-        return self
 
 
 class Scans(Frame):
@@ -121,25 +106,6 @@ class Exclusion(Plane):
     cl: tuple[Level] = (0.9,)
 
 
-class Hypothesis(Card):
-    """Expected signal at one point of a model."""
-
-    label: Text
-    model: Text
-    couplings: dict[str, float] = {}
-
-
-class Spectrum(Frame):
-    """Expected counts of an experiment along its observable, summed over other bins: backgrounds,
-    the standard model's signal, and those of other hypotheses.
-    """
-
-    kind: Literal["spectrum"]
-    experiment: Text
-    signals: tuple[Hypothesis, ...] = ()
-    scale: Literal["linear", "log"] = "linear"
-
-
 def _check_labels(layers: tuple[Layer, ...]) -> None:
     """Columns of a table are found by the labels of its layers."""
     if len({layer.label for layer in layers}) < len(layers):
@@ -195,7 +161,8 @@ class Limits(Layered):
 
 
 Panel = Annotated[
-    Curves | Regions | Exclusion | Spectrum | Table | Limits, Field(discriminator="kind")
+    Curves | Regions | Exclusion | Spectrum | Fluxes | Efficiency | Table | Limits | Sources,
+    Field(discriminator="kind"),
 ]
 Drawn = Curves | Regions | Exclusion
 Scanned = Drawn | Table | Limits
@@ -211,15 +178,15 @@ class Figure(Described):
     @model_validator(mode="after")
     def _pictures_or_tables(self):
         kinds = {panel.kind for panel in self.panels}
-        if len(kinds) > 1 and kinds & {"table", "limits"}:
+        if len(kinds) > 1 and kinds & {"table", "limits", "sources"}:
             raise ValueError("panels: a figure has pictures, or tables of one kind, not both")
         return self
 
     @property
     def is_table(self) -> bool:
-        return isinstance(self.panels[0], Table | Limits)
+        return isinstance(self.panels[0], Table | Limits | Sources)
 
     @property
     def scanned(self) -> list[Any]:
         """Panels that need scans."""
-        return [panel for panel in self.panels if not isinstance(panel, Spectrum)]
+        return [panel for panel in self.panels if not isinstance(panel, Drawable | Sources)]

@@ -43,6 +43,9 @@ class Together(Natural):
     def species(self) -> tuple[Species, ...]:
         return tuple(one for part in self.parts for one in part.species())
 
+    def sigmas(self) -> dict[str, float | None]:
+        return {name: sigma for part in self.parts for name, sigma in part.sigmas().items()}
+
 
 @dataclass(frozen=True)
 class Way(Passed):

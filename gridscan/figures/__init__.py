@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from gridscan.cards.base import CardError, suggest
-from gridscan.cards.figures import Figure, Limits, Spectrum
+from gridscan.cards.figures import Figure, Limits
 from gridscan.cards.library import Library
 from gridscan.cards.study import Study
-from gridscan.figures import draw, gallery, published, tables
+from gridscan.cards.unscanned import Drawable, Sources, Spectrum
+from gridscan.figures import draw, gallery, published, sources, tables
 from gridscan.figures.layers import Drawing, drawings
 from gridscan.scans import runs
 
@@ -36,8 +37,11 @@ def prepare(name: str, library: Library) -> Prepared:
     views: list[tuple[Any, tuple[str, ...], list[Drawing]]] = []
     for number, panel in enumerate(card.panels):
         place = f"{where}: panels.{number}"
-        if isinstance(panel, Spectrum):
-            draw.check_spectrum(panel, library, place)
+        if isinstance(panel, Drawable | Sources):
+            if isinstance(panel, Spectrum):
+                draw.check_spectrum(panel, library, place)
+            else:
+                sources.check(panel, library, place)
             views.append((panel, (), []))
             continue
         for view in panel.views:
@@ -115,6 +119,9 @@ def build(
 
 
 def _made(figure: Prepared, library: Library, out: Path, cubes: Path, form: str) -> Path:
+    if isinstance(figure.card.panels[0], Sources):
+        path = out / f"{figure.name}.csv"
+        return sources.make(figure.card.panels, library, path, figure.card.title)
     if figure.card.is_table:
         return tables.make(figure.views, cubes, out / f"{figure.name}.csv", figure.card.title)
     try:

@@ -10,10 +10,12 @@ import xarray as xr
 
 from gridscan import api, plots
 from gridscan.cards.base import CardError, suggest
-from gridscan.cards.figures import Curves, Drawn, Exclusion, Figure, Regions, Scans, Spectrum
+from gridscan.cards.figures import Curves, Drawn, Exclusion, Figure, Regions, Scans
 from gridscan.cards.library import Library
+from gridscan.cards.unscanned import Efficiency, Fluxes, Spectrum
 from gridscan.cubes.levels import level_name
 from gridscan.cubes.regions import last_crossing, specks, threshold
+from gridscan.figures import sources
 from gridscan.figures.layers import Drawing, cube, delta
 from gridscan.figures.published import drawn_limits, panel_axes, per
 from gridscan.plots import labels
@@ -34,6 +36,10 @@ def picture(
     for ax, (panel, view, drawn) in zip(axes, views, strict=True):
         if isinstance(panel, Spectrum):
             handles += _spectrum(ax, panel, library)
+        elif isinstance(panel, Fluxes):
+            handles += sources.fluxes(ax, panel, library)
+        elif isinstance(panel, Efficiency):
+            handles += sources.efficiencies(ax, panel, library)
         else:
             handles += list(_panel(ax, panel, view, drawn, cubes))
         handles += list(drawn_limits(ax, panel, drawn, view, library))
@@ -193,7 +199,7 @@ def check_shown(panel: Any, drawn: list[tuple[list[Drawing], tuple[str, ...]]], 
 
 def _spectrum(ax: Any, panel: Spectrum, library: Library) -> list[Any]:
     """Backgrounds and signal along the observable, summed over the other bins."""
-    inputs = library.inputs([panel.experiment], "sm")
+    inputs = library.inputs([panel.experiment], "sm").replaced(dict(panel.changes))
     card = inputs.scattering(panel.experiment)
     signal = api.counts_of(inputs, panel.experiment, {})
     along = card.response.observable
@@ -208,7 +214,7 @@ def _spectrum(ax: Any, panel: Spectrum, library: Library) -> list[Any]:
     }
     signals = {"standard model": summed(signal)}
     for one in panel.signals:
-        inputs = library.inputs([panel.experiment], one.model)
+        inputs = library.inputs([panel.experiment], one.model).replaced(dict(panel.changes))
         signals[one.label] = summed(api.counts_of(inputs, panel.experiment, one.couplings))
     return brush.spectrum(ax, backgrounds, signals, panel.scale)
 
@@ -217,7 +223,7 @@ def check_spectrum(panel: Spectrum, library: Library, where: str) -> None:
     """Raises CardError for an experiment, model or coupling that there is not."""
     try:
         for model in ("sm", *(one.model for one in panel.signals)):
-            inputs = library.inputs([panel.experiment], model)
+            inputs = library.inputs([panel.experiment], model).replaced(dict(panel.changes))
             inputs.scattering(panel.experiment)
             known = inputs.parameters
             for one in panel.signals:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from gridscan.cards.figures import Figure
 from gridscan.cards.library import Library
-from gridscan.figures import tables
+from gridscan.cards.unscanned import Sources
+from gridscan.figures import sources, tables
 from gridscan.storage.local import put
 
 PAGE = "README.md"
@@ -61,6 +62,8 @@ def _entry(name: str, folder: Path, library: Library) -> str:
 
 def _shown(path: Path, name: str, card: Figure) -> str:
     """A picture or a table as a page has it; nothing of what a page cannot show."""
+    if isinstance(card.panels[0], Sources):
+        return sources.markdown(path)
     if path.suffix == ".csv":
         return tables.markdown(path, card.panels[0].kind)
     return f"![{name}]({path.name})\n" if path.suffix != ".pdf" else ""

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from gridscan.cards.base import CardError, suggest
-from gridscan.cards.figures import Drawn, Scans, Spectrum
+from gridscan.cards.figures import Drawn, Scans
 from gridscan.cards.library import Library
 from gridscan.cards.published import Band, Curve, Limit, Line, Point
+from gridscan.cards.unscanned import Drawable
 from gridscan.figures.layers import Drawing
 from gridscan.plots import overlays
 from gridscan.plots import panels as brush
@@ -26,7 +27,7 @@ def drawn_limits(
     ax: Any, panel: Any, drawn: list[Drawing], view: tuple[str, ...], library: Library
 ) -> Iterator[Any]:
     """Draw the published limits of a panel; yields handles of the legend."""
-    if isinstance(panel, Spectrum):
+    if isinstance(panel, Drawable):
         return
     x, y = (*panel_axes(drawn, view), "")[:2]
     for number, name in enumerate(panel.limits):

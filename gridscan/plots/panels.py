@@ -239,4 +239,6 @@ def spectrum(
     with mpl.rc_context(STYLE):
         ax.set(xlabel=label(first[name]), ylabel="counts per bin", yscale=scale)
         ax.set(xlim=(edges[0], edges[-1]), ylim=(low, (3 if scale == "log" else 1.1) * highest))
+        if edges[0] > 0 and np.allclose(np.diff(np.log(edges), 2), 0, atol=1e-3):
+            ax.set(xscale="log")
     return handles

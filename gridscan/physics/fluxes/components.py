@@ -127,6 +127,10 @@ class Natural(ABC):
     @abstractmethod
     def species(self) -> tuple[Species, ...]: ...
 
+    @abstractmethod
+    def sigmas(self) -> dict[str, float | None]:
+        """Relative uncertainty of each species' flux, as far as it is stated."""
+
 
 class Named(Natural):
     """A source whose components are entries of its record, of which a card has some or all."""
@@ -140,3 +144,7 @@ class Named(Natural):
     def given(self) -> dict[str, Component]:
         """Components of the card by name."""
         return {name: one for name, one in vars(self).items() if isinstance(one, Component)}
+
+    def sigmas(self) -> dict[str, float | None]:
+        each = zip(self.species(), self.given.values(), strict=True)
+        return {species.name: one.sigma for species, one in each}

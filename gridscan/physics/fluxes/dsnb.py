@@ -139,3 +139,7 @@ class SupernovaBackground(Natural):
 
     def species(self) -> tuple[Species, ...]:
         return self._every
+
+    def sigmas(self) -> dict[str, float | None]:
+        each = (self.nu_e, self.nu_e_bar, self.nu_x, self.nu_x)
+        return {s.name: one.sigma for s, one in zip(self.species(), each, strict=True)}

@@ -59,3 +59,6 @@ class Table(Natural):
 
     def species(self) -> tuple[Species, ...]:
         return tuple(one.emitted() for one in self.components)
+
+    def sigmas(self) -> dict[str, float | None]:
+        return {one.name: one.sigma for one in self.components}
