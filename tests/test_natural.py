@@ -1,5 +1,6 @@
 """Neutrinos from the Sun, the sky and the Earth: fluxes, shapes and rates without loss."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from gridscan.cards.library import Library
 from gridscan.cards.sources import Source
 from gridscan.constants import SECONDS_PER_DAY
 from gridscan.physics import cross_sections, kinematics
-from gridscan.physics.detectors import ConstantEfficiency, Response
+from gridscan.physics.detectors import ConstantEfficiency, FractionalResolution, Response
 from gridscan.physics.fluxes.components import Spectrum
 from gridscan.physics.form_factors import Helm
 from gridscan.physics.targets import target
@@ -252,3 +253,17 @@ def test_a_bad_table_is_refused_in_one_line(card, message):
         Source.from_mapping(card, "mine.toml")
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_what_is_positive_at_all_nodes_is_nowhere_negative():
+    """Bins beyond the end of a spectrum are empty, whatever rounding makes of it."""
+    one = by_name("solar-b16-gs98")["B8"]
+    nuclides = target(LIBRARY.load("materials", "xenon-130").nuclides, 1.0, "mass-number")
+    smeared = replace(SHARP, resolution=FractionalResolution(0.15))
+    edges = np.geomspace(0.5, 50, 41)
+    found = by_species(
+        [one], 1.0, nuclides, [(Helm(), None)], "leading", smeared, {"kevnr": edges},
+        ("vector", "scalar"),
+    )  # fmt: skip
+    assert (found >= 0).all()
+    assert found.sel(kernel="scalar").isel(kevnr=0) > 0

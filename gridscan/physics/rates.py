@@ -98,7 +98,10 @@ class Averages:
         for start in range(0, recoil.size, RECOILS_TOGETHER):
             some = slice(start, start + RECOILS_TOGETHER)
             basis = self._basis(recoil.values[some], panel[some])
-            found[some] = np.einsum("rj,rj...->r...", basis, self._values[panel[some]])
+            nodes = self._values[panel[some]]
+            found[some] = np.einsum("rj,rj...->r...", basis, nodes)
+            # next to where a spectrum ends, rounding may leave less than nothing
+            np.maximum(found[some], 0, out=found[some], where=(nodes >= 0).all(axis=1))
         dims = ("recoil", "species", "kernel", "nuclide")
         labelled = xr.DataArray(found, self.mass.coords, dims).assign_coords(
             kernel=list(self.kernels)
