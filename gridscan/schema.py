@@ -82,10 +82,24 @@ OBSERVABLES = {
 }
 """Energy-like observables; also the names of their bins in an experiment's card."""
 
-BINS = {name: name for name in OBSERVABLES} | {"f90": "f90", "time_us": "time"}
+RELEASED = {
+    "cs2_pe": "cs2",
+    "s2_shadow": "s2_shadow",
+    "s1_bdt": "s1_bdt",
+    "s2_bdt": "s2_bdt",
+    "number": "number",
+}
+"""Bins that only a released response fills; `number` is for bins of any other observables."""
+
+BINS = {name: name for name in OBSERVABLES} | RELEASED | {"f90": "f90", "time_us": "time"}
 """Key of the bin edges in a card → dimension of the binned array, in the order of dimensions."""
 
 BIN_NAMES = OBSERVABLES | {
+    "cs2": Name("ionisation signal, corrected for its place", "PE", "cS2"),
+    "s2_shadow": Name("quantile of the charge before the event over the time since then"),
+    "s1_bdt": Name("score of the scintillation signal, by boosted decision trees"),
+    "s2_bdt": Name("score of the ionisation signal, by boosted decision trees"),
+    "number": Name("number of the bin"),
     "f90": Name("fraction of the light within the first 90 ns", "1", "F_{90}"),
     "time": Name("reconstructed time after the start of the beam", "us", "t"),
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gridscan.cards.inputs import Conventions, Material, Model
 from gridscan.cards.measured import Measured
+from gridscan.cards.responses import ResponseCard
 from gridscan.cards.sources import Source
 from gridscan.physics.detectors import fault
 from gridscan.physics.rates import kinematic_limits
@@ -47,11 +48,11 @@ def are_at_hand(name: str, card: Measured, cards: Mapping[str, Mapping]) -> None
 
 def recoils_are_seen(name: str, card: "Experiment", source: Source, material: Material) -> None:
     """Of every recoil that the source gives, some of its energy is seen, and of more not less."""
-    quenching = card.response.quenching
-    if quenching is None:
+    response = card.response
+    if not isinstance(response, ResponseCard) or response.quenching is None:
         return
     highest = _highest_recoil(source, material)
-    if wrong := fault(quenching, highest):
+    if wrong := fault(response.quenching, highest):
         raise ValueError(
             f"{name}.response.quenching: {wrong}; allowed: from zero to the recoil, rising up to "
             f"{1e3 * highest:.4g} keVnr, the largest recoil of source {card.source!r}"

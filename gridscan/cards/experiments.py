@@ -14,18 +14,15 @@ from gridscan.cards.injected import Injected, Observed
 from gridscan.cards.measured import Measured
 from gridscan.cards.migration import TO_EXPOSURE
 from gridscan.cards.nuisances import PART, SIGNAL, Uncertain
-from gridscan.cards.responses import ResponseCard
+from gridscan.cards.responses import MOST_BINS, AnyResponse
 from gridscan.cards.sources import Source
-from gridscan.physics.detectors import ConstantEfficiency, PoissonResolution
-from gridscan.schema import BINS, OBSERVABLES
+from gridscan.schema import BINS
 
 if TYPE_CHECKING:
     from gridscan.cards.resolved import Inputs
 
 MOST_PULLS = 200
 """Of single Poisson bins: each point costs bins × pulls². Gaussian ones cost nothing."""
-
-MOST_BINS = 200_000
 
 Exposure = Annotated[
     dict[str, Annotated[float, Gt(0)]], AfterValidator(lambda found: dict(sorted(found.items())))
@@ -51,7 +48,7 @@ class Experiment(Uncertain, Measured):
     mass_kg: Annotated[float, Gt(0)]
     exposure: Exposure = {}
     scatters_on: Annotated[tuple[Literal["nuclei", "electrons"], ...], MinLen(1)] = ("nuclei",)
-    response: ResponseCard
+    response: AnyResponse
     bins: dict[str, Annotated[tuple[float, ...], MinLen(2)]]
     observed: Observed
     signal_scale: Annotated[float, Gt(0)] | Counts = 1.0
@@ -78,17 +75,7 @@ class Experiment(Uncertain, Measured):
             )
         if isinstance(self.signal_scale, tuple):
             self._flat("signal_scale", self.signal_scale)
-        observable = self.response.observable
-        nuclei, quenching = "nuclei" in self.scatters_on, self.response.quenching
-        if not nuclei and quenching is not None:
-            raise ValueError("response.quenching: found one without nuclei; electrons take none")
-        if nuclei and observable != "kevnr" and quenching is None:
-            raise ValueError(f"response: observable {observable!r} needs quenching for nuclei")
-        if "electrons" in self.scatters_on and observable == "kevnr":
-            raise ValueError(
-                "scatters_on: electrons have no nuclear recoil energy; "
-                "allowed: nuclei, or the observable kevee or pe"
-            )
+        self.response.check_targets(self.scatters_on)
         given = sum(v is not None for v in (self.variance, self.variance_per_count))
         if given != (self.statistic == "gaussian"):
             raise ValueError(
@@ -138,48 +125,12 @@ class Experiment(Uncertain, Measured):
                 )
 
     def _check_bins(self) -> None:
-        observable = self.response.observable
-        if observable not in self.bins:
-            raise ValueError(f"bins: missing edges of the response's observable {observable!r}")
         for key, edges in self.bins.items():
-            if key not in BINS or (key in OBSERVABLES and key != observable):
-                raise ValueError(
-                    f"bins: unknown key {key!r}; {suggest(key, [observable, 'f90', 'time_us'])}"
-                )
             if not (np.diff(edges) > 0).all():
                 raise ValueError(f"bins.{key}: edges must increase")
-        if isinstance(self.response.resolution, PoissonResolution):
-            whole = np.array(self.bins[observable])
-            if (whole < 0).any() or (whole % 1).any():
-                raise ValueError("bins.pe: resolution 'poisson' needs edges that are whole numbers")
-            if whole[-1] > MOST_BINS:
-                raise ValueError(
-                    f"bins.pe: found {whole[-1]:g}; allowed: up to {MOST_BINS:,}, each of which "
-                    "resolution 'poisson' counts by itself"
-                )
+        self.response.check_bins(self.bins)
         if np.prod(self.shape, dtype=float) > MOST_BINS:
             raise ValueError(f"bins: found {self.shape} of them; allowed: up to {MOST_BINS:,}")
-        if "time_us" not in self.bins and self.response.time_efficiency != ConstantEfficiency():
-            raise ValueError(
-                "response.time_efficiency: needs bins.time_us; without, no times count"
-            )
-        if (self.response.f90 is None) != ("f90" not in self.bins):
-            raise ValueError("bins.f90 and response.f90 go together")
-        if self.response.f90 is not None:
-            self._check_f90(self.response.f90)
-
-    def _check_f90(self, fractions) -> None:
-        rows, columns = (len(self.bins[key]) - 1 for key in (self.response.observable, "f90"))
-        try:
-            found = np.array(fractions).reshape(rows, columns)
-        except ValueError:
-            raise ValueError(
-                f"response.f90: found other than {rows} rows of {columns} fractions"
-            ) from None
-        if (found.sum(axis=1) > 1 + 1e-6).any():
-            raise ValueError(
-                f"response.f90: found a row of sum {found.sum(axis=1).max():.7g}; allowed: up to 1"
-            )
 
     @property
     def edges(self) -> dict[str, np.ndarray]:

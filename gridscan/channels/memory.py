@@ -12,7 +12,7 @@ from gridscan.channels.combination import is_compiled
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.recoils import Common, Request, unit_target
 from gridscan.physics.cross_sections import KERNELS
-from gridscan.physics.detectors import PoissonResolution
+from gridscan.physics.detectors import MatrixResponse, PoissonResolution
 from gridscan.physics.detectors.response import NUMBERS_TOGETHER, ORDER
 from gridscan.physics.nucleons import NUCLEONS
 from gridscan.physics.rates import (
@@ -106,17 +106,25 @@ def _bins(common: Common) -> int:
     return math.prod(len(edges) - 1 for _, edges in common.bins)
 
 
+def _edges(common: Common) -> np.ndarray:
+    """Of the bins that recoils are counted in before they are shared out."""
+    return common.response.edges({name: np.array(edges) for name, edges in common.bins})
+
+
 def _matrices(common: Common, recoils: int) -> tuple[int, int]:
     """Probabilities to be counted: those that stay, and a piece in the making."""
-    edges, resolution = common.bins[0][1], common.response.resolution
+    response, edges = common.response, _edges(common)
     some = min(len(edges) - 1, BINS_TOGETHER)
+    # where nothing is sharp, a recoil may be counted in many bins
+    stays = recoils * (len(edges) - 1)
+    if isinstance(response, MatrixResponse):
+        return stays, 4 * recoils * some
+    resolution = response.resolution
     if resolution is None:
         return recoils * some, 4 * RECOIL_ORDER * some * some
-    # nothing is sharp: a recoil may be counted in many bins
-    stays = recoils * (len(edges) - 1)
     if isinstance(resolution, PoissonResolution):
         return stays, 4 * recoils * int(edges[-1] - edges[0])
-    panels = some + len(common.response.efficiency.kinks())
+    panels = some + len(response.efficiency.kinks())
     return stays, 4 * min(NUMBERS_TOGETHER, recoils * panels * ORDER)
 
 
@@ -131,7 +139,7 @@ def _recoils(common: Common, light: bool) -> tuple[int, int]:
     steep = any(KERNELS[name].steep for name in common.kernels)
     decades = DECADES if light or steep or not nuclei else 0
     mass = unit_target(common.nuclides, common.nuclear_masses)["mass"].values
-    edges = np.array(common.bins[0][1])
+    edges = _edges(common)
     panels = kinematic_panels(common.species, mass, decades)
     if len(edges) > TOO_MANY_EDGES:
         return RECOIL_ORDER * len(edges), len(panels)

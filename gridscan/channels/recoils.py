@@ -17,7 +17,7 @@ import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.channels.theory import Theory
-from gridscan.physics.detectors import Response, bin_coordinates
+from gridscan.physics.detectors import Detector, bin_coordinates
 from gridscan.physics.flavour import DIAGONAL, contracted
 from gridscan.physics.fluxes import FLUXES, Flux
 from gridscan.physics.fluxes.species import Species, resolved
@@ -51,7 +51,7 @@ class Common:
     nuclides: tuple[Nuclide, ...]
     nuclear_masses: str
     kinematics: str
-    response: Response
+    response: Detector
     bins: tuple[tuple[str, tuple[float, ...]], ...]
     kernels: tuple[str, ...]
     only: str = ""
@@ -147,9 +147,9 @@ def _families(requests: Iterable[Request]) -> dict[tuple[Common, bool], list[Req
 
 @lru_cache(maxsize=1024)
 def _family(common: Common) -> Common:
-    """A common part without its observable's bins, unless fractions belong to each of them."""
+    """A common part without its observable's bins, unless they belong together."""
     (observable, _), *others = common.bins
-    kept = common.bins if common.response.f90 else ((observable, ()), *others)
+    kept = common.bins if common.response.whole else ((observable, ()), *others)
     return replace(common, bins=kept)
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 from gridscan.cards.base import CardError
 from gridscan.cards.inputs import Conventions, Material, Model
 from gridscan.cards.resolved import Inputs
-from gridscan.cards.responses import ResponseCard
+from gridscan.cards.responses import AnyResponse
 from gridscan.cards.sources import Source
 from gridscan.channels.charges import Charges, Way
 from gridscan.channels.recoils import Common, Request, template, unit_target
@@ -124,7 +124,7 @@ def _physics(
     conventions: Conventions,
     source: Source,
     material: Material,
-    response: ResponseCard,
+    response: AnyResponse,
     bins: tuple[tuple[str, tuple[float, ...]], ...],
     scatters_on: tuple[str, ...],
     only: str,

@@ -198,11 +198,11 @@ def check_shown(panel: Any, drawn: list[tuple[list[Drawing], tuple[str, ...]]], 
 
 
 def _spectrum(ax: Any, panel: Spectrum, library: Library) -> list[Any]:
-    """Backgrounds and signal along the observable, summed over the other bins."""
+    """Backgrounds and signal along the first observable, summed over the other bins."""
     inputs = library.inputs([panel.experiment], "sm").replaced(dict(panel.changes))
     card = inputs.scattering(panel.experiment)
     signal = api.counts_of(inputs, panel.experiment, {})
-    along = card.response.observable
+    along = next(iter(card.edges))
 
     def summed(counts: xr.DataArray) -> xr.DataArray:
         return counts.sum([d for d in counts.dims if d != along])

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from gridscan.physics.cross_sections import KERNELS
-from gridscan.physics.detectors import Response
+from gridscan.physics.detectors import Detector
 from gridscan.physics.fluxes.species import Species
 from gridscan.physics.kinematics import max_recoil, min_energy
 from gridscan.physics.quadrature import lagrange, panels, refine, unit_interval
@@ -174,7 +174,7 @@ def _rates_of(
 def recoil_nodes(
     species: Sequence[Species],
     masses: np.ndarray,
-    response: Response,
+    response: Detector,
     edges: np.ndarray,
     decades: int = 0,
 ) -> tuple[xr.DataArray, xr.DataArray]:

@@ -13,15 +13,14 @@ light mediator, makes variants of T: all are integrated together.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from gridscan.physics.cross_sections import KERNELS, Kernel
-from gridscan.physics.detectors import Response, bin_coordinates
-from gridscan.physics.detectors.response import EVERYTHING
+from gridscan.physics.detectors import Detector, bin_coordinates
 from gridscan.physics.flavour import contracted
 from gridscan.physics.fluxes.species import Species
 from gridscan.physics.form_factors import FormFactor, ProtonNeutron, point_like
@@ -47,7 +46,7 @@ BINS_TOGETHER = 32
 
 
 def _counted(
-    response: Response, recoil: xr.DataArray, edges: np.ndarray
+    response: Detector, recoil: xr.DataArray, edges: np.ndarray
 ) -> Iterator[tuple[np.ndarray, xr.DataArray]]:
     """Some bins at a time: the recoils that are counted in them, by number, and how likely.
 
@@ -136,8 +135,7 @@ class Known:
 
     def energies(self, species, target, variants, kinematics, response, edges, kernels):
         """Counts in bins of the observable, whenever they arrive."""
-        bare = replace(response, f90=None, time_efficiency=EVERYTHING)
-        asked = tuple(variants), kinematics, bare, edges.tobytes(), tuple(kernels)
+        asked = tuple(variants), kinematics, response.of_energy, edges.tobytes(), tuple(kernels)
         last = self.last
         if last is None or last[0] != asked:
             rest = species, target, variants, kinematics, response, edges, kernels
@@ -164,7 +162,7 @@ def by_species(
     target: xr.Dataset,
     variants: Sequence[Variant],
     kinematics: str,
-    response: Response,
+    response: Detector,
     bins: Mapping[str, np.ndarray],
     kernels: Sequence[str] = ("vector",),
     known: Known | None = None,
@@ -181,13 +179,9 @@ def by_species(
     light = [mass is not None for _, mass in variants]
     if not all(light) and (needy := [k for k in kernels if KERNELS[k].propagators]):
         raise ValueError(f"{', '.join(needy)}: the mass of the mediator is missing")
-    edges, known = bins[response.observable], known or Known()
-    found = known.energies(species, target, variants, kinematics, response, edges, kernels)
-    if "f90" in bins:
-        if response.f90 is None:
-            raise ValueError("f90 bins need a response with the fractions in them")
-        fractions = np.reshape(response.f90, (len(edges) - 1, len(bins["f90"]) - 1))
-        found = found * xr.DataArray(fractions, dims=(response.observable, "f90"))
+    edges, known = response.edges(bins), known or Known()
+    in_energy = known.energies(species, target, variants, kinematics, response, edges, kernels)
+    found = response.in_all_bins(in_energy, bins)
     if "time" in bins:
         if not all(one.arrival for one in species):
             raise ValueError("time bins need a source with arrival times")
@@ -207,7 +201,7 @@ def _in_energy(
     target: xr.Dataset,
     variants: Sequence[Variant],
     kinematics: str,
-    response: Response,
+    response: Detector,
     edges: np.ndarray,
     kernels: Sequence[str],
     averages: dict[Any, Averages],

@@ -14,6 +14,7 @@ from gridscan.physics.detectors.efficiency import (
     TableEfficiency,
     TanhEfficiency,
 )
+from gridscan.physics.detectors.matrix import MatrixResponse
 from gridscan.physics.detectors.quenching import (
     QUENCHINGS,
     ConstantQuenching,
@@ -29,6 +30,9 @@ from gridscan.physics.detectors.resolution import (
 )
 from gridscan.physics.detectors.response import Response, bin_coordinates
 
+Detector = Response | MatrixResponse
+"""How recoils become events: by steps, or by a table of all together."""
+
 __all__ = [
     "EFFICIENCIES",
     "QUENCHINGS",
@@ -36,11 +40,13 @@ __all__ = [
     "TIME_EFFICIENCIES",
     "ConstantEfficiency",
     "ConstantQuenching",
+    "Detector",
     "ExponentialTail",
     "FractionalResolution",
     "GammaResolution",
     "GaussianResolution",
     "LogisticEfficiency",
+    "MatrixResponse",
     "PoissonResolution",
     "PolynomialQuenching",
     "Response",

@@ -56,6 +56,20 @@ class Response:
     acceptance: Efficiency = EVERYTHING
     f90: tuple[float, ...] | None = None
 
+    @property
+    def whole(self) -> bool:
+        """Whether its bins belong together, so that they cannot be split, nor merged."""
+        return self.f90 is not None
+
+    @property
+    def of_energy(self) -> "Response":
+        """What of it is there before events are shared out over F90 and arrival times."""
+        return replace(self, f90=None, time_efficiency=EVERYTHING)
+
+    def edges(self, bins: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Edges of the observable's bins."""
+        return bins[self.observable]
+
     def energy_kevee(self, recoil):
         return 1e3 * (recoil if self.quenching is None else self.quenching(recoil))
 
@@ -186,6 +200,18 @@ class Response:
         bin_of = np.searchsorted(edges, starts, side="right") - 1
         by_bin = panels.assign_coords(panel=bin_of).groupby("panel").sum(skipna=False)
         return by_bin.rename(panel=self.observable).drop_vars(self.observable)
+
+    def in_all_bins(self, counts: xr.DataArray, bins: Mapping[str, np.ndarray]) -> xr.DataArray:
+        """Counts in bins of the observable shared out over those of F90, where there are any.
+
+        Raises ValueError for these without the fractions in them.
+        """
+        if "f90" not in bins:
+            return counts
+        if self.f90 is None:
+            raise ValueError("f90 bins need a response with the fractions in them")
+        fractions = np.reshape(self.f90, (counts.sizes[self.observable], len(bins["f90"]) - 1))
+        return counts * xr.DataArray(fractions, dims=(self.observable, "f90"))
 
     def time_fractions(self, arrival: Arrival, edges: np.ndarray) -> np.ndarray:
         """Fraction of a species counted in each time bin (edges in µs)."""
