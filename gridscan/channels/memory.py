@@ -23,7 +23,7 @@ from gridscan.physics.rates import (
     kinematic_panels,
     recoil_nodes,
 )
-from gridscan.physics.templates import BINS_TOGETHER, DECADES
+from gridscan.physics.templates import DECADES
 from gridscan.statistics import poisson, shapes
 
 NUMBER = 8
@@ -114,7 +114,7 @@ def _edges(common: Common) -> np.ndarray:
 def _matrices(common: Common, recoils: int) -> tuple[int, int]:
     """Probabilities to be counted: those that stay, and a piece in the making."""
     response, edges = common.response, _edges(common)
-    some = min(len(edges) - 1, BINS_TOGETHER)
+    some = min(len(edges) - 1, response.bins_together)
     # where nothing is sharp, a recoil may be counted in many bins
     stays = recoils * (len(edges) - 1)
     if isinstance(response, MatrixResponse):

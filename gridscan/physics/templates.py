@@ -41,9 +41,6 @@ TINY = 1e-100
 NEVER = 1e-9
 """Probability to count a recoil of next to no energy that passes for none."""
 
-BINS_TOGETHER = 32
-"""Bins whose probabilities are in memory at once."""
-
 
 def _counted(
     response: Detector, recoil: xr.DataArray, edges: np.ndarray
@@ -52,8 +49,8 @@ def _counted(
 
     Memory grows with the number of bins: of all recoils, few reach any bin.
     """
-    for first in range(0, len(edges) - 1, BINS_TOGETHER):
-        some = edges[first : first + BINS_TOGETHER + 1]
+    for first in range(0, len(edges) - 1, response.bins_together):
+        some = edges[first : first + response.bins_together + 1]
         near = np.flatnonzero(response.reaches(recoil, some[0], some[-1]))
         counted = response.energy_matrix(recoil[near], some)
         kept = (counted != 0).any(response.observable).values

@@ -31,6 +31,9 @@ class MatrixResponse:
     whole: ClassVar[bool] = True
     """Probabilities belong to all bins together: these cannot be split, nor merged."""
 
+    bins_together: ClassVar[int] = 1024
+    """Each recoil reaches them all."""
+
     @property
     def of_energy(self) -> "MatrixResponse":
         """All of it: there are no arrival times."""

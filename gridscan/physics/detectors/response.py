@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import xarray as xr
@@ -55,6 +56,9 @@ class Response:
     time_efficiency: Efficiency
     acceptance: Efficiency = EVERYTHING
     f90: tuple[float, ...] | None = None
+
+    bins_together: ClassVar[int] = 32
+    """Bins whose probabilities are in memory at once: of all recoils, few reach any bin."""
 
     @property
     def whole(self) -> bool:
