@@ -1,7 +1,7 @@
 """How each published number is computed here: one entry per row of published.csv, in its order."""
 
-from tests.literature.quantities import coherent, oscillations, p1, p2, p3, p4_rates, points
+from tests.literature.quantities import boron8, coherent, oscillations, p1, p2, p3, p4_rates, points
 
-MODULES = (coherent, p1, p2, p3, p4_rates, points, oscillations)
+MODULES = (coherent, p1, p2, p3, p4_rates, points, oscillations, boron8)
 
 QUANTITIES = {name: compute for module in MODULES for name, compute in module.QUANTITIES.items()}
