@@ -4,6 +4,7 @@ Each family (quenching, resolution, efficiency) is a file of frozen records that
 `kind`; a new shape is a record and a line in its family's dict.
 """
 
+from gridscan.physics.detectors.bins import bin_coordinates
 from gridscan.physics.detectors.efficiency import (
     EFFICIENCIES,
     TIME_EFFICIENCIES,
@@ -28,7 +29,7 @@ from gridscan.physics.detectors.resolution import (
     GaussianResolution,
     PoissonResolution,
 )
-from gridscan.physics.detectors.response import Response, bin_coordinates
+from gridscan.physics.detectors.response import Response
 
 Detector = Response | MatrixResponse
 """How recoils become events: by steps, or by a table of all together."""
