@@ -173,3 +173,16 @@ def test_the_potential_of_nsi_is_its_coupling():
     assert float(felt.sel(fermion="d", flavour="tau", flavour_out="e")) == 0.2
     assert float(felt.sel(fermion="u", flavour="mu", flavour_out="mu")) == -0.1
     assert float(abs(felt).sum()) == pytest.approx(0.5)
+
+
+def test_what_matter_does_is_switched_by_its_path(library):
+    """Where a card is as ever, it does not write the entry, and has it."""
+    inputs = library.inputs(["coherent-csi-2021"], "nsi", "nufit6")
+    off = inputs.replaced({"conventions.nsi_in_propagation": False})
+    assert not off.conventions.nsi_in_propagation
+    assert off.conventions != inputs.conventions
+    assert inputs.replaced({"conventions.nsi_in_propagation": True}) == inputs
+    plain = library.inputs(["coherent-csi-2021"], "nsi")
+    mixing = inputs.conventions.oscillations
+    told = plain.replaced({"conventions.oscillations": vars(mixing)})
+    assert told.conventions.oscillations == mixing

@@ -28,7 +28,12 @@ def placed(record: Any, keys: Sequence[str], value: Any) -> Any:
 @lru_cache(maxsize=32)
 def _content(card: Card) -> dict[str, Any]:
     """A card as tables and lists; not to be changed."""
-    return card.model_dump(mode="json")
+    return _later(card) | card.model_dump(mode="json")
+
+
+def _later(card: Card) -> dict[str, Any]:
+    """Entries that a card may have and does not write where they are as ever."""
+    return {name: getattr(card, name) for name in getattr(card, "LATER", ())}
 
 
 @lru_cache(maxsize=512)
@@ -37,7 +42,7 @@ def changed(card: Card, name: str, entries: str) -> Card:
 
     Raises CardError.
     """
-    content, changes = json.loads(card.canonical()), json.loads(entries)
+    content, changes = _later(card) | json.loads(card.canonical()), json.loads(entries)
     for path, keys, value in changes:
         holder, key = _holder(card, content, name, path, keys)
         holder[key] = value
