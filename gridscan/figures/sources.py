@@ -10,6 +10,7 @@ import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
+from gridscan.cards.responses import ResponseCard
 from gridscan.cards.unscanned import Counted, Efficiency, Fluxes, Sources
 from gridscan.cubes.tables import as_csv, as_markdown
 from gridscan.figures.tables import saved
@@ -110,10 +111,16 @@ def _efficiency(
     """Acceptance × efficiency along the observable, in the range of the bins or that of a panel."""
     inputs = library.inputs([one.experiment], "sm").replaced(dict(one.changes))
     card = inputs.scattering(one.experiment)
-    name = card.response.observable
+    response = card.response
+    if not isinstance(response, ResponseCard):
+        raise CardError(
+            f"{one.experiment}: has a table of probabilities, no curve; allowed: an experiment "
+            "with an efficiency"
+        )
+    name = response.observable
     low, high = within or (card.bins[name][0], card.bins[name][-1])
     at = np.linspace(low, high, POINTS)
-    counted = card.response.acceptance(at) * card.response.efficiency(at)
+    counted = response.acceptance(at) * response.efficiency(at)
     found = xr.DataArray(counted, {name: at}, (name,))
     found[name].attrs.update(OBSERVABLES[name].attrs)
     return found
