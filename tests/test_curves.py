@@ -1,14 +1,18 @@
 """Slopes and second derivatives of χ², and descents that are guided by them."""
 
+from itertools import product
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gridscan.cards.library import Library
 from gridscan.cubes.exact.answers import Answers
 from gridscan.cubes.exact.function import Function
 from gridscan.scans import lazy
 from gridscan.scans.function import ChiSquare
-from gridscan.statistics import quartic
+from gridscan.statistics import parabola, quartic
 from gridscan.statistics.descent import descend
 from gridscan.statistics.guided import descended
 from tests.conftest import study_of
@@ -110,6 +114,59 @@ def test_a_guided_descent_leaves_a_saddle():
     assert settled.all()
     np.testing.assert_allclose(values, -0.25)
     np.testing.assert_allclose(np.abs(2 * points[:, 1] - 1), np.sqrt(0.5), atol=1e-6)
+
+
+def rosenbrock(points: np.ndarray):
+    """A bent valley, its slopes and second derivatives: (n,), (n, d), (n, d, d)."""
+    x, size = 4 * points - 2, points.shape[1]
+    off, away = x[:, 1:] - x[:, :-1] ** 2, 1 - x[:, :-1]
+    slopes, bends = np.zeros(x.shape), np.zeros((*x.shape, size))
+    slopes[:, 1:] += 200 * off
+    slopes[:, :-1] -= 400 * x[:, :-1] * off + 2 * away
+    own, after = np.arange(size - 1), np.arange(1, size)
+    bends[:, after, after] += 200
+    bends[:, own, own] += 2 - 400 * off + 800 * x[:, :-1] ** 2
+    bends[:, own, after] = bends[:, after, own] = -400 * x[:, :-1]
+    return (100 * off**2 + away**2).sum(axis=1), 4 * slopes, 16 * bends
+
+
+@pytest.mark.parametrize("axes", [2, 4])
+def test_a_guided_descent_follows_a_bent_valley_to_its_end(axes):
+    starts = np.random.default_rng(6).random((50, axes))
+    check(rosenbrock, starts[:5])
+    points, values, settled = descended(rosenbrock, starts, range(axes))
+    assert settled.all()
+    ended = values < 1e-12
+    # of four, there is a second minimum
+    assert ended.mean() > 0.6
+    np.testing.assert_allclose(points[ended], 0.75, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), st.integers(1, 4))
+def test_a_stiff_parabola_between_bounds_is_least_where_one_of_all_active_sets_says(seed, axes):
+    pick = np.random.default_rng(seed)
+    turned = np.linalg.qr(pick.normal(size=(axes, axes)))[0]
+    bend = turned @ np.diag(10 ** pick.uniform(-2, 4, axes)) @ turned.T
+    at, slope = np.zeros(axes), pick.normal(size=axes)
+    low, high = -pick.random(axes) * pick.integers(0, 2, axes), pick.random(axes)
+
+    def height(step: np.ndarray) -> float:
+        return float(slope @ step + step @ bend @ step / 2)
+
+    heights = [0.0]
+    for sides in product((None, low, high), repeat=axes):
+        step = np.array([0.0 if side is None else side[i] for i, side in enumerate(sides)])
+        free = [i for i, side in enumerate(sides) if side is None]
+        left = (slope + bend @ step)[free]
+        step[free] = np.linalg.solve(bend[np.ix_(free, free)], -left) if free else []
+        if (step >= low - 1e-12).all() and (step <= high + 1e-12).all():
+            heights.append(height(step))
+    some = [one[None] for one in (at, slope, bend, low, high)]
+    for found in (parabola.least(*some)[0], parabola._along_bounds(*some)[0]):
+        assert (low <= found).all()
+        assert (found <= high).all()
+        assert height(found) <= min(heights) + 1e-6 * max(1e-3, -min(heights))
 
 
 def test_a_place_alone_is_as_low_as_any_descent_finds():

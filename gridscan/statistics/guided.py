@@ -22,6 +22,9 @@ REACH = 0.15
 ENOUGH = 1e-12
 """Decrease that a step has to promise to be made; relative to the value, where that is large."""
 
+POOR, GOOD = 0.25, 0.75
+"""Shares of what was promised, below and above which the trust region changes."""
+
 NARROWEST = 1e-9
 """Trust region in which nothing was gained: that is the end."""
 
@@ -74,7 +77,29 @@ def _told(
 
 
 def _step(curves: Curves, now: _State, columns: np.ndarray) -> _State:
-    """One step of n problems."""
+    """One step of n problems; out of a bent valley, it goes on to its floor."""
+    new, promised, full = _tried(curves, now, columns)
+    out = np.flatnonzero(now.values - new.values < POOR * promised)
+    again, _, _ = _tried(curves, new.at(out), columns)
+    back = again.values < new.values[out]
+    new.put(out[back], again.at(back))
+
+    gained = now.values - new.values
+    ratio = gained / np.maximum(promised, 1e-300)
+    trust = np.where(ratio > GOOD, np.maximum(now.trust, 3 * full), now.trust)
+    trust = np.where(ratio < POOR, 0.3 * np.minimum(full, now.trust), trust)
+    enough = ENOUGH * np.maximum(1.0, np.abs(now.values))
+    settled = (promised < enough) & ~(gained > enough) & ~(full > 0.9 * now.trust)
+    stays = ~(gained > 0)
+    new.put(stays, now.at(stays))
+    new.trust, new.settled = trust, settled | (stays & (trust < NARROWEST))
+    return new
+
+
+def _tried(
+    curves: Curves, now: _State, columns: np.ndarray
+) -> tuple[_State, np.ndarray, np.ndarray]:
+    """Where Newton's step leads, what it promised to gain, and its largest component: (n,)."""
     at = now.points[:, columns]
     size, frame = curvatures(now.bends)
     upward = np.einsum("nij,nj,nkj->nik", frame, size, frame)
@@ -82,24 +107,11 @@ def _step(curves: Curves, now: _State, columns: np.ndarray) -> _State:
     low = np.maximum(at - now.trust[:, None], 0.0)
     high = np.minimum(at + now.trust[:, None], 1.0)
     aim = least(at, slope, upward, low, high)
-    promised = -model(0.0, slope, upward, aim - at)
-
     points = now.points.copy()
     points[:, columns] = aim
     new = _State(points, *_told(curves, points, columns), now.trust, now.settled)
-    gained = now.values - new.values
     full = np.abs(aim - at).max(axis=1, initial=0.0)
-    ratio = gained / np.maximum(promised, 1e-300)
-    trust = np.where(ratio > 0.75, np.maximum(now.trust, 3 * full), now.trust)
-    trust = np.where(ratio < 0.25, 0.3 * np.minimum(full, now.trust), trust)
-    enough = ENOUGH * np.maximum(1.0, np.abs(now.values))
-    new.settled = (promised < enough) & ~(gained > enough) & ~(full > 0.9 * now.trust)
-    stays = ~(gained > 0)
-    new.settled |= stays & (trust < NARROWEST)
-    new.trust, kept = trust, now.at(stays)
-    kept.trust, kept.settled = trust[stays], new.settled[stays]
-    new.put(stays, kept)
-    return new
+    return new, -model(0.0, slope, upward, aim - at), full
 
 
 def _off_saddles(now: _State, at: np.ndarray, size: np.ndarray, frame: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-SWEEPS = 50
-"""Rounds over components, where bounds are not settled otherwise."""
+ROUNDS = 4
+"""Most bounds that are met for each component, where these are not settled otherwise."""
 
 
 def curvatures(bend: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -58,20 +58,47 @@ def least(
     cycled = (~outward & (np.abs(left) > 1e-6 * scale * (high - low))).any(axis=1)
     if cycled.any():
         some = at[cycled], slope[cycled], bend[cycled], low[cycled], high[cycled]
-        aim[cycled] = _one_by_one(*some)
+        aim[cycled] = _along_bounds(*some)
     return aim
 
 
-def _one_by_one(
+def _along_bounds(
     at: np.ndarray, slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> np.ndarray:
-    """The same by minimising along one component after the other: it gets lower in any case."""
+    """The same from bound to bound (D. Bertsekas, 1982): it gets lower in any case."""
     aim = at.copy()
-    for _ in range(SWEEPS):
-        for i in range(at.shape[1]):
-            left = slope[:, i] + np.einsum("nj,nj->n", bend[:, i], aim - at)
-            aim[:, i] = np.clip(aim[:, i] - left / bend[:, i, i], low[:, i], high[:, i])
+    for _ in range(ROUNDS * at.shape[1]):
+        left = slope + np.einsum("nij,nj->ni", bend, aim - at)
+        held = ((aim <= low) & (left >= 0)) | ((aim >= high) & (left <= 0))
+        step = _free_step(aim, left, bend, held, low, high)
+        bound = np.where(step > 0, high, low)
+        part = np.divide(bound - aim, step, out=np.full(aim.shape, np.inf), where=step != 0)
+        length = np.minimum(part.min(axis=1, keepdims=True), 1.0)
+        # what runs into a bound is at it, whatever rounding says
+        before, aim = aim, np.where(part <= length, bound, np.clip(aim + length * step, low, high))
+        if np.array_equal(before, aim):
+            break
     return aim
+
+
+def _free_step(
+    aim: np.ndarray,
+    slope: np.ndarray,
+    bend: np.ndarray,
+    held: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+) -> np.ndarray:
+    """Newton's step of components that are not held, nor would leave their bounds at once."""
+    for _ in range(aim.shape[1]):
+        both = held[:, :, None] | held[:, None]
+        matrix = np.where(both, np.eye(aim.shape[1]), bend)
+        step = _solved(matrix, np.where(held, 0.0, -slope))
+        leaving = ~held & (((aim <= low) & (step < 0)) | ((aim >= high) & (step > 0)))
+        if not leaving.any():
+            break
+        held = held | leaving
+    return np.where(held, 0.0, step)
 
 
 def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
