@@ -60,7 +60,7 @@ class Asked:
     @property
     def _filled(self) -> xr.Dataset:
         """The cube with χ² everywhere: of one that was refined, between bounds."""
-        self.chi2  # noqa: B018 - a dataset without it is no cube
+        self._check_cube()
         return refined.filled(self._dataset)
 
     def only_chi2(self) -> xr.Dataset:
@@ -110,7 +110,7 @@ class Asked:
         exact: between the points, too; attribute `exact` says whether it is. Dims: those of
         design axes, each value of which has its own. Raises ValueError for a cube with gaps.
         """
-        self.chi2  # noqa: B018 - a dataset without it is no cube
+        self._check_cube()
         return self._over(self._designs, exact, answering.best_fit)
 
     def intervals(
@@ -129,6 +129,10 @@ class Asked:
         self._check_no_design("intervals")
         ask = partial(answering.intervals, name=name, cl=cl, dof=dof)
         return self._over((), exact, ask)
+
+    def _check_cube(self) -> None:
+        """Raises as `chi2` does, where a dataset has none or no point of it."""
+        _ = self.chi2
 
     def _check_no_design(self, what: str) -> None:
         if designs := self._designs:

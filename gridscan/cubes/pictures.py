@@ -1,7 +1,7 @@
 """Pictures of cubes: what is drawn of each, for the methods `plot`, `corner` and `plot_limits`."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xarray as xr
 
@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from gridscan.cubes.accessor import Cube
+
+
+class _Wished(NamedTuple):
+    """How a cube is to be shown: keywords of all pictures, see `Pictures.plot`."""
+
+    cl: Any
+    dof: int | None
+    color: str | None
+    label: str | None
+    filled: bool | None
+    title: str | None
 
 
 class Pictures:
@@ -44,8 +55,7 @@ class Pictures:
         ValueError for unknown axes, levels and colours, for an `ax` of other axes, a cube with gaps
         and one with no axis of two values.
         """
-        look = {"color": color, "label": label, "filled": filled}
-        return _plot(self, x, y, ax, cl, dof, title, **look)
+        return _plot(self, x, y, ax, _Wished(cl, dof, color, label, filled, title))
 
     def corner(
         self: Any,
@@ -65,8 +75,7 @@ class Pictures:
         cube of the same axes, to draw on; all else as of `plot`. Returns the matplotlib Figure.
         Raises ValueError as `plot`, and for axes of the apparatus that are not named.
         """
-        look = {"color": color, "label": label, "filled": filled}
-        return _corner(self, axes, figure, cl, dof, title, **look)
+        return _corner(self, axes, figure, _Wished(cl, dof, color, label, filled, title))
 
     def plot_limits(
         self: Any,
@@ -85,31 +94,20 @@ class Pictures:
 
         cl: one level or several (90 %); all else as of `plot`. Returns the matplotlib Axes.
         """
-        look = {"color": color, "label": label, "filled": filled}
-        return _limits(self, param, along, ax, cl, dof, title, **look)
+        return _limits(self, param, along, ax, _Wished(cl, dof, color, label, filled, title))
 
 
-def _plot(
-    cube: "Cube",
-    x: str | None,
-    y: str | None,
-    ax: Any,
-    cl: Any,
-    dof: int | None,
-    title: str | None,
-    **look: Any,
-) -> "Axes":
-    """look: label, color and filled."""
+def _plot(cube: "Cube", x: str | None, y: str | None, ax: Any, wished: _Wished) -> "Axes":
     from gridscan import plots
 
     ax = ax if ax is not None else plots.new_axes()
     loaded = _loaded(cube)
     names = [name for name in loaded.axes if loaded.chi2.sizes[name] > 1]
     if len(names) == 1 and not (x or y):
-        shown = _shown(cube, ax, cl, dof or 1, title, lines=True, **look)
+        shown = _shown(cube, ax, wished, 1, lines=True)
         return plots.curve(loaded.profile(*names), ax, shown)
     x, y = loaded.plane(x, y)
-    shown = _shown(cube, ax, cl, dof or 2, title, **look)
+    shown = _shown(cube, ax, wished, 2)
     delta = loaded.region(x, y, list(shown.levels.values()))
     best, sm = loaded.best_fit(), cube.standard_model_to_show()
     point = [float(best[x]), float(best[y])]
@@ -117,13 +115,7 @@ def _plot(
 
 
 def _corner(
-    cube: "Cube",
-    names: Sequence[str],
-    figure: "Figure | None",
-    cl: Any,
-    dof: int | None,
-    title: str | None,
-    **look: Any,
+    cube: "Cube", names: Sequence[str], figure: "Figure | None", wished: _Wished
 ) -> "Figure":
     from gridscan import plots
 
@@ -138,39 +130,34 @@ def _corner(
     else:
         panels = plots.panels_of(figure, len(names))
     sm, best = cube.standard_model_to_show(), loaded.best_fit()
+    untitled = wished._replace(title="")
     for row, column, x, y in plots.ordered(names):
         ax = panels[row, column]
-        shown = _shown(cube, ax, cl, dof or 2, "", **look)
+        shown = _shown(cube, ax, untitled, 2)
         delta = loaded.region(x, y, list(shown.levels.values()))
         star = [float(best[x]), float(best[y])]
         plots.regions(delta, ax, shown, star, [sm[x], sm[y]] if sm else None)
     for place, name in enumerate(names):
         ax = panels[place, place]
-        plots.curve(loaded.profile(name), ax, _shown(cube, ax, cl, 1, "", lines=True, **look))
+        plots.curve(
+            loaded.profile(name), ax, _shown(cube, ax, untitled._replace(dof=1), 1, lines=True)
+        )
     first = len(plots.entries(panels[0, 0])) == 1
-    plots.finish(figure, panels, title if title is not None or not first else _titled(cube))
+    plots.finish(figure, panels, _titled(cube) if wished.title is None and first else wished.title)
     return figure
 
 
-def _limits(
-    cube: "Cube",
-    param: str,
-    along: str,
-    ax: Any,
-    cl: Any,
-    dof: int | None,
-    title: str | None,
-    **look: Any,
-) -> "Axes":
+def _limits(cube: "Cube", param: str, along: str, ax: Any, wished: _Wished) -> "Axes":
     from gridscan import plots
 
     ax = ax if ax is not None else plots.new_axes()
-    levels, dof = chosen(0.9 if cl is None else cl), dof or 1
-    found = [cube.limits(param, level, dof, along=[along]) for level in levels]
+    wished = wished._replace(cl=chosen(0.9 if wished.cl is None else wished.cl))
+    dof = wished.dof or 1
+    found = [cube.limits(param, level, dof, along=[along]) for level in wished.cl]
     axis = cube.chi2[param]
     attrs = {"long_name": param} | axis.attrs
     pairs = [(one["lower"].assign_attrs(attrs), one["upper"].assign_attrs(attrs)) for one in found]
-    shown = _shown(cube, ax, levels, dof, title, **look)
+    shown = _shown(cube, ax, wished, 1)
     return plots.bounds(pairs, (float(axis.min()), float(axis.max())), ax, shown)
 
 
@@ -199,25 +186,18 @@ def _parameters(cube: "Cube") -> list[str]:
     return long
 
 
-def _shown(
-    cube: "Cube",
-    ax: Any,
-    cl: Any,
-    dof: int,
-    title: str | None,
-    *,
-    label: str | None = None,
-    color: str | None = None,
-    filled: bool | None = None,
-    lines: bool = False,
-) -> Any:
-    """How the next cube on an Axes is shown. Raises ValueError for levels and colours."""
+def _shown(cube: "Cube", ax: Any, wished: _Wished, dof: int, lines: bool = False) -> Any:
+    """How the next cube on an Axes is shown; dof: where none are wished for.
+
+    Raises ValueError for levels and colours.
+    """
     from gridscan import plots
 
-    levels = {level_name(one): threshold(one, dof) for one in chosen(cl)}
-    look = plots.next_look(ax, label, color, filled, lines)
-    name = label or " + ".join(experiments_of(cube.attrs)) or _titled(cube) or "cube"
-    return plots.Shown(name, levels, dof, look, title, _titled(cube))
+    dof = wished.dof or dof
+    levels = {level_name(one): threshold(one, dof) for one in chosen(wished.cl)}
+    look = plots.next_look(ax, wished.label, wished.color, wished.filled, lines)
+    name = wished.label or " + ".join(experiments_of(cube.attrs)) or _titled(cube) or "cube"
+    return plots.Shown(name, levels, dof, look, wished.title, _titled(cube))
 
 
 def _titled(cube: "Cube") -> str:
