@@ -11,7 +11,7 @@ from gridscan.scans.hypotheses import hypothesis
 from gridscan.statistics.compiled import joint
 from gridscan.statistics.fits import Fits
 from gridscan.statistics.hypothesis import deviance
-from gridscan.statistics.polynomial import Polynomial
+from gridscan.statistics.polynomial import Polynomial, Toys
 from gridscan.statistics.toys import TOYS_PER_STREAM, drawn
 from tests.conftest import CSI, study_of
 
@@ -102,14 +102,14 @@ def test_a_compiled_minimum_stays_where_it_is(kind):
     place, data = toys(study_of(PLANE, **STUDIES[kind]), TRUTHS[1], 4)
     found = place.fits.hypothesis
     form, size = Polynomial.of(found), len(found.names)
-    bounds = found.low, found.high
     start = np.concatenate([place.pulls, place.couplings])
     starts = np.tile(start, (len(data), 1, 1))
     used = np.ones(len(data), int)
-    chi2, points, lost = joint.least(form, found.variance, data, starts, used, *bounds)
+    asked = Toys(data, starts, used, found.low, found.high)
+    chi2, points, lost = joint.least(form, found.variance, asked)
     assert not lost.any()
     assert (np.abs(points[:, size:]) <= 1).all()
-    again = joint.least(form, found.variance, data, points[:, None], used, *bounds)[0]
+    again = joint.least(form, found.variance, asked._replace(starts=points[:, None])).chi2
     np.testing.assert_allclose(again, chi2, atol=1e-7)
     slow = [found.chi2(x[None, size:], d)[0] for x, d in zip(points, data, strict=True)]
     assert (chi2 <= np.array(slow) + 1e-5).all()

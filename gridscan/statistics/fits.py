@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from gridscan.statistics.hypothesis import Hypothesis
-from gridscan.statistics.polynomial import Polynomial
+from gridscan.statistics.polynomial import Ends, Polynomial, Toys
 from gridscan.statistics.starts import Nodes
 
 STARTS = 4
@@ -92,7 +92,7 @@ class Fits:
             return np.array([self.hypothesis.chi2(couplings[None], one)[0] for one in data])
         start = np.concatenate([pulls, couplings])
         starts, used = np.tile(start, (len(data), 1, 1)), np.ones(len(data), int)
-        chi2, _, lost = self._compiled(data, starts, used, couplings, couplings)
+        chi2, _, lost = self._compiled(Toys(data, starts, used, couplings, couplings))
         for t in np.flatnonzero(lost):
             chi2[t] = self.hypothesis.chi2(couplings[None], data[t])[0]
         return chi2
@@ -109,34 +109,28 @@ class Fits:
             every, used = np.concatenate([every, found], axis=1), used + local
         if not self.hypothesis.is_quadratic:
             return self._slow(data, every[:, :, size:], used)
-        low, high = self.hypothesis.low, self.hypothesis.high
-        chi2, points, lost = self._compiled(data, every, used, low, high)
+        toys = Toys(data, every, used, self.hypothesis.low, self.hypothesis.high)
+        chi2, points, lost = self._compiled(toys)
         couplings = points[:, size:]
         if lost.any():
             starts = every[lost][:, :, size:]
             chi2[lost], couplings[lost] = self._slow(data[lost], starts, used[lost])
         return chi2, couplings
 
-    def _compiled(
-        self,
-        data: np.ndarray,
-        starts: np.ndarray,
-        used: np.ndarray,
-        low: np.ndarray,
-        high: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """As `joint.least`, couplings as they are; with bends, also from mirror images.
+    def _compiled(self, toys: Toys) -> Ends:
+        """As `_joint`; with bends, also from mirror images.
 
         Counts that bend with a pull may come back to the data on the other side of zero.
         """
-        chi2, points, lost = self._joint(data, starts, used, low, high)
+        ends = self._joint(toys)
         if (mirrors := self._mirrors).size:
-            images = np.repeat(points[:, None], len(mirrors), axis=1)
+            images = np.repeat(ends.points[:, None], len(mirrors), axis=1)
             images[:, np.arange(len(mirrors)), mirrors] *= -1
-            again = self._joint(data, images, np.full(len(data), len(mirrors)), low, high)
-            lower = ~again[2] & (again[0] < chi2)
-            chi2[lower], points[lower] = again[0][lower], again[1][lower]
-        return chi2, points, lost
+            used = np.full(len(images), len(mirrors))
+            again = self._joint(toys._replace(starts=images, used=used))
+            lower = ~again.lost & (again.chi2 < ends.chi2)
+            ends.chi2[lower], ends.points[lower] = again.chi2[lower], again.points[lower]
+        return ends
 
     @cached_property
     def _mirrors(self) -> np.ndarray:
@@ -144,24 +138,17 @@ class Fits:
         pull, other, *_ = self._form.second.T
         return np.unique(pull[pull == other])
 
-    def _joint(
-        self,
-        data: np.ndarray,
-        starts: np.ndarray,
-        used: np.ndarray,
-        low: np.ndarray,
-        high: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _joint(self, toys: Toys) -> Ends:
         """As `joint.least`, couplings as they are; numba is imported only here."""
         from gridscan.statistics.compiled import joint
 
         units, size = self.hypothesis.units, len(self.hypothesis.names)
         scale = np.concatenate([np.ones(size), units])
-        chi2, points, lost = joint.least(
-            self._form, self.hypothesis.variance, data, starts / scale, used, low / units,
-            high / units,
-        )  # fmt: skip
-        return chi2, points * scale, lost
+        scaled = toys._replace(
+            starts=toys.starts / scale, low=toys.low / units, high=toys.high / units
+        )
+        ends = joint.least(self._form, self.hypothesis.variance, scaled)
+        return ends._replace(points=ends.points * scale)
 
     def _slow(
         self, data: np.ndarray, starts: np.ndarray, used: np.ndarray

@@ -17,6 +17,31 @@ from gridscan.statistics.monomials import Derivative, Monomial, ladder
 from gridscan.statistics.prediction import LinearNuisances, Problem, ShapeNuisances
 
 
+class Toys(NamedTuple):
+    """Data, and where the descents of each begin; pulls and couplings are in their units."""
+
+    data: np.ndarray
+    """(toys, bins)"""
+    starts: np.ndarray
+    """Pulls, then couplings: (toys, starts, K + d)"""
+    used: np.ndarray
+    """How many of them count, the first: (toys,)"""
+    low: np.ndarray
+    high: np.ndarray
+    """Bounds of couplings: (d,)"""
+
+
+class Ends(NamedTuple):
+    """Where the lowest of these descents end."""
+
+    chi2: np.ndarray
+    """(toys,)"""
+    points: np.ndarray
+    """(toys, K + d)"""
+    lost: np.ndarray
+    """Toys of which no start settles: (toys,)"""
+
+
 class Polynomial(NamedTuple):
     """All of a hypothesis; M monomials, of which S have a signal, K pulls, d couplings."""
 

@@ -13,7 +13,7 @@ from gridscan.statistics.compiled.counts import curves, load, predict
 from gridscan.statistics.compiled.machine import njit
 from gridscan.statistics.compiled.steps import COUNTS, HELPER, OPTIONS, inside, likelihood
 from gridscan.statistics.deviance import saturated
-from gridscan.statistics.polynomial import Polynomial
+from gridscan.statistics.polynomial import Ends, Polynomial, Toys
 
 SETTLED = 1e-8
 """Decrement λ² of a full Newton step after which it is the last: what is left is of order λ⁴."""
@@ -28,34 +28,22 @@ NEARLY = 1e-5
 ROUNDING = 1e-13
 
 
-def least(
-    form: Polynomial,
-    variance: np.ndarray,
-    data: np.ndarray,
-    starts: np.ndarray,
-    used: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Least χ² of every toy (toys,), where (toys, K + d), and which are lost.
-
-    data: (toys, bins); starts: pulls and couplings in their units, (toys, starts, K + d), of which
-    the first `used` (toys,) count; low, high: bounds of couplings in their units, (d,). A toy is
-    lost where no start settles.
-    """
-    toys, size = len(data), starts.shape[2]
-    chi2, points = np.full(toys, np.inf), np.zeros((toys, size))
-    lost = np.ones(toys, dtype=bool)
-    room = Room.of(form, variance)
-    arrays = (np.ascontiguousarray(one, dtype=float) for one in (data, starts, low, high))
-    data, starts, low, high = arrays
-    _least(form, room, data, starts, used.astype(np.int64), low, high, chi2, points, lost)
+def least(form: Polynomial, variance: np.ndarray, toys: Toys) -> Ends:
+    """Least χ² of every toy, and where. Couplings are in the units of the form."""
+    number, size = len(toys.data), toys.starts.shape[2]
+    ends = Ends(np.full(number, np.inf), np.zeros((number, size)), np.ones(number, dtype=bool))
+    own = Toys(*(np.ascontiguousarray(one, dtype=float) for one in toys))
+    own = own._replace(used=toys.used.astype(np.int64))
+    _least(form, Room.of(form, variance), own, ends)
     normal = np.isfinite(variance)
-    return 2 * chi2 + saturated(data[:, ~normal]).sum(axis=1), points, lost
+    whole = 2 * ends.chi2 + saturated(own.data[:, ~normal]).sum(axis=1)
+    return ends._replace(chi2=whole)
 
 
 @njit(**OPTIONS)
-def _least(form, room, data, starts, used, low, high, chi2, points, lost):
+def _least(form, room, toys, ends):
+    data, starts, used, low, high = toys
+    chi2, points, lost = ends
     for t in range(len(data)):
         load(data[t], room.data)
         for s in range(used[t]):
