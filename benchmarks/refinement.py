@@ -8,8 +8,7 @@ an evaluation four times finer, as a part of the axes.
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from gridscan.cards.study import Study
 from gridscan.cubes.regions import is_log
 from gridscan.scans import lazy
 from gridscan.scans.evaluation import evaluate
-from gridscan.scans.function import ChiSquare
 from gridscan.scans.refined import known
 from gridscan.storage import cache
 
@@ -43,23 +41,6 @@ FULL = 1000**2
 """Points of the grid that evaluations are compared with."""
 
 FINER = 4
-
-
-@contextmanager
-def counted() -> Iterator[list[int]]:
-    """Numbers of points at which χ² is asked within this."""
-    asked: list[int] = []
-    groups = ChiSquare._groups
-
-    def counting(self: ChiSquare, rows: np.ndarray) -> Any:
-        asked.append(len(rows))
-        return groups(self, rows)
-
-    ChiSquare._groups = counting  # type: ignore[method-assign]
-    try:
-        yield asked
-    finally:
-        ChiSquare._groups = groups  # type: ignore[method-assign]
 
 
 def units(cube: xr.Dataset, line: xr.DataArray) -> np.ndarray:
@@ -108,16 +89,17 @@ def main(words: list[str]) -> None:
             continue
         study = Library().study(card, {**changes, "refine": refine})
         began = time.perf_counter()
-        with counted() as search, cache.distrusted():
+        function = known.function_of(study)
+        with cache.distrusted():
             known.Known.of(study)
-        with counted() as blocks:
-            cube = lazy.dataset(study).compute(scheduler="sync")
-        seconds, number = time.perf_counter() - began, sum(search) + sum(blocks)
+        search = function.evaluations
+        cube = lazy.dataset(study).compute(scheduler="sync")
+        seconds, number = time.perf_counter() - began, function.evaluations
         shape = " × ".join(str(size) for size in cube["chi2"].shape)
         stored = int(cube["chi2"].notnull().sum())
         told = [
             f"{title}: {shape}",
-            f"{number:,} evaluations ({sum(search):,} for minima)",
+            f"{number:,} evaluations ({search:,} for minima)",
             f"{stored / cube['chi2'].size:.1%} of the grid",
             f"{seconds:.1f} s",
             f"{check(cube, study)} points beyond their bounds",

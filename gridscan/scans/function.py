@@ -42,6 +42,8 @@ class ChiSquare:
         self.of_settings = self._axes.of_settings
         """Parameters of which every value has a likelihood of its own: they cost milliseconds."""
         self._every = self._every_bound()
+        self.evaluations = 0
+        """At how many points χ² was asked so far."""
         self._joint = lru_cache(maxsize=TOGETHER)(self._likelihood)
 
     def __reduce__(self) -> tuple[type, tuple[Study]]:
@@ -184,6 +186,7 @@ class ChiSquare:
         self, rows: np.ndarray
     ) -> Iterator[tuple[np.ndarray, Combination, tuple[Points, int]]]:
         """Points of one setting after the other: where they are, and how to profile them."""
+        self.evaluations += len(rows)
         columns = dict(zip(self.parameters, rows.T, strict=True))
         for values, at in self._settings(columns, len(rows)):
             joint, couplings = self._joint(values)
