@@ -11,6 +11,7 @@ from gridscan.cubes import bands, posteriors
 from gridscan.cubes.levels import SHOWN, level_name
 from gridscan.scans.ensembles import Place
 from gridscan.scans.goodness import goodness
+from gridscan.scans.hypotheses import hypothesis
 from gridscan.scans.nuisances import nuisances
 from gridscan.statistics.hypothesis import deviance
 from gridscan.statistics.information import covariance
@@ -136,6 +137,29 @@ def test_samples_have_the_posterior_of_the_grid(line):
     assert abs(narrow.mean()) < 2e-3
     with pytest.raises(ValueError, match="found eps"):
         chi2.samples(10, priors={"eps": (0.0, 1.0)})
+
+
+def test_nuisances_are_integrated_over_as_a_sum_over_their_values_says():
+    """Of one bin with two nuisances: a lattice of their values, far into the tails."""
+    axes = {"eps_ee_u": {"start": -0.4, "stop": 0.8, "num": 13}}
+    changes = {"axes": axes, "experiments": ["coherent-csi-2017-total"]}
+    cube = gridscan.scan("csi-2021-ee-ud", changes).compute()
+    found = hypothesis(gridscan.chi2("csi-2021-ee-ud", changes).study)
+    sigma = 1 / np.sqrt(found.weights)
+    side = [np.linspace(-6, 6, 121) * s for s in sigma]
+    pulls = np.stack(np.meshgrid(*side, indexing="ij"), axis=-1).reshape(-1, len(sigma))
+    expected = []
+    for value in cube["eps_ee_u"].values:
+        there = np.full((len(pulls), 1), value)
+        chi2 = deviance(found.observed, found.expected(there, pulls)[0], found.variance)
+        expected.append(-2 * np.log(np.exp(-chi2 / 2).sum()))
+    of_grid = posteriors.marginal(cube).values
+    profiled = cube["chi2"].values
+    off, unlike = (np.ptp(one - np.array(expected)) for one in (of_grid, profiled))
+    assert off < 0.02
+    assert unlike > 5 * off
+    both = [cube.gridscan.posterior("eps_ee_u", marginal=one) for one in (False, True)]
+    assert np.abs(both[0] - both[1]).max() > 0.01
 
 
 def test_stretched_walkers_have_the_covariance_of_a_narrow_valley():

@@ -79,6 +79,10 @@ class Combination:
         chi2, slopes, bends = zip(*(part.curves(points) for part in self.parts), strict=True)
         return np.sum(chi2, axis=0), np.sum(slopes, axis=0), np.sum(bends, axis=0)
 
+    def log_volume(self, points: Points) -> np.ndarray:
+        """That of all parts together: see `Likelihood.log_volume`."""
+        return np.sum([part.log_volume(points) for part in self.parts], axis=0)
+
     def residuals(self, points: Points) -> np.ndarray:
         """Those of all parts, side by side: see `Likelihood.residuals`."""
         return np.hstack([part.residuals(points) for part in self.parts])

@@ -21,7 +21,7 @@ from gridscan.channels.recoils import Request
 from gridscan.channels.samples import Counts, Sample, Vectors
 from gridscan.channels.theory import ALONE, CARDS, Theories, Theory
 from gridscan.statistics import STATISTICS
-from gridscan.statistics.curves import curves
+from gridscan.statistics.curves import curves, log_volume
 from gridscan.statistics.methods import fewest
 from gridscan.statistics.prediction import Problem, ShapeNuisances, predicted, together
 
@@ -130,6 +130,12 @@ class Likelihood:
         found = self.profile(points, compiled=True)
         axes = len(points.couplings.units)
         return found["chi2"], *curves(expansion.rows, found["pulls"], axes, problem)
+
+    def log_volume(self, points: Points) -> np.ndarray:
+        """What integrating over nuisances adds to χ², but for a constant: (n,), see `curves`."""
+        expansion = points.expansion(self.models)
+        _, problem = self.prediction(expansion)
+        return log_volume(expansion.rows, self.profile(points, compiled=True)["pulls"], problem)
 
     def residuals(self, points: Points) -> np.ndarray:
         """How far counts are from the data, in standard deviations, all pulls at zero: (n, bins).

@@ -80,20 +80,31 @@ class Inference:
         ]
         return found.assign_coords(symbol=("coupling", symbols))
 
-    def posterior(self, *names: str, priors: posteriors.Priors | None = None) -> xr.DataArray:
+    def posterior(
+        self, *names: str, priors: posteriors.Priors | None = None, marginal: bool = False
+    ) -> xr.DataArray:
         """Posterior density over the named axes, the others integrated over: dims `names`.
 
         priors: mean and σ of a Gaussian, by axis; others are flat in the axis' own scale.
-        Nuisances are profiled. Raises ValueError for unknown axes and a cube with gaps.
+        Nuisances are profiled; marginal: integrated over, see `ChiSquare.marginal`. Raises
+        ValueError for unknown axes, a cube with gaps, and one without its study where `marginal`.
         """
         kept = [self._axis(name) for name in names or self.axes]
-        return posteriors.posterior(self.chi2, kept, priors or {})
+        chi2 = posteriors.marginal(self._dataset) if marginal else self.chi2
+        return posteriors.posterior(chi2, kept, priors or {})
 
     def credible(
-        self, name: str, cl: float = 0.9, priors: posteriors.Priors | None = None
+        self,
+        name: str,
+        cl: float = 0.9,
+        priors: posteriors.Priors | None = None,
+        marginal: bool = False,
     ) -> xr.DataArray:
-        """Credible intervals of one axis, those of highest density: as `intervals`."""
-        return posteriors.credible(self.posterior(name, priors=priors), cl)
+        """Credible intervals of one axis, those of highest density: as `intervals`.
+
+        priors, marginal: see `posterior`.
+        """
+        return posteriors.credible(self.posterior(name, priors=priors, marginal=marginal), cl)
 
     def expected_limits(
         self,

@@ -1,6 +1,7 @@
-"""Posterior densities on the grid of a cube: exp(−χ²/2) × priors, nuisances profiled.
+"""Posterior densities on the grid of a cube: exp(−χ²/2) × priors.
 
-Flat priors are flat in an axis' own scale: in the logarithm where it was scanned so.
+Nuisances are profiled, not marginalised, but where one asks for it: then by Laplace's
+approximation. Flat priors are flat in an axis' own scale: in the logarithm where it was scanned so.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -36,6 +37,23 @@ def posterior(chi2: xr.DataArray, names: Sequence[str], priors: Priors) -> xr.Da
     density = density / _integrated(density, density.dims)
     attrs = {"long_name": "posterior density", "units": "1", "symbol": "p"}
     return density.transpose(*names).rename("posterior").assign_attrs(attrs)
+
+
+def marginal(cube: xr.Dataset) -> xr.DataArray:
+    """−2 ln of exp(−χ²/2) integrated over nuisances, on the grid: dims as those of χ².
+
+    Raises ValueError for a cube whose numbers do not follow from a study it carries.
+    """
+    from gridscan.cubes.exact.function import Function
+
+    chi2 = cube["chi2"].compute()
+    function = Function.of(cube.assign(chi2=chi2))
+    mesh = np.meshgrid(*function.grid(cube), indexing="ij")
+    points = np.reshape([one.ravel() for one in mesh], (len(mesh), -1)).T
+    found = function.marginal(points).reshape([len(cube[n]) for n in function.names])
+    rest = [d for d in chi2.dims if d not in function.names]
+    labelled = chi2.isel(dict.fromkeys(rest, 0)).transpose(*function.names).copy(data=found)
+    return labelled.expand_dims({d: chi2[d] for d in rest}).transpose(*chi2.dims)
 
 
 def _integrated(density: xr.DataArray, dims: Sequence[Hashable]) -> xr.DataArray:

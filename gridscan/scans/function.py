@@ -100,6 +100,19 @@ class ChiSquare:
             found[2][np.ix_(there[at], columns, columns)] = bends / np.outer(scale, scale)
         return found
 
+    def marginal(self, points: np.ndarray) -> np.ndarray:
+        """−2 ln of exp(−χ²/2) integrated over nuisances, but for a constant, at (n, parameters).
+
+        In Laplace's approximation: profiled χ² + ln det of ½ ∂²χ² by the nuisances, which are
+        flat where they are free. Infinite where a coupling makes no sense.
+        """
+        rows = np.asarray(points, dtype=float)
+        found = self._chi2(rows)
+        there = np.flatnonzero(np.isfinite(found))
+        for at, joint, (some, _) in self._groups(rows[there]):
+            found[there[at]] += joint.log_volume(some)
+        return found
+
     def residuals(self, rows: np.ndarray) -> np.ndarray:
         """How far counts are from the data with pulls at zero, at points (n, parameters).
 
@@ -114,8 +127,12 @@ class ChiSquare:
         seed: int = 1,
         priors: Mapping[str, tuple[float, float]] | None = None,
         walkers: int = 0,
+        marginal: bool = False,
     ) -> xr.Dataset:
         """The posterior exp(−χ²/2) × priors within the ends of the axes, nuisances profiled.
+
+        marginal: integrated over nuisances instead, see `marginal`. Both are the same where these
+        are as well known everywhere, and differ where a signal changes how well they are.
 
         priors: mean and σ of a Gaussian by parameter, others are flat. Walkers start all over the
         ranges and take `steps` steps after half as many that are dropped; their number is twenty
@@ -135,11 +152,13 @@ class ChiSquare:
         columns = [self.parameters.index(name) for name in given]
         mean, sigma = np.reshape(list(given.values()), (-1, 2)).T
 
+        chi2 = self.marginal if marginal else self
+
         def log_density(points: np.ndarray) -> np.ndarray:
             inside = ((points >= low) & (points <= high)).all(axis=1)
             found = np.full(len(points), -np.inf)
             away = (points[inside][:, columns] - mean) / sigma
-            found[inside] = -(self(points[inside]) + np.square(away).sum(axis=1)) / 2
+            found[inside] = -(chi2(points[inside]) + np.square(away).sum(axis=1)) / 2
             return found
 
         number = 2 * ((walkers or 20 * len(self.parameters)) // 2)

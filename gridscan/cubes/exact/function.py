@@ -125,6 +125,13 @@ class Function:
         bends[:, range(size), range(size)] += slopes * second
         return chi2, slopes * first, bends
 
+    def marginal(self, points: np.ndarray) -> np.ndarray:
+        """χ² integrated over nuisances: see `ChiSquare.marginal`."""
+        values = self._values(points)
+        each = [f.marginal(_columns([values[n] for n in f.parameters], points))
+                for f in self._functions]  # fmt: skip
+        return np.sum(each, axis=0)
+
     def _values(self, points: np.ndarray) -> dict[str, np.ndarray]:
         """Values of all axes, of those that are held too."""
         return self.values(points) | {n: np.full(len(points), v) for n, v in self._held.items()}
