@@ -34,8 +34,23 @@ def least(
 
     slope: at `at`, which is within the bounds. They settle but for rare cycles.
     """
+    aim = at - _solved(bend, slope)
+    out = ((aim < low) | (aim > high)).any(axis=1)
+    if out.any():
+        aim[out] = _bounded(aim[out], at[out], slope[out], bend[out], low[out], high[out])
+    return aim
+
+
+def _bounded(
+    free: np.ndarray,
+    at: np.ndarray,
+    slope: np.ndarray,
+    bend: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+) -> np.ndarray:
+    """`least` where the parabola's own minimum (n, k) is out of bounds."""
     k = at.shape[1]
-    free = at - _solved(bend, slope)
     aim, pull = free, np.zeros_like(at)
     for _ in range(2 * k + 2):
         scale = np.einsum("nii->ni", bend)
