@@ -12,7 +12,7 @@ import numpy as np
 
 from gridscan.cards.inputs import Conventions
 from gridscan.cards.resolved import Inputs
-from gridscan.channels import likelihood, recoils
+from gridscan.channels import likelihood, recoils, slopes
 from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.profile import Profile
@@ -75,17 +75,17 @@ class Combination:
         return Combination(self.experiments, tuple(part.at(theory) for part in self.parts))
 
     def curves(self, points: Points) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """χ², slopes and second derivatives of all parts together: see `Likelihood.curves`."""
-        chi2, slopes, bends = zip(*(part.curves(points) for part in self.parts), strict=True)
-        return np.sum(chi2, axis=0), np.sum(slopes, axis=0), np.sum(bends, axis=0)
+        """χ², slopes and second derivatives of all parts together: see `slopes.slopes`."""
+        chi2, along, bends = zip(*(slopes.slopes(part, points) for part in self.parts), strict=True)
+        return np.sum(chi2, axis=0), np.sum(along, axis=0), np.sum(bends, axis=0)
 
     def log_volume(self, points: Points) -> np.ndarray:
-        """That of all parts together: see `Likelihood.log_volume`."""
-        return np.sum([part.log_volume(points) for part in self.parts], axis=0)
+        """That of all parts together: see `slopes.log_volume`."""
+        return np.sum([slopes.log_volume(part, points) for part in self.parts], axis=0)
 
     def residuals(self, points: Points) -> np.ndarray:
-        """Those of all parts, side by side: see `Likelihood.residuals`."""
-        return np.hstack([part.residuals(points) for part in self.parts])
+        """Those of all parts, side by side: see `slopes.residuals`."""
+        return np.hstack([slopes.residuals(part, points) for part in self.parts])
 
     def is_quadratic(self, couplings: Couplings) -> bool:
         """Whether its counts are polynomials of degree two in the axes of couplings."""

@@ -21,9 +21,8 @@ from gridscan.channels.recoils import Request
 from gridscan.channels.samples import Counts, Sample, Vectors
 from gridscan.channels.theory import ALONE, CARDS, Theories, Theory
 from gridscan.statistics import STATISTICS
-from gridscan.statistics.curves import curves, log_volume
 from gridscan.statistics.methods import fewest
-from gridscan.statistics.prediction import Problem, ShapeNuisances, predicted, together
+from gridscan.statistics.prediction import Problem, ShapeNuisances, together
 
 CONTRACTED_BINS = 32
 """Gaussian bins are contracted to about so many: see `statistics.contraction`."""
@@ -119,36 +118,6 @@ class Likelihood:
     def profile(self, points: Points, compiled: bool = False, statistic: str = "chi2") -> Profile:
         """What a statistic says at points. compiled: by the compiled twin, for many."""
         return profile([self], points, compiled, statistic)
-
-    def curves(self, points: Points) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """χ² (n,), its slopes (n, d) and second derivatives (n, d, d) along couplings' axes.
-
-        In units of these (`Couplings.units`); for counts that are polynomials in them.
-        """
-        expansion = points.expansion(self.models)
-        _, problem = self.prediction(expansion)
-        found = self.profile(points, compiled=True)
-        axes = len(points.couplings.units)
-        return found["chi2"], *curves(expansion.rows, found["pulls"], axes, problem)
-
-    def log_volume(self, points: Points) -> np.ndarray:
-        """What integrating over nuisances adds to χ², but for a constant: (n,), see `curves`."""
-        expansion = points.expansion(self.models)
-        _, problem = self.prediction(expansion)
-        return log_volume(expansion.rows, self.profile(points, compiled=True)["pulls"], problem)
-
-    def residuals(self, points: Points) -> np.ndarray:
-        """How far counts are from the data, in standard deviations, all pulls at zero: (n, bins).
-
-        Polynomials in couplings where counts are.
-        """
-        expansion = points.expansion(self.models)
-        _, problem = self.prediction(expansion)
-        pulls = np.zeros((points.size, len(self.nuisances.names)))
-        expected, _ = predicted(expansion.rows, pulls, problem)
-        poisson = np.isinf(problem.variance)
-        variance = np.where(poisson, np.maximum(problem.observed, 1.0), problem.variance)
-        return np.asarray((expected - problem.observed) / np.sqrt(variance))
 
     def chi2(
         self,

@@ -14,7 +14,7 @@ from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.profile import Profile
 from gridscan.scans import checks
 from gridscan.scans.axes import TOGETHER, Axes
-from gridscan.statistics.sampling import stretched
+from gridscan.scans.samples import sampled
 
 FAR = 100.0
 """Couplings so many times as large as any value of their axis may have counts beyond numbers."""
@@ -139,34 +139,9 @@ class ChiSquare:
         a parameter by default. Returns each parameter with dims (step, walker). Raises ValueError
         for a prior of no parameter.
         """
-        ranges = [self._axes.points[name] for name in self.parameters]
-        low, high = (np.array([end(one) for one in ranges]) for end in (np.min, np.max))
-        given = dict(priors or {})
-        if wrong := [
-            n for n, (_, sigma) in given.items() if n not in self.parameters or sigma <= 0
-        ]:
-            raise ValueError(
-                f"priors: found {', '.join(wrong)}; allowed: a mean and a positive σ for "
-                f"{', '.join(self.parameters)}"
-            )
-        columns = [self.parameters.index(name) for name in given]
-        mean, sigma = np.reshape(list(given.values()), (-1, 2)).T
-
-        chi2 = self.marginal if marginal else self
-
-        def log_density(points: np.ndarray) -> np.ndarray:
-            inside = ((points >= low) & (points <= high)).all(axis=1)
-            found = np.full(len(points), -np.inf)
-            away = (points[inside][:, columns] - mean) / sigma
-            found[inside] = -(chi2(points[inside]) + np.square(away).sum(axis=1)) / 2
-            return found
-
-        number = 2 * ((walkers or 20 * len(self.parameters)) // 2)
-        start = np.random.default_rng(seed).uniform(low, high, (number, len(low)))
-        found = stretched(log_density, start, steps + steps // 2, seed)[steps // 2 :]
-        return xr.Dataset(
-            {name: (("step", "walker"), found[..., i]) for i, name in enumerate(self.parameters)}
-        )
+        chi2, points = self.marginal if marginal else self, self._axes.points
+        ranges = {n: (points[n].min(), points[n].max()) for n in self.parameters}
+        return sampled(chi2, ranges, steps, seed, priors or {}, walkers)
 
     def _chi2(self, rows: np.ndarray) -> np.ndarray:
         found, far = np.full(len(rows), np.inf), self._far(rows)
