@@ -282,7 +282,7 @@ def test_low_energies_of_the_sun_are_those_of_vacuum():
 
 def slow_earth(way: Earth, energy_mev: float, v, mixing: Mixing, step_km=10.0) -> np.ndarray:
     """Amplitudes by eigenvectors in short slices of constant density; v(y): of one electron."""
-    surface, top = way.inner_km, way.outer_km
+    surface, top = 6371.0 - way.depth_km, 6371.0 + way.height_km
     nearest = surface * np.sqrt(1 - way.cos_zenith**2)
     begin, end = -np.sqrt(top**2 - nearest**2), -surface * way.cos_zenith
     edges = [np.sqrt(r * r - nearest**2) for r in SHELLS.outer_km if r > nearest]
@@ -308,7 +308,7 @@ def slow_earth(way: Earth, energy_mev: float, v, mixing: Mixing, step_km=10.0) -
 @pytest.mark.parametrize("cosine", [-1.0, -0.9, -0.4, 0.1])
 @pytest.mark.parametrize("antineutrino", [False, True], ids=["nu", "nubar"])
 def test_long_slices_are_as_good_as_short_ones(cosine, antineutrino):
-    way = Earth(SHELLS, cos_zenith=cosine, depth_km=2.0)
+    way = Earth(SHELLS, height_km=20.0, depth_km=2.0, cos_zenith=cosine)
     epsilon = random_matrices(1, 0.05)[0]
 
     def v(y):
