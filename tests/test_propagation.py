@@ -20,7 +20,7 @@ from gridscan.physics.propagation.mixing import Mixing
 from gridscan.physics.propagation.potential import EV_PER_MOL_PER_CM3, PER_EV_PER_KM, Potential
 from gridscan.physics.propagation.shells import Shells
 from gridscan.physics.propagation.slices import Evolution, Slice
-from gridscan.physics.propagation.sun import Density, Sun, Zone
+from gridscan.physics.propagation.sun import Density, Sun, Zones
 from gridscan.physics.propagation.vacuum import Vacuum
 from gridscan.physics.quadrature import gauss_of_table, lagrange, panels, unit_interval
 from gridscan.schema import FLAVOURS
@@ -47,7 +47,7 @@ def sun(density: str = "sun-density-0511337.csv") -> Sun:
     profile = columns(density)
     return Sun(
         Density(profile["radius"], profile["electrons"], profile["neutrons"]),
-        **{name: Zone(zones["radius"], zones[name]) for name in COMPONENTS},
+        Zones(**zones),
     )
 
 
@@ -181,9 +181,8 @@ def test_nodes_of_a_table_integrate_polynomials_with_it():
 
 def slow_sun(name: str, energy_mev: float, epsilon: np.ndarray, mixing: Mixing) -> np.ndarray:
     """P_ea by eigenvectors at many radii of the whole table of a zone; ε of down quarks."""
-    zone = SUN.zone(name)
-    radius, weights = panels(zone.radius, 3)
-    weights = weights * np.interp(radius, zone.radius, zone.per_radius)
+    radius, weights = panels(SUN.zones.radius, 3)
+    weights = weights * np.interp(radius, SUN.zones.radius, SUN.zones.given[name])
     electrons, y = SUN.density_profile(radius)
     order = np.argsort(mixing.masses_squared_ev2)
     # rows are outgoing flavours
@@ -265,7 +264,7 @@ def reduced(energy_mev: float, epsilon: np.ndarray, mixing: Mixing, n: np.ndarra
 
 @pytest.mark.parametrize("energy", [0.4, 3.0, 8.0, 14.0])
 def test_two_flavours_do_nearly(energy):
-    radius, weights = SUN.B8.nodes
+    radius, weights = SUN.zones.nodes("B8")
     n, y = SUN.density_profile(radius)
     for epsilon in random_matrices(6, 0.1, seed=8).real:
         exact = arriving(SUN, [energy], matter("d", epsilon[None]), REAL)[0, 0, 0]

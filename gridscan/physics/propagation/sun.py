@@ -11,7 +11,7 @@ no eigenvectors are needed (P. Denton et al., Bull. Am. Math. Soc. 59 (2022) 31)
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -38,6 +38,7 @@ NODES = 8
 TOGETHER = 2**14
 """Numbers in an array: what the processor keeps close to it."""
 
+PerRadius = Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(2), MaxLen(LONGEST)]
 Radii = Annotated[tuple[Annotated[float, Ge(0), Le(1)], ...], MinLen(2), MaxLen(LONGEST)]
 
 
@@ -80,22 +81,46 @@ class Density:
 
 
 @dataclass(frozen=True)
-class Zone:
-    """Where a component is made: relative numbers per radius, linear in between."""
+class Zones:
+    """Where components are made: relative numbers per radius, linear in between."""
 
     __pydantic_config__: ClassVar = STRICT
     radius: Radii
-    per_radius: tuple[Annotated[float, Ge(0)], ...]
+    pp: PerRadius | None = None
+    pep: PerRadius | None = None
+    hep: PerRadius | None = None
+    Be7: PerRadius | None = None
+    B8: PerRadius | None = None
+    N13: PerRadius | None = None
+    O15: PerRadius | None = None
+    F17: PerRadius | None = None
 
     def __post_init__(self):
-        _check_pairs(self.radius, per_radius=self.per_radius)
-        if not any(self.per_radius):
-            raise ValueError("per_radius: found zeros alone; allowed: a value above zero")
+        _check_pairs(**self.given)
+        for name, values in self.given.items():
+            if not any(values):
+                raise ValueError(f"{name}: found zeros alone; allowed: a value above zero")
 
-    @cached_property
-    def nodes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Radii and weights, of sum one, of the Gaussian quadrature that belongs to the zone."""
-        return gauss_of_table(np.array(self.radius), np.array(self.per_radius), NODES)
+    @property
+    def given(self) -> dict[str, tuple[float, ...]]:
+        """Columns that there are, the radius among them."""
+        return {name: values for name, values in vars(self).items() if values is not None}
+
+    def nodes(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Radii and weights, of sum one, of the Gaussian quadrature that belongs to a zone.
+
+        Raises ValueError for species that the Sun does not make.
+        """
+        made = {one: values for one, values in self.given.items() if one != "radius"}
+        if name not in made:
+            told = f"found species {name!r}; allowed: {', '.join(made)}"
+            raise ValueError(f"propagation of kind 'sun': {told}")
+        return _gauss(self.radius, made[name])
+
+
+@cache
+def _gauss(radius: tuple[float, ...], made: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    return gauss_of_table(np.array(radius), np.array(made), NODES)
 
 
 @dataclass(frozen=True)
@@ -104,27 +129,10 @@ class Sun:
 
     __pydantic_config__: ClassVar = STRICT
     density_profile: Density
-    pp: Zone | None = None
-    pep: Zone | None = None
-    hep: Zone | None = None
-    Be7: Zone | None = None
-    B8: Zone | None = None
-    N13: Zone | None = None
-    O15: Zone | None = None
-    F17: Zone | None = None
+    zones: Zones
     kind: Literal["sun"] = "sun"
 
     edges_mev: ClassVar[tuple[float, ...]] = (4.0,)
-
-    def zone(self, name: str) -> Zone:
-        """Raises ValueError for species that the Sun does not make."""
-        found = {k: one for k, one in vars(self).items() if isinstance(one, Zone)}
-        if name not in found:
-            allowed = ", ".join(found)
-            raise ValueError(
-                f"propagation of kind 'sun': found species {name!r}; allowed: {allowed}"
-            )
-        return found[name]
 
     def density(
         self,
@@ -148,7 +156,7 @@ class Sun:
         self, name: str, rho: np.ndarray, energies: np.ndarray, felt: Potential, mixing: Mixing
     ) -> np.ndarray:
         """p_i: dims (mass in ascending order, points, energies)."""
-        radius, weights = self.zone(name).nodes
+        radius, weights = self.zones.nodes(name)
         electrons, per_electron = self.density_profile(radius)
         shares = np.zeros((3, len(felt), len(energies)))
         for n, y, weight in zip(electrons, per_electron, weights, strict=True):
