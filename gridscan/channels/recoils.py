@@ -215,6 +215,10 @@ def _known(*spectra_and_target: Any) -> Known:
     return Known()
 
 
+ROUNDING = 1e-15
+"""A part of the largest rate that is none."""
+
+
 @lru_cache(maxsize=8)
 def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
     """Templates of some variants: dims (variant, pair[, nucleons], nuclide, kernel, *bins).
@@ -226,6 +230,8 @@ def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
     if common.propagation is not None:
         with np.errstate(invalid="ignore"):
             found = contracted(common.arriving, found).transpose("variant", "pair", ...)
+            # beyond the end of a spectrum nodes cancel but for rounding
+            found = found.where((found >= 0) | (found < -ROUNDING * abs(found).max()), 0.0)
     return found.assign_attrs(good=_physical(found))
 
 
