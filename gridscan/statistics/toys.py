@@ -1,6 +1,7 @@
 """Toy experiments: data that depend on the seed, the series and the toy's number only."""
 
 import numpy as np
+from scipy.special import ndtri
 
 TOYS_PER_STREAM = 64
 """Toys drawn in a row from one stream of random numbers. Changing it changes every toy."""
@@ -43,6 +44,60 @@ def drawn(
         counts = random.poisson(counted, (TOYS_PER_STREAM, len(counted)))
         rows[:, ~normal] = counts[: len(rows)]
     return found
+
+
+def shares(seed: int, number: int, bins: int) -> np.ndarray:
+    """Uniform random numbers of toys 0 … number − 1: (number, bins), above 0 and below 1.
+
+    By these, any expected counts have toys of their own: see `counts`. They fluctuate alike.
+    """
+    streams = range(0, number, TOYS_PER_STREAM)
+    drawn = [_generator(seed, 0, i).random((TOYS_PER_STREAM, bins)) for i in range(len(streams))]
+    return np.maximum(np.concatenate(drawn)[:number], np.finfo(float).tiny)
+
+
+FEW = 12.0
+"""Expected counts below which Poisson's distribution is summed; above it is expanded."""
+
+
+def counts(share: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Poisson counts of which this share of all is no more: (…, bins), for expected counts (bins,).
+
+    They grow with what is expected, a step at a time. Where that is much, the expansion about the
+    normal distribution is rounded (M. Giles, ACM TOMS 42, 7, 2016, eq. 6): it misses the exact
+    count, by one, in fewer than one of a thousand toys.
+    """
+    share, expected = np.broadcast_arrays(share, np.asarray(expected, dtype=float))
+    found = np.empty(share.shape)
+    few = expected < FEW
+    found[few] = _summed(share[few], expected[few])
+    found[~few] = _expanded(ndtri(share[~few]), expected[~few])
+    return found
+
+
+MOST_STEPS = 100
+"""Counts at which the sum ends, far beyond what `FEW` expected ones may leave."""
+
+
+def _summed(share: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    found, term = np.zeros(share.shape), np.exp(-expected)
+    total = term.copy()
+    for step in range(1, MOST_STEPS):
+        beyond = share > total
+        if not beyond.any():
+            break
+        found[beyond] = step
+        term = term * expected / step
+        total = np.where(beyond, total + term, total)
+    return found
+
+
+def _expanded(normal: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    root, square = np.sqrt(expected), np.square(normal)
+    first = expected + root * normal + (2 + square) / 6
+    second = -normal * (2 + square) / (72 * root)
+    third = (-16 / 810 + (7 + 3 * square) * square / 810) / expected
+    return np.maximum(np.floor(first + second + third), 0.0)
 
 
 def _generator(seed: int, *stream: int) -> np.random.Generator:
