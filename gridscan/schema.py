@@ -124,6 +124,16 @@ VARIABLES = {
         "cl",
     ),
     "p_value": Name("share of the toys of a point that are farther from it than the data"),
+    "significance": Name(
+        "significance with which data of the point exclude the null hypothesis, in σ; of toys the "
+        "mean",
+        "1",
+        "Z",
+    ),
+    "significance_spread": Name(
+        "standard deviation of the significance among toys", "1", r"\sigma_Z"
+    ),
+    "significance_asimov": Name("significance of the counts that the point expects", "1", "Z_A"),
     "chi2_at_least": Name(
         "chi-square is no less: where it was not computed, excluded by more than this says",
         "1",

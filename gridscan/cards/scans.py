@@ -12,10 +12,11 @@ from pydantic import Field, field_validator, model_validator
 
 from gridscan.cards import explained
 from gridscan.cards.axes import Axis
-from gridscan.cards.base import Card, CardError
+from gridscan.cards.base import Card, CardError, suggest
 from gridscan.cards.inputs import Described
 from gridscan.schema import BINS, DIMENSIONS, VARIABLES
-from gridscan.statistics import STATISTICS
+from gridscan.statistics import STATISTICS, significance
+from gridscan.statistics.statistic import Statistic
 
 Setting = bool | float | str | list[Any] | dict[str, Any]
 """A value for a coupling (a number) or for an entry of a card: whatever stands there."""
@@ -27,6 +28,9 @@ MOST_AXES = 24
 
 Level = Annotated[float, Field(gt=0, lt=1)]
 """A confidence level."""
+
+MOST_TOYS = 100_000
+"""Of a point, beyond which a number is taken for a mistake."""
 
 MOST_REFINED = 6
 """Axes of several values that a refined grid may have."""
@@ -85,6 +89,20 @@ class Refine(Card):
     accuracy: Annotated[float, Field(ge=1e-5, le=0.5)] = 0.002
 
 
+class Significance(Card):
+    """Of which data a scan of significances tells, and what is new in it.
+
+    toys: how many at each point, the mean of which is told; with none, the significance is that of
+    the counts that the point itself expects. Toys follow from the seed and their number alone. At
+    the null hypothesis the axes of `signal` are at the standard model, by default all that set
+    couplings; others stay where they are.
+    """
+
+    toys: Annotated[int, Field(ge=0, le=MOST_TOYS)] = 0
+    seed: Annotated[int, Field(ge=0)] = 1
+    signal: tuple[str, ...] = ()
+
+
 class Scan(Described):
     """A grid of a statistic: `axes` are its dimensions, `fixed` sets everything else."""
 
@@ -96,8 +114,9 @@ class Scan(Described):
     statistic: str = "chi2"
     save: tuple[Literal["pulls", "counts"], ...] = ()
     refine: Refine | None = None
+    significance: Significance | None = None
 
-    LATER: ClassVar = ("refine",)
+    LATER: ClassVar = ("refine", "significance")
 
     @field_validator("statistic")
     @classmethod
@@ -186,12 +205,34 @@ class Scan(Described):
             raise ValueError(f"refine: found statistic {self.statistic!r}; allowed: 'chi2'")
         return self
 
+    @model_validator(mode="after")
+    def _significances_are_asked(self):
+        asked, statistic = self.significance, self.statistic
+        if asked is not None and statistic != "significance":
+            raise ValueError(
+                f"significance: found with statistic {statistic!r}; allowed: 'significance'"
+            )
+        if statistic == "significance" and "pulls" in self.save:
+            raise ValueError("save: found 'pulls' with a significance; allowed: 'counts'")
+        for name in asked.signal if asked else ():
+            if name not in self.axes:
+                raise ValueError(
+                    f"significance.signal: unknown axis {name!r}; {suggest(name, self.axes)}"
+                )
+        return self
+
     def points(self) -> dict[str, np.ndarray]:
         """Values along every axis of the grid, as fine as it may get."""
         if self.refine is None:
             return {name: axis.points() for name, axis in self.axes.items()}
         accuracy = self.refine.accuracy
         return {name: axis.points(axis.steps(accuracy)) for name, axis in self.axes.items()}
+
+    @property
+    def said(self) -> Statistic:
+        """What is said of every point."""
+        asked = self.significance
+        return significance.of(asked.toys, asked.seed) if asked else STATISTICS[self.statistic]
 
     @property
     def targets(self) -> dict[str, tuple[str, ...]]:

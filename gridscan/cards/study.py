@@ -7,11 +7,12 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from pydantic import model_validator
 
+from gridscan.cards import null
 from gridscan.cards.base import Card, CardError
 from gridscan.cards.kinds import EXPERIMENTS
 from gridscan.cards.measured import Measured
@@ -85,6 +86,8 @@ class Study(Card):
                 seen[target] = where
             self._check_axis(where, name, targets)
         self._check_refined()
+        if self.scan.statistic == "significance":
+            null.check(self.scan, inputs)
         try:
             self.inputs.check_stated(seen)
         except CardError as error:
@@ -201,6 +204,15 @@ class Study(Card):
         parameters = ("conventions.", *self.inputs.parameters)
         of_physics = all(target.startswith(parameters) for target in self.scan.targets[name])
         return self.scan.axes[name].role or ("parameter" if of_physics else "design")
+
+    @cached_property
+    def null(self) -> dict[str, float]:
+        """Axes of what is new, with their standard-model values: see `null`."""
+        return null.null(self.scan, self.inputs.parameters)
+
+    def standard_value(self, name: str) -> float | None:
+        """The value of an axis at the standard model: see `null`."""
+        return null.standard_value(self.scan, self.inputs.parameters, name)
 
     @property
     def plugins(self) -> tuple[str, ...]:

@@ -18,8 +18,10 @@ from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.profile import Profile
 from gridscan.channels.recoils import Request
 from gridscan.channels.theory import ALONE, CARDS, Theories, Theory
-from gridscan.statistics import STATISTICS, compiled
+from gridscan.statistics import compiled
+from gridscan.statistics.chi2 import CHI2
 from gridscan.statistics.methods import METHODS
+from gridscan.statistics.statistic import Statistic
 
 COMPILED_WORK = 5e8
 """Points × work of each from which the compiled statistic pays for its first compilation."""
@@ -91,7 +93,7 @@ class Combination:
         """Whether its counts are polynomials of degree two in the axes of couplings."""
         return all(couplings.gives_polynomials(part.models) for part in self.parts)
 
-    def profile(self, points: Points, whole: int, statistic: str = "chi2") -> Profile:
+    def profile(self, points: Points, whole: int, statistic: Statistic = CHI2) -> Profile:
         """What a statistic says of all parts together, at points: see `profile`."""
         return profile([self], points, whole, statistic)
 
@@ -100,7 +102,7 @@ def profile(
     joints: Sequence[Combination],
     points: Points,
     whole: int,
-    statistic: str = "chi2",
+    statistic: Statistic = CHI2,
     theories: Theories = ALONE,
 ) -> Profile:
     """What a statistic says at the same points of several combinations, one after the other.
@@ -115,12 +117,18 @@ def profile(
     ]
     names = [name for parts in every for name in parts[0].experiments]
     order = [names.index(name) for name in joints[0].experiments]
-    return Profile.summed(found, order, STATISTICS[statistic].together)
+    return Profile.summed(found, order, statistic.together)
 
 
-def combined(inputs: Inputs, truth: Conventions, mediator_mev: float | None = None) -> Combination:
-    """The likelihood of inputs, each part once per process. See `Likelihood.of`."""
-    parts = [_part(inputs.only(names), truth, mediator_mev) for names in groups(inputs)]
+def combined(
+    inputs: Inputs, truth: Conventions, mediator_mev: float | None = None, joint: bool = False
+) -> Combination:
+    """The likelihood of inputs, each part once per process. See `Likelihood.of`.
+
+    joint: all experiments are one part.
+    """
+    every = [tuple(inputs.experiments)] if joint else groups(inputs)
+    parts = [_part(inputs.only(names), truth, mediator_mev) for names in every]
     return Combination(tuple(inputs.experiments), tuple(parts))
 
 

@@ -33,17 +33,24 @@ class Couplings:
     """Axes that couplings follow, with the scale in which their polynomial is well conditioned."""
     polynomial: bool = True
     """Whether the model has coefficients that are polynomials of degree two in these axes."""
+    null: tuple[tuple[str, float], ...] = ()
+    """Axes along which there is something new, with the values at which there is not."""
 
     @classmethod
     def of(
-        cls, inputs: Inputs, theta: Mapping[str, float | Follows], axes: Mapping[str, np.ndarray]
+        cls,
+        inputs: Inputs,
+        theta: Mapping[str, float | Follows],
+        axes: Mapping[str, np.ndarray],
+        null: Mapping[str, float] | None = None,
     ) -> "Couplings":
         """Those of a model: as `theta` says, else its defaults. axes: values, which set units."""
         known = {name: p for name, p in inputs.parameters.items() if not p.in_template}
         values = tuple((name, theta.get(name, p.default)) for name, p in known.items())
         units = tuple((name, _scale(column)) for name, column in axes.items())
         moved = [name for name, value in values if isinstance(value, tuple)]
-        return cls(values, units, all(known[name].polynomial for name in moved))
+        polynomial = all(known[name].polynomial for name in moved)
+        return cls(values, units, polynomial, tuple((null or {}).items()))
 
     def gives_polynomials(self, models: Iterable[Charges]) -> bool:
         """Whether counts of these models are polynomials of degree two in its axes."""
@@ -79,6 +86,20 @@ class Points:
         flat = [values.ravel() for values in np.meshgrid(*axes.values(), indexing="ij")]
         size = int(np.prod([len(values) for values in axes.values()]))
         return cls(couplings, dict(zip(axes, flat, strict=True)), size)
+
+    def along(self, place: float) -> "Points":
+        """So far along the line from the null hypothesis (0) through each of these points (1).
+
+        At the null hypothesis itself, it goes by the unit of every axis.
+        """
+        nulls, units = self.couplings.null, dict(self.couplings.units)
+        if not place:
+            moved = {name: np.full(self.size, null) for name, null in nulls}
+            return Points(self.couplings, {**self.samples, **moved}, self.size)
+        here = np.all([self.samples[name] == null for name, null in nulls], axis=0)
+        steps = {n: np.where(here, units[n], self.samples[n] - null) for n, null in nulls}
+        moved = {name: null + place * steps[name] for name, null in nulls}
+        return Points(self.couplings, {**self.samples, **moved}, self.size)
 
     def expansion(self, models: Sequence[Charges]) -> "Expansion":
         """The expansion of counts at the points, for different models."""

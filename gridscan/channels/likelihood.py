@@ -20,9 +20,10 @@ from gridscan.channels.profile import Profile
 from gridscan.channels.recoils import Request
 from gridscan.channels.samples import Counts, Sample, Vectors
 from gridscan.channels.theory import ALONE, CARDS, Theories, Theory
-from gridscan.statistics import STATISTICS
+from gridscan.statistics.chi2 import CHI2
 from gridscan.statistics.methods import fewest
 from gridscan.statistics.prediction import Problem, ShapeNuisances, together
+from gridscan.statistics.statistic import Statistic
 
 CONTRACTED_BINS = 32
 """Gaussian bins are contracted to about so many: see `statistics.contraction`."""
@@ -115,7 +116,9 @@ class Likelihood:
     def bins(self) -> int:
         return self._edges[-1]
 
-    def profile(self, points: Points, compiled: bool = False, statistic: str = "chi2") -> Profile:
+    def profile(
+        self, points: Points, compiled: bool = False, statistic: Statistic = CHI2
+    ) -> Profile:
         """What a statistic says at points. compiled: by the compiled twin, for many."""
         return profile([self], points, compiled, statistic)
 
@@ -211,7 +214,7 @@ def profile(
     parts: Sequence[Likelihood],
     points: Points,
     compiled: bool,
-    statistic: str = "chi2",
+    statistic: Statistic = CHI2,
     theories: Theories = ALONE,
 ) -> Profile:
     """What a statistic says at the same points of several likelihoods, one after the other.
@@ -232,7 +235,9 @@ def profile(
     asked = (part.prediction(expansion, theories) for part in parts)
     events, problems = zip(*asked, strict=True)
     owner, rows = parts[0].nuisances.owner, expansion.rows
-    of_statistic = STATISTICS[statistic].profile
-    found = [Profile(of_statistic(rows, one, owner, compiled)) for one in together(problems)]
+    lines = [points.along(one).expansion(models).rows for one in statistic.places]
+    found = [
+        Profile(statistic.profile(rows, one, owner, compiled, *lines)) for one in together(problems)
+    ]
     counts = np.concatenate([(rows @ each).reshape(-1, each.shape[-1]) for each in events])
     return Profile({**Profile.joined(found).values, "counts": counts})

@@ -145,7 +145,7 @@ class Inference:
         from gridscan.scans.expected import profiles
 
         study = self._study()
-        standard = {name: origin.standard_value(study, name) for name in study.scan.axes}
+        standard = {name: study.standard_value(name) for name in study.scan.axes}
         known = {name: value for name, value in standard.items() if value is not None}
         place = self._place(known | dict(truth))
         unknown = [n for n in self.axes if n not in {*known, *truth, *place.held}]

@@ -89,22 +89,10 @@ def is_design(cube: xr.Dataset, name: str) -> bool:
     return False
 
 
-def standard_value(study: "Study", name: str) -> float | None:
-    """The value of an axis at which the couplings that it sets are the standard model's.
-
-    None where there is none, and where it sets anything else, as a mediator's mass; for what is no
-    axis of the study, too: a name that it was given later.
-    """
-    known, targets = study.inputs.parameters, study.scan.targets.get(name, ())
-    found = {t: p for t in targets if (p := known.get(t)) and p.standard and not p.in_template}
-    values = {p.default / study.scan.axes[name].weight(t) for t, p in found.items()}
-    return values.pop() if len(values) == 1 and len(found) == len(targets) else None
-
-
 def anchor(cube: xr.Dataset, name: str) -> float | None:
     """The standard-model value of an axis, within its range or not; None if it has none."""
     study = study_of(cube)
-    return standard_value(study, name) if study else None
+    return study.standard_value(name) if study else None
 
 
 def standard_model(cube: xr.Dataset, without: str = "") -> dict[str, float] | None:
@@ -123,7 +111,7 @@ def standard_model(cube: xr.Dataset, without: str = "") -> dict[str, float] | No
             continue
         if name not in cube.coords:
             return None
-        value, grid = standard_value(study, name), cube[name].values
+        value, grid = study.standard_value(name), cube[name].values
         if value is None or not grid.min() <= value <= grid.max():
             return None
         point[name] = value

@@ -121,7 +121,7 @@ class Axes:
         of_cards = [name for name in self.of_settings if name not in self.of_theory]
         settings = prod(len(self.points[name]) for name in of_cards)
         more = SETTING_POINTS * settings if of_cards else 0
-        return prod(self.study.shape) + more
+        return prod(self.study.shape) * self.study.scan.said.cost + more
 
     @property
     def points_per_setting(self) -> int:
@@ -134,7 +134,8 @@ class Axes:
     def grid(self) -> Grid:
         """The grid, cut into blocks that take about as long as each other."""
         sparse = self.study.scan.refine is not None
-        return Grid.over(self.points, self.of_settings, self.points_per_setting, sparse)
+        cost = self.study.scan.said.cost
+        return Grid.over(self.points, self.of_settings, self.points_per_setting, sparse, cost)
 
     def setting(self, values: Mapping[str, float]) -> Setting:
         """Cards, couplings and mediator at values of the axes of settings."""
@@ -161,7 +162,8 @@ class Axes:
     def of_cards(self, setting: Setting) -> Combination:
         """The likelihood of a setting's cards, one for all theories."""
         own = setting.mediator_mev if setting.theory == CARDS else None
-        return combined(setting.inputs, self.base.conventions, own)
+        joint = self.study.scan.said.joint
+        return combined(setting.inputs, self.base.conventions, own, joint)
 
     def requests(self, setting: Setting) -> Iterator[Request]:
         """Templates that a setting needs."""
@@ -237,7 +239,7 @@ class Axes:
     def _couplings(self, theta: dict[str, Any]) -> Couplings:
         """Couplings of which some have values, and others follow an axis."""
         axes = {name: self.points[name] for name in self.of_couplings}
-        return Couplings.of(self.base, theta | self._follows, axes)
+        return Couplings.of(self.base, theta | self._follows, axes, self.study.null)
 
 
 def grid_points(axes: Mapping[str, np.ndarray]) -> Iterator[dict[str, float]]:

@@ -20,18 +20,23 @@ Index = tuple[int, ...]
 
 
 def block_shape(
-    shape: tuple[int, ...], slow: Collection[int] = (), each: int = 1, sparse: bool = False
+    shape: tuple[int, ...],
+    slow: Collection[int] = (),
+    each: int = 1,
+    sparse: bool = False,
+    cost: int = 1,
 ) -> tuple[int, ...]:
     """Chunk of a grid: its longest side is halved until the block is small enough.
 
     slow: axes each value of which takes as long as so many points: `each`. Where these take most
     of the time, the sides along them are halved. sparse: whether few of its points are computed.
+    cost: how many points of χ² one of its own takes as long as.
     """
     block = list(shape)
 
     def work() -> tuple[int, int]:
         values = math.prod(block[i] for i in slow) if slow else 0
-        return each * values, math.prod(block)
+        return each * values, cost * math.prod(block)
 
     least = MIN_BLOCK_POINTS * (SPARSE ** len(shape) if sparse else 1)
     target = min(MAX_BLOCK_POINTS, max(least, math.ceil(max(work()) / BLOCKS)))
@@ -59,11 +64,12 @@ class Grid:
         slow: Collection[str] = (),
         each: int = 1,
         sparse: bool = False,
+        cost: int = 1,
     ) -> "Grid":
         """The grid of some axes, cut as `block_shape` says."""
         shape = tuple(len(values) for values in axes.values())
         sides = [i for i, name in enumerate(axes) if name in slow]
-        return cls(axes, block_shape(shape, sides, each, sparse))
+        return cls(axes, block_shape(shape, sides, each, sparse, cost))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -13,7 +13,6 @@ from gridscan.channels.kinds import channel_of
 from gridscan.scans import memory
 from gridscan.scans.axes import Axes
 from gridscan.scans.evaluation import evaluate
-from gridscan.statistics import STATISTICS
 
 PLACES = (0.0, 0.5, 1.0)
 """Where along all axes at once a study is tried."""
@@ -32,6 +31,7 @@ def usable(axes: Axes) -> None:
     for name in axes.base.experiments if not axes.study.of_cards else ():
         channel_of(axes.base, name).check_sees()
     _check_nuisances(axes)
+    _check_statistic(axes)
     _check_effects(axes)
 
 
@@ -41,7 +41,7 @@ def computable(axes: Axes, every: bool = False) -> None:
     every: all that are tried are computed, not just as many as find a number. Raises CardError
     for a study whose run would fail or find nothing.
     """
-    joint, number = axes.likelihood, STATISTICS[axes.study.scan.statistic].number
+    joint, number = axes.likelihood, axes.study.scan.said.number
     _check_digits(joint)
     first, good = None, False
     for place in PLACES if axes.points else PLACES[:1]:
@@ -103,6 +103,22 @@ def _check_nuisances(axes: Axes) -> None:
             raise CardError(
                 f"axes.{name}: {', '.join(changed)} is not there at all of its values; "
                 "allowed: the same nuisances everywhere, so no per_bin of zero"
+            )
+
+
+def _check_statistic(axes: Axes) -> None:
+    """Raises CardError for experiments, and models, that the statistic is none of."""
+    said, couplings = axes.study.scan.said, axes.start.couplings
+    if said.refusal is None:
+        return
+    points = Points(couplings, {n: axes.points[n][:1] for n in axes.of_couplings}, 1)
+    for part in axes.likelihood.parts:
+        if reason := said.refusal(part.problem(points.expansion(part.models))):
+            raise CardError(f"{', '.join(part.experiments)}: {said.number}: {reason}")
+        if said.quadratic and not couplings.gives_polynomials(part.models):
+            raise CardError(
+                f"{said.number}.toys: counts of the model {axes.base.model.title!r} are no "
+                "polynomials of degree two along the axes; allowed: 0, of expected counts"
             )
 
 

@@ -56,7 +56,7 @@ def _profiles(
 ) -> Iterator[Profile]:
     """Of some settings, those with the same couplings at once."""
     joints = resolved.joints(settings, theories)
-    statistic, whole = resolved.study.scan.statistic, of or resolved.whole
+    statistic, whole = resolved.study.scan.said, of or resolved.whole
     for couplings, alike in groupby(
         zip(settings, joints, strict=True), key=lambda pair: pair[0].couplings
     ):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination
 from gridscan.channels.expansion import Couplings, Points
@@ -34,6 +35,8 @@ class ChiSquare:
     """
 
     def __init__(self, study: Study):
+        if study.scan.statistic != "chi2":
+            raise CardError(f"statistic: found {study.scan.statistic!r}; allowed here: 'chi2'")
         self.study = study
         self.parameters = tuple(study.scan.axes)
         self._axes = Axes.of(study)

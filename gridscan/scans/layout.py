@@ -17,7 +17,6 @@ from gridscan.scans import checks
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid
 from gridscan.schema import DIMENSIONS, ENGINE_REVISION, UNITS, VARIABLES
-from gridscan.statistics import STATISTICS
 
 BOUNDS = ("chi2_at_least", "chi2_at_most")
 """Variables of a refined cube: what is known of χ² where it was not computed, too."""
@@ -79,7 +78,7 @@ class Layout:
         references = dict.fromkeys((*study.scan.references, *study.inputs.references()))
         plugins = study.plugins
         return ({"plugins": json.dumps(plugins)} if plugins else {}) | {
-            "statistic": STATISTICS[study.scan.statistic].number,
+            "statistic": study.scan.said.number,
             "title": study.scan.title,
             "sha256": study.key,
             "study": study.canonical(),
@@ -103,7 +102,7 @@ def _layout(study: Study) -> Layout:
 def variables(study: Study) -> dict[str, tuple[str, ...]]:
     """Variables of the cube and their dimensions."""
     axes, refined = tuple(study.scan.axes), study.scan.refine is not None
-    written = (*STATISTICS[study.scan.statistic].writes, "counts", *(BOUNDS if refined else ()))
+    written = (*study.scan.said.writes, "counts", *(BOUNDS if refined else ()))
     kept = [name for name in written if name not in OPTIONAL or name in study.scan.save]
     along = {name: VARIABLES[name].along for name in kept}
     return {name: (dim, *axes) if dim else axes for name, dim in along.items()}

@@ -71,7 +71,8 @@ def _sample(
     places: where along an axis those few are, from 0 at its start to 1 at its end.
     """
     slow = Axes.of(study).of_settings
-    per_axis = max(2, round(SAMPLE_POINTS ** (1 / max(1, len(axes) - len(slow)))))
+    points = SAMPLE_POINTS / study.scan.said.cost
+    per_axis = max(2, round(points ** (1 / max(1, len(axes) - len(slow)))))
     even = np.linspace(0, 1, per_axis)
     return {
         name: values[np.unique(np.rint((len(values) - 1) * np.array(where)).astype(int))]

@@ -22,7 +22,7 @@ FOLLOWS_FROM = (
     *(f"gridscan.cards.{name}" for name in ("axes", "base", "checks", "counts", "entries")),
     *(
         f"gridscan.cards.{name}"
-        for name in ("injected", "inputs", "kinds", "measured", "nuisances")
+        for name in ("injected", "inputs", "kinds", "measured", "null", "nuisances")
     ),
     *(f"gridscan.cards.{name}" for name in ("ranges", "resolved", "responses", "scans", "sources")),
     "gridscan.cards.study",

@@ -19,7 +19,6 @@ from gridscan.scans.layout import BOUNDS, Layout, variables
 from gridscan.scans.refined.confirmation import confirmed
 from gridscan.scans.repair import mend
 from gridscan.scans.stored import Stored, store_path
-from gridscan.statistics import STATISTICS
 from gridscan.storage import cache, damage, manifest, stores
 from gridscan.storage.local import StoreError
 
@@ -189,8 +188,10 @@ def _limits(study: Study) -> dict[str, float]:
     digits = max(EXACT, ROUNDING * _observed(study))
     nuisances = [n for card in study.inputs.experiments.values() for n in card.nuisances.values()]
     widest = max((n.sigma for n in nuisances if isinstance(n.sigma, float)), default=1.0)
+    said = study.scan.said
     return {
-        STATISTICS[study.scan.statistic].number: digits,
+        # a root has half of the digits near zero
+        **dict.fromkeys(said.writes, digits**0.5 if said.places else digits),
         "counts": EXACT,
         "pulls": STATIONARY * max(1.0, widest),
         "chi2_by_experiment": digits if alone else STATIONARY,
@@ -225,7 +226,7 @@ def _difference(
         with np.errstate(invalid="ignore"):
             apart = np.abs(fresh - saved) / np.maximum(np.abs(fresh), 1.0)
         found[name] = np.nan_to_num(np.where(same, 0.0, apart), nan=np.inf)
-    number = STATISTICS[study.scan.statistic].number
+    number = study.scan.said.number
     wrong = {name: apart for name, apart in found.items() if apart.max() > limits[name]}
     told = ", ".join(f"{name} by {apart.max():.1e}" for name, apart in wrong.items())
     where = _worst(next(iter(wrong.values())), points) if wrong else ""

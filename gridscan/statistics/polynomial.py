@@ -115,7 +115,7 @@ def _written_out(hypothesis: Hypothesis) -> tuple[Sums, Sums]:
     bins = pulls = 0
     for part in hypothesis.parts:
         at = slice(bins, bins + len(part.observed))
-        for found, terms in ((fixed, _fixed(part)), (signal, _signals(part))):
+        for found, terms in ((fixed, fixed_of(part)), (signal, signals_of(part))):
             for monomial, values in terms:
                 if values.any():
                     key = tuple(sorted(pulls + k for k in monomial))
@@ -125,7 +125,7 @@ def _written_out(hypothesis: Hypothesis) -> tuple[Sums, Sums]:
     return fixed, signal
 
 
-def _fixed(part: Problem) -> Iterator[tuple[Monomial, np.ndarray]]:
+def fixed_of(part: Problem) -> Iterator[tuple[Monomial, np.ndarray]]:
     """What does not follow couplings: monomials and counts (bins,)."""
     nuisances = part.nuisances
     if isinstance(nuisances, LinearNuisances):
@@ -140,7 +140,7 @@ def _fixed(part: Problem) -> Iterator[tuple[Monomial, np.ndarray]]:
             yield (*monomial, k), scaled @ components
 
 
-def _signals(part: Problem) -> Iterator[tuple[Monomial, np.ndarray]]:
+def signals_of(part: Problem) -> Iterator[tuple[Monomial, np.ndarray]]:
     """What follows couplings: monomials and templates (terms, bins)."""
     nuisances = part.nuisances
     every: list[tuple[Monomial, np.ndarray]] = [((), part.template)]

@@ -11,12 +11,18 @@ from gridscan.statistics.prediction import Problem
 
 class Profiled(Protocol):
     def __call__(
-        self, rows: np.ndarray, problem: Problem, owner: np.ndarray, compiled: bool
+        self,
+        rows: np.ndarray,
+        problem: Problem,
+        owner: np.ndarray,
+        compiled: bool,
+        *lines: np.ndarray,
     ) -> dict[str, np.ndarray]:
         """Every variable at points, after nuisances: (points,) or (points, its dimension).
 
         rows: (points, terms); owner: (nuisances, channels), one where a nuisance is of one channel
-        only; compiled: whether points are so many that compiled code is worth it.
+        only; compiled: whether points are so many that compiled code is worth it; lines: rows at
+        each of the statistic's `places`.
         """
 
 
@@ -26,12 +32,21 @@ class Statistic:
 
     writes: names of variables, the first of them the number itself; profile: for channels with
     nuisances in common, many points at once; together: that number for several such groups, of
-    each group's (points,).
+    each group's (points,). places: where else counts are asked for, on the line of couplings from
+    the null hypothesis (0) through every point (1); joint: whether all experiments are one group,
+    with nuisances in common or not; cost: points of χ² that one of its own takes as long as;
+    quadratic: whether counts have to be polynomials of degree two in couplings; refusal: why it
+    is none of a problem, in one line, empty if it is.
     """
 
     writes: tuple[str, ...]
-    profile: Profiled
+    profile: Callable[..., dict[str, np.ndarray]]
     together: Callable[[Sequence[np.ndarray]], np.ndarray]
+    places: tuple[float, ...] = ()
+    joint: bool = False
+    cost: int = 1
+    quadratic: bool = False
+    refusal: Callable[[Problem], str] | None = None
 
     @property
     def number(self) -> str:

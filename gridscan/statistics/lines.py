@@ -1,0 +1,113 @@
+"""Counts along a line of couplings, linear in the pulls: what significances are fitted with.
+
+    μ_b(x, α) = Σ_k φ_k (A_kb + x L_kb + x² Q_kb),    φ = (1, α_1, …, α_K)
+
+x is zero at the null hypothesis and one at the point that data are generated at. Nuisances that
+scale samples, or species of the source, are of this form.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from gridscan.statistics.polynomial import fixed_of, signals_of
+from gridscan.statistics.prediction import LinearNuisances, Problem
+
+EVEN = 1e-12
+"""Part of its square to which a slope is rounding: counts follow x² alone."""
+
+
+class Line(NamedTuple):
+    """A, L, Q, each (1 + K, bins)."""
+
+    null: np.ndarray
+    linear: np.ndarray
+    square: np.ndarray
+    half: bool
+    """Whether counts follow the square of a coupling, which x stands for: x is not negative."""
+
+    def at(self, x: float) -> np.ndarray:
+        """Counts, and their slopes in the pulls: (1 + K, bins)."""
+        return self.null + x * (self.linear + x * self.square)
+
+    @property
+    def vertex(self) -> float:
+        """Where the counts of all bins together are least, or most; infinite for a straight line.
+
+        On both sides of it, the same number of events is expected.
+        """
+        square = self.square[0].sum()
+        return -self.linear[0].sum() / (2 * square) if square else float("inf")
+
+
+@dataclass(frozen=True)
+class Affine:
+    """Counts linear in rows of terms, and in K pulls, without the nuisances that do nothing.
+
+    template: (1 + K, terms, bins); fixed: (1 + K, bins), what follows no coupling; weight: 1/σ²
+    of each pull (K,).
+    """
+
+    template: np.ndarray
+    fixed: np.ndarray
+    weight: np.ndarray
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Affine":
+        """Raises ValueError for bins, or nuisances, that are not of this form."""
+        if reason := refusal(problem):
+            raise ValueError(reason)
+        size = 1 + len(problem.nuisances.every_name)
+        template = np.zeros((size, *problem.template.shape))
+        fixed = np.zeros((size, problem.template.shape[-1]))
+        for found, terms in ((template, signals_of(problem)), (fixed, fixed_of(problem))):
+            for monomial, values in terms:
+                if len(monomial) < 2:
+                    found[1 + monomial[0] if monomial else 0] += values
+        moving = np.flatnonzero(template[1:].any(axis=(1, 2)) | fixed[1:].any(axis=1))
+        rows = np.append(0, 1 + moving)
+        weight = problem.nuisances.every_inverse_variance[moving]
+        return cls(template[rows], fixed[rows], weight)
+
+    def counts(self, row: np.ndarray) -> np.ndarray:
+        """Expected counts and their slopes in the pulls, for a row of terms: (1 + K, bins)."""
+        return np.tensordot(self.template, row, (1, 0)) + self.fixed
+
+    def line(self, null: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> Line:
+        """From rows at x = 0, 1 and −1."""
+        linear = np.tensordot(self.template, (plus - minus) / 2, (1, 0))
+        square = np.tensordot(self.template, (plus + minus) / 2 - null, (1, 0))
+        if is_even(linear, square):
+            return Line(self.counts(null), square, np.zeros_like(square), True)
+        return Line(self.counts(null), linear, square, False)
+
+
+def is_even(linear: np.ndarray, square: np.ndarray) -> bool:
+    return bool(np.abs(linear).max(initial=0.0) <= EVEN * np.abs(square).max(initial=0.0))
+
+
+def refusal(problem: Problem) -> str:
+    """Why counts are not of this form, in one line; empty where they are."""
+    if np.isfinite(problem.variance).any():
+        return "found Gaussian bins; allowed: counts, a 'poisson' statistic"
+    every = problem.nuisances.every_name
+    bent = {
+        every[k]
+        for terms in (signals_of(problem), fixed_of(problem))
+        for monomial, values in terms
+        if len(monomial) > 1 and values.any()
+        for k in monomial
+    }
+    if bent:
+        return (
+            f"found nuisances that bend counts, or scale what others scale: "
+            f"{', '.join(sorted(bent))}; allowed: those that each scale a sample or a species"
+        )
+    return ""
+
+
+def nuisances(slopes: np.ndarray, weight: np.ndarray) -> LinearNuisances:
+    """Counts and slopes (1 + K, bins) as a background and nuisances that scale parts of it."""
+    names = tuple(map(str, range(len(weight))))
+    return LinearNuisances(names, np.zeros_like(slopes[1:]), slopes[1:], slopes[0], weight)
