@@ -259,6 +259,10 @@ def _by_species(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
         ) from error
 
 
+ROUNDING = 1e-15
+"""Of the largest rate, which others may be below zero where there are none."""
+
+
 def _physical(rates: xr.DataArray) -> bool:
     """Whether rates are finite, and positive but for an interference: of kernels, or of flavours.
 
@@ -271,4 +275,5 @@ def _physical(rates: xr.DataArray) -> bool:
         rated = rated.sel(pair=rates["pair"].isin(DIAGONAL))
     else:
         rated = rated.sum("species")
-    return bool(np.isfinite(rates.values).all() and (rated.values >= 0).all())
+    least = -ROUNDING * rated.values.max(initial=0.0)
+    return bool(np.isfinite(rates.values).all() and (rated.values >= least).all())
