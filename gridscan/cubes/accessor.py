@@ -9,6 +9,7 @@ import xarray as xr
 
 from gridscan.cubes import answering, origin, overview, refined
 from gridscan.cubes.asked import Asked
+from gridscan.cubes.calibrated import equivalent
 from gridscan.cubes.combine import parts, total
 from gridscan.cubes.inference import Inference
 from gridscan.cubes.pictures import Pictures
@@ -17,16 +18,21 @@ from gridscan.cubes.regions import is_log, scales
 
 @xr.register_dataset_accessor("gridscan")
 class Cube(Asked, Pictures, Inference):
-    """Questions to a cube: a dataset with `chi2` over the axes of a scan."""
+    """Questions to a cube: a dataset with `chi2`, or `significance`, over the axes of a scan.
+
+    In the place of χ² significances are their squares, of one degree of freedom: Z = 3 is at the
+    confidence level of 3σ. Nothing is above a minimum then, and designs are axes as all others.
+    """
 
     def __init__(self, dataset: xr.Dataset):
-        self._dataset = dataset
+        self._given = dataset
+        self._dataset = equivalent(dataset)
 
     def __repr__(self) -> str:
-        return overview.text(self._dataset)
+        return overview.text(self._given)
 
     def _repr_html_(self) -> str:
-        return overview.html(self._dataset)
+        return overview.html(self._given)
 
     @property
     def attrs(self) -> Mapping[Any, Any]:
@@ -147,6 +153,7 @@ class Cube(Asked, Pictures, Inference):
         """Sum of the χ² of independent experiments scanned on the same axes.
 
         Exact when no nuisance is shared between them; else scan them together.
-        Raises ValueError where axes differ or an experiment is counted twice.
+        Raises ValueError where axes differ, an experiment is counted twice, or for significances.
         """
+        self._check_chi2("combine")
         return total([self._dataset, *others])

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CALIBRATED = "calibrated"
 """Attribute of cubes whose χ² stands for p-values of toys: these are there at points only."""
 
+ABSOLUTE = "absolute"
+"""Attribute of cubes whose χ² is Δχ² already, above a hypothesis that is not on their axes."""
+
 MOST_PLACES = 100_000
 """Points of a profile beyond which others than those of the grid are not tried."""
 
@@ -109,6 +112,8 @@ def profile(cube: xr.Dataset, answers: "Answers | None", names: Sequence[str]) -
     rest = [d for d in chi2.dims if d not in names]
     free = [d for d in rest if chi2.sizes[d] > 1]
     on_grid = least(chi2, rest).transpose(*names)
+    if cube.attrs.get(ABSOLUTE):
+        return on_grid.assign_attrs(cube["chi2"].attrs, exact=0)
     if answers is None:
         return named(on_grid - on_grid.min(skipna=False), exact=0)
     if not free and not refined.is_refined(cube):
@@ -182,7 +187,9 @@ def bounds(cube: xr.Dataset, answers: "Answers | None", param: str, anchor: floa
     if answers is None or cube.sizes[param] < 2:
         refined.check_level(cube, threshold(cl, dof))
         rest = [d for d in cube["chi2"].dims if d != param]
-        return limits(least(cube["chi2"], rest), param, anchor, cl, dof).assign_attrs(exact=0)
+        absolute = bool(cube.attrs.get(ABSOLUTE))
+        chi2 = least(cube["chi2"], rest)
+        return limits(chi2, param, anchor, cl, dof, absolute).assign_attrs(exact=0)
     check_whole(cube["chi2"])
     level, i = threshold(cl, dof), answers.function.names.index(param)
     axis = answers.function.axes[i]
@@ -205,7 +212,8 @@ def contours(cube: xr.Dataset, answers: "Answers | None", x: str, y: str, cl: fl
     """Lines of constant Δχ² in a plane, each with dims (vertex, axis): see `Cube.contours`."""
     if answers is None:
         refined.check_level(cube, threshold(cl, dof))
-        found = regions.contours(profile(cube, None, [y, x]), cl, dof)
+        root = bool(cube.attrs.get(ABSOLUTE))
+        found = regions.contours(profile(cube, None, [y, x]), cl, dof, root)
         return [one.assign_attrs(exact=0) for one in found]
     check_whole(cube["chi2"])
     return [

@@ -74,8 +74,22 @@ class Asked:
         cube = self._whole if exact else self._filled
         return answering.over(cube, dims, lambda one: ask(one, one.gridscan._asked(exact)))
 
+    @property
+    def _absolute(self) -> bool:
+        """Whether its numbers are above nothing new, and not above their least."""
+        return bool(self._dataset.attrs.get(answering.ABSOLUTE))
+
+    def _check_chi2(self, what: str) -> None:
+        """Raises ValueError for a cube of significances."""
+        if self._absolute:
+            raise ValueError(f"{what}: found a cube of significances; allowed: one of χ²")
+
+    def _dof(self, dof: int) -> int:
+        """Degrees of freedom: a significance has one."""
+        return 1 if self._absolute else dof
+
     def _asked(self, exact: bool) -> "Answers | None":
-        if not exact:
+        if not exact or self._absolute:
             return None
         cube = self._whole
         if self._answers is None or self._answers[0] is not cube:
@@ -99,7 +113,7 @@ class Asked:
         kept = [self._axis(name) for name in names]
         if len(set(kept)) < len(kept):
             raise ValueError(f"profile: found an axis twice in {', '.join(kept)}")
-        designs = self._designs
+        designs = [n for n in self._designs if not (self._absolute and n in kept)]
         parameters = [name for name in kept if name not in designs]
         found = self._over(designs, exact, partial(answering.profile, names=parameters))
         return found.transpose(*kept, ...)
@@ -111,6 +125,7 @@ class Asked:
         design axes, each value of which has its own. Raises ValueError for a cube with gaps.
         """
         self._check_cube()
+        self._check_chi2("best_fit")
         return self._over(self._designs, exact, answering.best_fit)
 
     def intervals(
@@ -127,15 +142,17 @@ class Asked:
             raise ValueError(f"dof: found {dof}; allowed: 1 or more")
         self._axis(name)
         self._check_no_design("intervals")
-        ask = partial(answering.intervals, name=name, cl=cl, dof=dof)
+        ask = partial(answering.intervals, name=name, cl=cl, dof=self._dof(dof))
         return self._over((), exact, ask)
 
     def _check_cube(self) -> None:
         """Raises as `chi2` does, where a dataset has none or no point of it."""
         _ = self.chi2
 
-    def _check_no_design(self, what: str) -> None:
-        if designs := self._designs:
+    def _check_no_design(self, what: str, shown: Sequence[str] = ()) -> None:
+        """shown: axes of a plane, of which significances may have any."""
+        fine = shown if self._absolute else ()
+        if designs := [name for name in self._designs if name not in fine]:
             raise ValueError(
                 f"{what}: {', '.join(designs)} belongs to the apparatus, and nothing is minimised "
                 "over it; select a value of it, or ask for limits along it"
@@ -169,6 +186,7 @@ class Asked:
         if param in self._designs:
             raise ValueError(f"{param}: belongs to the apparatus; allowed: a parameter")
         anchor = origin.anchor(self._dataset, param)
+        dof = self._dof(dof)
         ask = partial(answering.bounds, param=param, anchor=anchor, cl=cl, dof=dof)
         return self._over([*dict.fromkeys((*along, *self._designs))], exact, ask)
 
@@ -186,8 +204,8 @@ class Asked:
         attribute `exact`. exact: see `intervals`. Raises ValueError for design axes beside them.
         """
         x, y = self.plane(x, y)
-        self._check_no_design("contours")
-        ask = partial(answering.contours, x=x, y=y, cl=cl, dof=dof)
+        self._check_no_design("contours", (x, y))
+        ask = partial(answering.contours, x=x, y=y, cl=cl, dof=self._dof(dof))
         return self._over((), exact, ask)
 
     def region(self, x: str, y: str, levels: Sequence[float], exact: bool = True) -> xr.DataArray:
@@ -196,5 +214,5 @@ class Asked:
         exact: on a lattice of its own, fine enough for what is drawn; else at the grid's values.
         """
         x, y = self.plane(x, y)
-        self._check_no_design("region")
+        self._check_no_design("region", (x, y))
         return self._over((), exact, partial(answering.region, x=x, y=y, levels=levels))

@@ -1,4 +1,4 @@
-"""Cubes of toys as cubes of χ²: regions and intervals of Feldman and Cousins by the same questions.
+"""Cubes of toys, and of significances, as cubes of χ²: regions and limits by the same questions.
 
 A p-value says by which Δχ² an asymptotic test would exclude a point as surely: with this in the
 place of χ², the thresholds at every level are those of the toys.
@@ -7,8 +7,28 @@ place of χ², the thresholds at every level are those of the toys.
 import numpy as np
 import xarray as xr
 
-from gridscan.cubes.answering import CALIBRATED
+from gridscan.cubes.answering import ABSOLUTE, CALIBRATED
 from gridscan.schema import VARIABLES
+
+
+def equivalent(cube: xr.Dataset) -> xr.Dataset:
+    """A cube of significances as one whose `chi2` is Z², of one degree of freedom.
+
+    Above nothing new, wherever on the axes that is. All other cubes as they are.
+    """
+    if cube.attrs.get("statistic") != "significance" or "significance" not in cube:
+        return cube
+    z = cube["significance"]
+    attrs = {"long_name": "square of the significance", "units": "1", "symbol": "Z^2"}
+    squared = (z**2).rename("chi2").assign_attrs(attrs)
+    kept = cube.drop_vars([*cube.data_vars]).assign(chi2=squared)
+    return kept.assign_attrs({CALIBRATED: 1, ABSOLUTE: 1})
+
+
+def significance(squared: xr.DataArray) -> xr.DataArray:
+    """Z of what a cube of significances has in the place of χ²: what is drawn of it."""
+    attrs = VARIABLES["significance"].attrs
+    return (squared**0.5).rename("significance").assign_attrs(squared.attrs | attrs)
 
 
 def calibrated(found: xr.Dataset, dof: int) -> xr.Dataset:

@@ -30,6 +30,8 @@ class Inference:
 
         def _axis(self, name: str) -> str: ...
 
+        def _check_chi2(self, what: str) -> None: ...
+
     def calibrated(self, dof: int = 0) -> xr.Dataset:
         """Of what `gridscan.feldman_cousins` returns: a cube whose regions are those of its toys.
 
@@ -89,6 +91,7 @@ class Inference:
         Nuisances are profiled; marginal: integrated over, see `ChiSquare.marginal`. Raises
         ValueError for unknown axes, a cube with gaps, and one without its study where `marginal`.
         """
+        self._check_chi2("posterior")
         kept = [self._axis(name) for name in names or self.axes]
         chi2 = posteriors.marginal(self._dataset) if marginal else self.chi2
         return posteriors.posterior(chi2, kept, priors or {})

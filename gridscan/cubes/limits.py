@@ -10,10 +10,18 @@ from gridscan.cubes.regions import check_whole, crossings, scales, threshold
 BOUNDS = ("lower", "upper")
 
 
-def limits(chi2: xr.DataArray, param: str, anchor: float | None, cl: float, dof: int) -> xr.Dataset:
+def limits(
+    chi2: xr.DataArray,
+    param: str,
+    anchor: float | None,
+    cl: float,
+    dof: int,
+    absolute: bool = False,
+) -> xr.Dataset:
     """Bounds of the allowed interval of `param` around `anchor`, or around the least χ².
 
-    chi2: over `param` and any other dims, each entry of which has its own minimum. An interval
+    chi2: over `param` and any other dims, each entry of which has its own minimum; if `absolute`,
+    that is zero, and need not be on the grid. An interval
     without the anchor counts as excluded: for a mediator's mass, whose anchor is at infinity, the
     bound is the largest mass that is excluded. Returns `lower` and `upper` over the other dims, in
     units of the parameter; NaN where the interval goes on beyond the scanned range, and both
@@ -24,7 +32,7 @@ def limits(chi2: xr.DataArray, param: str, anchor: float | None, cl: float, dof:
     check_whole(chi2)
     with np.errstate(invalid="ignore"):
         # where χ² is infinite all along
-        delta = chi2 - chi2.min(param)
+        delta = chi2 if absolute else chi2 - chi2.min(param)
     x = delta[param].values
     scale, back = scales(delta[param])
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import xarray as xr
 
 from gridscan.cubes import answering
-from gridscan.cubes.levels import chosen, level_name
+from gridscan.cubes.calibrated import significance
+from gridscan.cubes.levels import REACH, chosen, level_name
 from gridscan.cubes.overview import experiments_of
 from gridscan.cubes.regions import check_whole, threshold
 
@@ -47,10 +48,11 @@ class Pictures:
         """Allowed regions in the plane of two axes, or Δχ² along the only one of several values.
 
         Draw several cubes on one `ax`: each has a colour and dashes of its own, and the legend
-        says which is which. cl: one level or several (1σ, 90 %, 2σ, 3σ); dof: degrees of freedom
-        (2; along one axis 1); color: a name of gridscan's palette, or any of matplotlib's; label:
-        in the legend (the experiments); filled: a region or its edge (the first is filled);
-        title: of the picture ("": none).
+        says which is which. cl: one level or several (1σ, 90 %, 2σ, 3σ; of significances 3σ and
+        5σ); dof: degrees of freedom (2; along one axis, and of significances, 1); color: a name
+        of gridscan's palette, or any of matplotlib's; label: in the legend (the experiments);
+        filled: a region or its edge (the first is filled, but for significances); title: of the
+        picture ("": none).
         Returns the matplotlib Axes; `gridscan.plots.save(ax, path)` writes png, pdf or svg. Raises
         ValueError for unknown axes, levels and colours, for an `ax` of other axes, a cube with gaps
         and one with no axis of two values.
@@ -105,13 +107,13 @@ def _plot(cube: "Cube", x: str | None, y: str | None, ax: Any, wished: _Wished) 
     names = [name for name in loaded.axes if loaded.chi2.sizes[name] > 1]
     if len(names) == 1 and not (x or y):
         shown = _shown(cube, ax, wished, 1, lines=True)
-        return plots.curve(loaded.profile(*names), ax, shown)
+        return plots.curve(_drawn(cube, loaded.profile(*names)), ax, shown)
     x, y = loaded.plane(x, y)
     shown = _shown(cube, ax, wished, 2)
     delta = loaded.region(x, y, list(shown.levels.values()))
-    best, sm = loaded.best_fit(), cube.standard_model_to_show()
-    point = [float(best[x]), float(best[y])]
-    return plots.regions(delta, ax, shown, point, [sm[x], sm[y]] if sm else None)
+    best, sm = None if cube._absolute else loaded.best_fit(), cube.standard_model_to_show()
+    point = None if best is None else [float(best[x]), float(best[y])]
+    return plots.regions(_drawn(cube, delta), ax, shown, point, [sm[x], sm[y]] if sm else None)
 
 
 def _corner(
@@ -119,6 +121,7 @@ def _corner(
 ) -> "Figure":
     from gridscan import plots
 
+    cube._check_chi2("corner")
     loaded = _loaded(cube)
     names = names or _parameters(cube)
     for name in names:
@@ -151,7 +154,8 @@ def _limits(cube: "Cube", param: str, along: str, ax: Any, wished: _Wished) -> "
     from gridscan import plots
 
     ax = ax if ax is not None else plots.new_axes()
-    wished = wished._replace(cl=chosen(0.9 if wished.cl is None else wished.cl))
+    usual = REACH if cube._absolute else 0.9
+    wished = wished._replace(cl=chosen(usual if wished.cl is None else wished.cl))
     dof = wished.dof or 1
     found = [cube.limits(param, level, dof, along=[along]) for level in wished.cl]
     axis = cube.chi2[param]
@@ -193,11 +197,22 @@ def _shown(cube: "Cube", ax: Any, wished: _Wished, dof: int, lines: bool = False
     """
     from gridscan import plots
 
+    power = 1.0
+    if cube._absolute:
+        wished = wished._replace(
+            cl=REACH if wished.cl is None else wished.cl, dof=1, filled=bool(wished.filled)
+        )
+        power = 0.5
     dof = wished.dof or dof
-    levels = {level_name(one): threshold(one, dof) for one in chosen(wished.cl)}
+    levels = {level_name(one): threshold(one, dof) ** power for one in chosen(wished.cl)}
     look = plots.next_look(ax, wished.label, wished.color, wished.filled, lines)
     name = wished.label or " + ".join(experiments_of(cube.attrs)) or _titled(cube) or "cube"
     return plots.Shown(name, levels, dof, look, wished.title, _titled(cube))
+
+
+def _drawn(cube: "Cube", delta: xr.DataArray) -> xr.DataArray:
+    """What of a cube is drawn: Δχ², or the significance itself."""
+    return significance(delta) if cube._absolute else delta
 
 
 def _titled(cube: "Cube") -> str:

@@ -133,9 +133,10 @@ def last_crossing(delta: xr.DataArray, level: float) -> xr.DataArray:
     return xr.apply_ufunc(last, delta, input_core_dims=[[y]], vectorize=True)
 
 
-def contours(delta: xr.DataArray, cl: float, dof: int) -> list[xr.DataArray]:
+def contours(delta: xr.DataArray, cl: float, dof: int, root: bool = False) -> list[xr.DataArray]:
     """Lines of constant Δχ² (y, x), each with dims (vertex, axis) and axis = [x, y].
 
+    root: it is its root that is nearly linear between the points of the grid.
     Raises ValueError for a plane of a single row or column, or with gaps, and for a bad level.
     """
     from contourpy import contour_generator
@@ -147,7 +148,8 @@ def contours(delta: xr.DataArray, cl: float, dof: int) -> list[xr.DataArray]:
         raise ValueError(f"contours need two values of {x} and {y}")
     ways = [scales(delta[name]) for name in (x, y)]
     across, up = (there(delta[name].values) for (there, _), name in zip(ways, (x, y), strict=True))
-    lines = contour_generator(across, up, delta.values).lines(threshold(cl, dof))
+    power = 0.5 if root else 1.0
+    lines = contour_generator(across, up, delta.values**power).lines(threshold(cl, dof) ** power)
     return [
         xr.DataArray(
             np.column_stack(

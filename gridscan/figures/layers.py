@@ -13,6 +13,7 @@ from gridscan.cards.layers import Layer, Variation
 from gridscan.cards.library import Library
 from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
+from gridscan.cubes.answering import ABSOLUTE
 from gridscan.cubes.combine import on_axes_of
 from gridscan.cubes.refined import filled
 from gridscan.cubes.regions import least
@@ -179,6 +180,8 @@ def delta(drawing: Drawing, ds: xr.Dataset, out: Path) -> xr.DataArray:
     zero = least(chi2, kept) if drawing.above == "minimum" else xr.zeros_like(chi2.min())
     if drawing.above == "each-x":
         zero = least(chi2, drawing.axes[-1:])
+    if ds.attrs.get(ABSOLUTE):
+        zero = xr.zeros_like(chi2.min())
     if drawing.reference is not None:
         path, name = store_path(drawing.reference, out), drawing.layer.experiment
         sm = (_of(path, name) if name else filled(stores.read_statistic(path)))["chi2"]

@@ -60,7 +60,7 @@ def finish(figure: Figure, panels: Panels, heading: str | None) -> None:
         if row == column:
             ax.yaxis.tick_right()
             ax.yaxis.set_label_position("right")
-            ax.set_ylabel(DELTA, fontsize=11)
+            ax.set_ylabel(f"${DELTA}$", fontsize=11)
             ax.tick_params(left=True, right=True, labelright=True, labelleft=False)
     for legend in list(figure.legends):
         legend.remove()

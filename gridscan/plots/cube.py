@@ -13,13 +13,14 @@ from gridscan.plots.entries import Entry, Shown, check_axes, entries, head, lege
 from gridscan.plots.panels import Style
 from gridscan.plots.style import STYLE, label, log_numbers
 
-DELTA = r"$\Delta\chi^2$"
+DELTA = r"\Delta\chi^2"
 
 
 def curve(delta: xr.DataArray, ax: Axes, shown: Shown) -> Axes:
     """Δχ² along one axis, with horizontal lines at the levels. Raises ValueError for other axes."""
     (x,) = delta.dims
-    axes = (label(delta[x]), DELTA)
+    symbol = f"${delta.attrs.get('symbol', DELTA)}$"
+    axes = (label(delta[x]), symbol)
     check_axes(ax, axes)
     others = entries(ax)
     look = shown.look or Style(shown.name, blues(1)[0])
@@ -36,7 +37,8 @@ def curve(delta: xr.DataArray, ax: Axes, shown: Shown) -> Axes:
                     va="bottom",
                 )
         top = max(3 * max(shown.levels.values()), ax.get_ylim()[1] if others else 0)
-        ax.set(xlabel=axes[0], ylabel=f"{DELTA} ({shown.dof} d.o.f.)", ylim=(0, top))
+        told = f" ({shown.dof} d.o.f.)" if symbol == f"${DELTA}$" else ""
+        ax.set(xlabel=axes[0], ylabel=f"{symbol}{told}", ylim=(0, top))
         _range(ax, "x", delta[x], first=not others)
     ax.add_artist(Entry(shown, look, axes, told=False))
     head(ax, shown)
