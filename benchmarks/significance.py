@@ -1,4 +1,4 @@
-"""What significances cost: toys in a plane of exposure and coupling, expected counts in a finer one.
+"""What significances cost: toys in a plane of exposure and coupling, expected counts in one finer.
 
 python -m benchmarks.significance [THREADS] fits 600 toys at each point of 50 × 50, and then the
 counts expected at 1000 × 1000 points, of a detector that sees eight components of a source in 40

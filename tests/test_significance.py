@@ -344,3 +344,18 @@ def test_what_asks_for_chi2_is_told():
 
 def test_other_studies_are_what_they_were():
     assert Library().study("csi-2021-ee-ud").canonical().count("significance") == 0
+
+
+@pytest.mark.parametrize("toys", [0, 64])
+def test_numbers_of_the_theory_at_once_are_each_alone(toys):
+    """Along an axis of conventions, with nuisances of species."""
+    theory = {"sets": ["conventions.sin2_theta_w"], "values": [0.22, 0.24]}
+    axis = {"values": [0.1, 0.5]}
+    study = study_of(axes={"eps_ee_u": axis, "s2": theory}, significance={"toys": toys})
+    both = evaluate(study, axes_of(study))["significance"]
+    for value in theory["values"]:
+        changes = {"conventions.sin2_theta_w": value, "significance": {"toys": toys}}
+        line = study_of(axes={"eps_ee_u": axis}, **changes)
+        alone = evaluate(line, axes_of(line))["significance"]
+        np.testing.assert_allclose(both.sel(s2=value), alone, rtol=1e-9)
+    assert abs(float(both[1, 0] - both[1, 1])) > 1e-3

@@ -6,13 +6,14 @@ x is zero at the null hypothesis and one at the point that data are generated at
 scale samples, or species of the source, are of this form.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from gridscan.statistics.polynomial import fixed_of, signals_of
-from gridscan.statistics.prediction import LinearNuisances, Problem
+from gridscan.statistics.prediction import LinearNuisances, Problem, ShapeNuisances
 
 EVEN = 1e-12
 """Part of its square to which a slope is rounding: counts follow x² alone."""
@@ -81,6 +82,17 @@ class Affine:
         if is_even(linear, square):
             return Line(self.counts(null), square, np.zeros_like(square), True)
         return Line(self.counts(null), linear, square, False)
+
+
+def apart(problem: Problem) -> Iterator[Problem]:
+    """Of a problem at several settings, that at each."""
+    nuisances = problem.nuisances
+    for i, template in enumerate(problem.templates):
+        if isinstance(nuisances, ShapeNuisances) and nuisances.signal.ndim > 3:
+            own = replace(nuisances, signal=nuisances.signal[:, i])
+            yield problem._replace(template=template, nuisances=own)
+        else:
+            yield problem._replace(template=template)
 
 
 def is_even(linear: np.ndarray, square: np.ndarray) -> bool:

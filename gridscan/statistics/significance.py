@@ -19,7 +19,7 @@ from scipy.special import ndtri
 
 from gridscan.statistics import poisson
 from gridscan.statistics.deviance import poisson as deviance
-from gridscan.statistics.lines import Affine, Line, nuisances, refusal
+from gridscan.statistics.lines import Affine, Line, apart, nuisances, refusal
 from gridscan.statistics.prediction import Problem
 from gridscan.statistics.statistic import Statistic
 from gridscan.statistics.toys import counts, shares
@@ -51,8 +51,9 @@ def profile(
     lines: rows (points, terms) at x = 0 of each point's line and, for toys, at 1 and −1. Raises
     ValueError where counts are not linear in pulls.
     """
-    each = (problem._replace(template=one) for one in problem.templates)
-    found = [_of_one(Affine.of(one), (rows, *lines), compiled, toys, seed) for one in each]
+    found = [
+        _of_one(Affine.of(one), (rows, *lines), compiled, toys, seed) for one in apart(problem)
+    ]
     return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
 
 
