@@ -18,7 +18,7 @@ from gridscan.cards.study import Study
 from gridscan.scans import runs
 from gridscan.statistics import significance
 from gridscan.statistics.compiled import significance as twin
-from gridscan.statistics.lines import Affine
+from gridscan.statistics.lines import PLACES, Affine, directions
 
 NAI = "coherent-nai"
 SPECIES = ("nu_e", "nu_mu", "nu_mu_bar")
@@ -54,12 +54,12 @@ def fits(kind: str, most: float) -> None:
     """Microseconds of processor time that a toy takes, and one fit of expected counts."""
     share, normal = significance.drawn(1, TOYS, len(RECOIL) - 1)
     eps = np.linspace(0, most, POINTS)[1:]
-    every = [rows(one) for one in (eps, 0 * eps, eps, -eps)]
+    ways = directions(*(rows(place * eps) for place in PLACES))
     many = np.linspace(0, most, 10_000)
     for exposure in (0.1, 1.0, 10.0, 100.0, 1000.0):
         affine = detector(exposure, kind)
         began = time.process_time()
-        *_, lost = twin.toys(affine, *every, share, normal)
+        *_, lost = twin.toys(affine, rows(eps), rows(0 * eps), ways, share, normal)
         each = 1e6 * (time.process_time() - began) / lost.size
         began = time.process_time()
         twin.asimov(affine, rows(many), rows(0 * many))

@@ -12,7 +12,7 @@ from gridscan.scans import lazy, plans, runs, verification
 from gridscan.scans.evaluation import evaluate
 from gridscan.statistics import significance
 from gridscan.statistics.compiled import significance as twin
-from gridscan.statistics.lines import Affine
+from gridscan.statistics.lines import PLACES, TWICE, Affine, directions, is_even
 from gridscan.statistics.toys import FEW, counts, shares
 from gridscan.storage import stores
 
@@ -47,8 +47,9 @@ def rows(eps):
 
 
 def lines(eps):
+    """Rows of points and of the null hypothesis, and what counts follow between them and beyond."""
     step = np.where(eps == 0, 1.0, eps)
-    return rows(eps), rows(0 * eps), rows(step), rows(-step)
+    return rows(eps), rows(0 * eps), directions(*(rows(place * step) for place in PLACES))
 
 
 COUPLINGS = {"scalar": np.linspace(0, 0.02, 9), "vector": np.linspace(-0.4, 0.9, 9)}
@@ -118,10 +119,11 @@ def test_toys_are_fitted_as_the_slow_twin_fits_them(kind, exposure):
     eps, one, q, _ = fitted(kind, exposure)
     share, _ = significance.drawn(1, 100, one.fixed.shape[1])
     for p, t in ((0, 3), (2, 14), (4, 15), (6, 92), (8, 65)):
-        row, *others = (part[p] for part in lines(eps))
-        data = counts(share[t], one.counts(row)[0])
-        start = significance.at_null(row, others[0])
-        slow = significance.of_data(one.line(*others), one.weight, data, start)
+        row, null, ways = lines(eps)
+        data = counts(share[t], one.counts(row[p])[0])
+        start = significance.at_null(row[p], null[p])
+        line = one.line(null[p], [way[p] for way in ways])
+        slow = significance.of_data(line, one.weight, data, start)
         assert q[p, t] == pytest.approx(slow, abs=1e-6)
 
 
@@ -144,6 +146,23 @@ def test_both_minima_of_an_interference_are_found():
         assert q[t] >= null - min(every) - 1e-6
         nearer += nodes[int(np.argmin(every))] > 0.4
     assert 0 < nearer < 20
+
+
+def test_of_a_coupling_whose_square_interferes_only_what_it_can_be_is_fitted():
+    """As that of a leptoquark: squares are not negative, one minimum is on their side or two are."""
+    one, t = affine("vector", 10.0), np.sqrt([0.05, 0.3, 0.6])
+    places = [rows((place * t) ** 2) for place in (*PLACES, TWICE)]
+    assert is_even(*places)
+    assert not is_even(*(rows(place * t) for place in (*PLACES, TWICE)))
+    ways, share = directions(*places[:-1]), significance.drawn(3, 40, one.fixed.shape[1])[0]
+    q = twin.toys(one, rows(t**2), places[0], ways, *significance.drawn(3, 40, share.shape[1]))[0]
+    for p, t2 in enumerate(t**2):
+        for toy in range(4):
+            data = counts(share[toy], one.counts(rows(np.array([t2]))[0])[0])
+            line = one.line(places[0][p], [way[p] for way in ways])
+            assert line.half
+            slow = significance.of_data(line, one.weight, data)
+            assert q[p, toy] == pytest.approx(slow, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", COUPLINGS)

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from gridscan.cards.base import suggest
+import numpy as np
+
+from gridscan.cards.base import CardError, suggest
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import Scan
 from gridscan.physics.couplings.parameters import Parameter
@@ -25,13 +27,22 @@ def standard_value(scan: Scan, known: Parameters, name: str) -> float | None:
 def null(scan: Scan, known: Parameters) -> dict[str, float]:
     """Axes of what is new with their standard-model values, by default all that have one.
 
+    Those at infinity, as masses, only where there is no other: without couplings they are nothing.
     Empty for other statistics.
     """
     if scan.statistic != "significance":
         return {}
     chosen = scan.significance.signal if scan.significance else ()
     values = {name: standard_value(scan, known, name) for name in chosen or scan.axes}
-    return {name: value for name, value in values.items() if value is not None}
+    found = {name: value for name, value in values.items() if value is not None}
+    finite = {name: value for name, value in found.items() if np.isfinite(value)}
+    return found if chosen else finite or found
+
+
+def check_chi2(scan: Scan) -> None:
+    """Raises CardError for a statistic that is no χ²."""
+    if scan.statistic != "chi2":
+        raise CardError(f"statistic: found {scan.statistic!r}; allowed here: 'chi2'")
 
 
 def check(scan: Scan, inputs: Inputs) -> None:

@@ -10,9 +10,11 @@ from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination
 from gridscan.channels.expansion import Points
 from gridscan.channels.kinds import channel_of
+from gridscan.channels.likelihood import Likelihood
 from gridscan.scans import memory
 from gridscan.scans.axes import Axes
 from gridscan.scans.evaluation import evaluate
+from gridscan.statistics import lines
 
 PLACES = (0.0, 0.5, 1.0)
 """Where along all axes at once a study is tried."""
@@ -115,11 +117,25 @@ def _check_statistic(axes: Axes) -> None:
     for part in axes.likelihood.parts:
         if reason := said.refusal(part.problem(points.expansion(part.models))):
             raise CardError(f"{', '.join(part.experiments)}: {said.number}: {reason}")
-        if said.quadratic and not couplings.gives_polynomials(part.models):
+        if said.quadratic and not _is_simple(axes, part):
             raise CardError(
                 f"{said.number}.toys: counts of the model {axes.base.model.title!r} are no "
-                "polynomials of degree two along the axes; allowed: 0, of expected counts"
+                "polynomials of degree two in the axes, or in their squares; allowed: 0, of "
+                "expected counts"
             )
+
+
+def _is_simple(axes: Axes, part: Likelihood) -> bool:
+    """Whether counts along any line are quadratic, or even and of degree four: see `lines`."""
+    couplings = axes.start.couplings
+    if couplings.gives_polynomials(part.models):
+        return True
+    columns = {name: axes.points[name] for name in axes.of_couplings}
+    trial = Points(couplings, {n: v[:1] for n, v in _trials(columns).items()}, 1)
+    rows = [
+        trial.along(place).expansion(part.models).rows for place in (*lines.PLACES, lines.TWICE)
+    ]
+    return all(np.isfinite(one).all() for one in rows) and lines.is_even(*rows)
 
 
 def _check_effects(axes: Axes) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridscan.cards import null
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.scans import program, stored
@@ -73,6 +74,7 @@ def run(
     code or another study began, ScanFailed if blocks failed (the others are kept).
     """
     check_number(toys)
+    null.check_chi2(study.scan)
     if seed < 0:
         raise CardError(f"seed: found {seed}; allowed: 0 or more")
     path = _prepared(study, store_path(study, out, toys, seed), toys, seed)

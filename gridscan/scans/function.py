@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridscan.cards.base import CardError
+from gridscan.cards import null
 from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination
 from gridscan.channels.expansion import Couplings, Points
@@ -35,8 +35,7 @@ class ChiSquare:
     """
 
     def __init__(self, study: Study):
-        if study.scan.statistic != "chi2":
-            raise CardError(f"statistic: found {study.scan.statistic!r}; allowed here: 'chi2'")
+        null.check_chi2(study.scan)
         self.study = study
         self.parameters = tuple(study.scan.axes)
         self._axes = Axes.of(study)

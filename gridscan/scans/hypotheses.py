@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from gridscan.cards.base import CardError
+from gridscan.cards import null
 from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination
 from gridscan.channels.expansion import Couplings, Points
@@ -19,8 +19,7 @@ def hypothesis(study: Study, settings: Mapping[str, float] | None = None) -> Hyp
     Its couplings are the study's `of_couplings`, within the ends of these axes. Raises CardError
     for a statistic that is no χ².
     """
-    if study.scan.statistic != "chi2":
-        raise CardError(f"statistic: found {study.scan.statistic!r}; allowed here: 'chi2'")
+    null.check_chi2(study.scan)
     axes = Axes.of(study)
     values = {name: float(axes.points[name][0]) for name in axes.of_settings} | dict(settings or {})
     return _hypothesis(study, tuple(values[name] for name in axes.of_settings))

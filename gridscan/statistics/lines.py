@@ -2,11 +2,12 @@
 
     μ_b(x, α) = Σ_k φ_k (A_kb + x L_kb + x² Q_kb),    φ = (1, α_1, …, α_K)
 
-x is zero at the null hypothesis and one at the point that data are generated at. Nuisances that
-scale samples, or species of the source, are of this form.
+x is zero at the null hypothesis and one at the point that data are generated at; where counts
+follow the square t² of what goes along the line, up to t⁴, it is that. Nuisances that scale
+samples, or species of the source, are of this form.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from gridscan.statistics.polynomial import fixed_of, signals_of
 from gridscan.statistics.prediction import LinearNuisances, Problem, ShapeNuisances
 
 EVEN = 1e-12
-"""Part of its square to which a slope is rounding: counts follow x² alone."""
+"""Part of others to which counts are rounding."""
 
 
 class Line(NamedTuple):
@@ -26,7 +27,7 @@ class Line(NamedTuple):
     linear: np.ndarray
     square: np.ndarray
     half: bool
-    """Whether counts follow the square of a coupling, which x stands for: x is not negative."""
+    """Whether x is a square, and not negative."""
 
     def at(self, x: float) -> np.ndarray:
         """Counts, and their slopes in the pulls: (1 + K, bins)."""
@@ -75,13 +76,57 @@ class Affine:
         """Expected counts and their slopes in the pulls, for a row of terms: (1 + K, bins)."""
         return np.tensordot(self.template, row, (1, 0)) + self.fixed
 
-    def line(self, null: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> Line:
-        """From rows at x = 0, 1 and −1."""
-        linear = np.tensordot(self.template, (plus - minus) / 2, (1, 0))
-        square = np.tensordot(self.template, (plus + minus) / 2 - null, (1, 0))
-        if is_even(linear, square):
-            return Line(self.counts(null), square, np.zeros_like(square), True)
-        return Line(self.counts(null), linear, square, False)
+    def line(self, null: np.ndarray, ways: Sequence[np.ndarray]) -> Line:
+        """From the row of the null hypothesis, and those of `directions`."""
+        linear, square, of_square, of_fourth = (np.tensordot(self.template, one, (1, 0))
+                                                for one in ways)  # fmt: skip
+        half = is_nothing(linear, square)
+        if half:
+            linear, square = of_square, of_fourth * (not is_nothing(of_fourth, of_square))
+        return Line(self.counts(null), linear, square, half)
+
+
+PLACES = (0.0, 1.0, -1.0, 2**0.5)
+"""Where on lines rows are asked for: see `directions`."""
+
+
+def directions(
+    null: np.ndarray, plus: np.ndarray, minus: np.ndarray, more: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What counts follow along lines, from rows (…, terms) at `PLACES`: each as rows are.
+
+    Of t and of t², if counts are quadratic in t; of t² and t⁴, if they are the same at −t.
+    """
+    of_fourth = (more - 2 * plus + null) / 2
+    return (plus - minus) / 2, (plus + minus) / 2 - null, plus - null - of_fourth, of_fourth
+
+
+def is_nothing(some: np.ndarray, beside: np.ndarray) -> bool:
+    """Whether counts are rounding beside others."""
+    return bool(np.abs(some).max(initial=0.0) <= EVEN * np.abs(beside).max(initial=0.0))
+
+
+TWICE = 2.0
+"""Place at which rows tell whether counts follow t² and t⁴."""
+
+
+def is_even(
+    null: np.ndarray, plus: np.ndarray, minus: np.ndarray, more: np.ndarray, twice: np.ndarray
+) -> bool:
+    """Whether counts follow the square of what goes along a line: from rows there and at `TWICE`.
+
+    Such are those of a coupling whose square is what interferes.
+    """
+    _, _, of_square, of_fourth = directions(null, plus, minus, more)
+    expected = null + TWICE**2 * (of_square + TWICE**2 * of_fourth)
+    size = np.abs(twice).max()
+    return bool(
+        np.abs(plus - minus).max() <= SAME * size and np.abs(twice - expected).max() <= SAME * size
+    )
+
+
+SAME = 1e-9
+"""Part of a row by which it may differ from what follows from others."""
 
 
 def apart(problem: Problem) -> Iterator[Problem]:
@@ -93,10 +138,6 @@ def apart(problem: Problem) -> Iterator[Problem]:
             yield problem._replace(template=template, nuisances=own)
         else:
             yield problem._replace(template=template)
-
-
-def is_even(linear: np.ndarray, square: np.ndarray) -> bool:
-    return bool(np.abs(linear).max(initial=0.0) <= EVEN * np.abs(square).max(initial=0.0))
 
 
 def refusal(problem: Problem) -> str:

@@ -19,7 +19,7 @@ from scipy.special import ndtri
 
 from gridscan.statistics import poisson
 from gridscan.statistics.deviance import poisson as deviance
-from gridscan.statistics.lines import Affine, Line, apart, nuisances, refusal
+from gridscan.statistics.lines import PLACES, Affine, Line, apart, directions, nuisances, refusal
 from gridscan.statistics.prediction import Problem
 from gridscan.statistics.statistic import Statistic
 from gridscan.statistics.toys import counts, shares
@@ -48,8 +48,8 @@ def profile(
 ) -> dict[str, np.ndarray]:
     """significance (points,); of toys the mean, with significance_spread and significance_asimov.
 
-    lines: rows (points, terms) at x = 0 of each point's line and, for toys, at 1 and −1. Raises
-    ValueError where counts are not linear in pulls.
+    lines: rows (points, terms) at x = 0 of each point's line and, for toys, at the other places of
+    `lines.PLACES`. Raises ValueError where counts are not linear in pulls.
     """
     found = [
         _of_one(Affine.of(one), (rows, *lines), compiled, toys, seed) for one in apart(problem)
@@ -64,13 +64,13 @@ def _of_one(
     if not toys:
         fast = compiled or len(rows) > FEW_POINTS
         return {"significance": _asimov(affine, rows, null, fast)}
-    _, _, plus, minus = lines
+    ways = directions(*lines[1:])
     from gridscan.statistics.compiled import significance as twin
 
     share, normal = drawn(seed, toys, affine.fixed.shape[1])
-    q, asimov, lost = twin.toys(affine, rows, null, plus, minus, share, normal)
+    q, asimov, lost = twin.toys(affine, rows, null, ways, share, normal)
     for p, t in np.argwhere(lost).tolist():
-        line = affine.line(null[p], plus[p], minus[p])
+        line = affine.line(null[p], [one[p] for one in ways])
         data = counts(share[t], affine.counts(rows[p])[0])
         q[p, t] = of_data(line, affine.weight, data, at_null(rows[p], null[p]))
     z = np.sqrt(q)
@@ -130,7 +130,7 @@ def _along(line: Line, weight: np.ndarray, data: np.ndarray, x: float) -> float:
 
 def _least(chi2: partial, line: Line, start: float) -> float:
     """Least χ² along a line: between nodes, which lie farther out while the least is at an end."""
-    vertex = line.vertex if np.isfinite(line.vertex) and not line.half else 0.0
+    vertex = line.vertex if np.isfinite(line.vertex) else 0.0
     reach = REACH * max(abs(start - vertex), abs(vertex), 1e-3)
     for _ in range(WIDER):
         nodes = np.linspace(0.0 if line.half else vertex - reach, vertex + reach, NODES)
@@ -161,7 +161,7 @@ def of(toys: int = 0, seed: int = 1) -> Statistic:
         SIGNIFICANCE,
         writes=writes,
         profile=partial(profile, toys=toys, seed=seed),
-        places=(0.0, 1.0, -1.0),
+        places=PLACES,
         quadratic=True,
         cost=toys * COST,
     )

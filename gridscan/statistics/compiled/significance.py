@@ -6,6 +6,8 @@ would not fall, its diagonal grows (K. Levenberg, 1944; D. Marquardt, 1963). Wha
 or leaves an empty bin with less than nothing, is left to the slow twin.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gridscan.statistics.compiled.fitting import Room, fit, gather, value_at
@@ -27,18 +29,18 @@ def toys(
     affine: Affine,
     rows: np.ndarray,
     null: np.ndarray,
-    plus: np.ndarray,
-    minus: np.ndarray,
+    ways: Sequence[np.ndarray],
     share: np.ndarray,
     normal: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """q₀ of toys (points, toys), of the counts expected (points,), and which are lost.
 
-    share: of each toy's counts (toys, bins), and the same in standard deviations.
+    ways: rows of `lines.directions`; share: of each toy's counts (toys, bins), and the same in
+    standard deviations.
     """
     q = np.empty((len(rows), len(share)))
     expected, lost = asimov(affine, rows, null), np.zeros(q.shape, dtype=bool)
-    every = [np.ascontiguousarray(one) for one in (rows, null, plus, minus)]
+    every = [np.ascontiguousarray(one) for one in (rows, null, *ways)]
     room = Room.of(affine)
     _toys(*every, affine.template, affine.fixed, affine.weight, share, normal, room, q, lost)
     return q, expected, lost
@@ -96,26 +98,35 @@ def _asimov(rows, null, template, fixed, weight, room, found):
 
 
 @njit(**INLINE)
-def _line(row, null, plus, minus, template, fixed, room):
-    """A, L and Q of a point's line; whether x is the square of a coupling."""
+def _follow(row, template, found):
+    """Counts (1 + K, bins) of a direction's row of terms; the largest there is."""
+    largest = 0.0
+    for k in range(found.shape[0]):
+        for b in range(found.shape[1]):
+            found[k, b] = 0.0
+        for t in range(len(row)):
+            r = row[t]
+            if r != 0:
+                for b in range(found.shape[1]):
+                    found[k, b] += r * template[k, t, b]
+        for b in range(found.shape[1]):
+            largest = max(largest, abs(found[k, b]))
+    return largest
+
+
+@njit(**HELPER)
+def _line(row, null, linear, square, of_square, of_fourth, template, fixed, room):
+    """A, L and Q of a point's line; whether x is a square. See `lines.Affine.line`."""
     _counts(row, template, fixed, room.here)
     _counts(null, template, fixed, room.null)
-    _counts(plus, template, fixed, room.linear)
-    _counts(minus, template, fixed, room.square)
-    largest = slope = 0.0
-    for k in range(room.null.shape[0]):
-        for b in range(room.null.shape[1]):
-            up, down = room.linear[k, b], room.square[k, b]
-            room.linear[k, b] = (up - down) / 2
-            room.square[k, b] = (up + down) / 2 - room.null[k, b]
-            slope = max(slope, abs(room.linear[k, b]))
-            largest = max(largest, abs(room.square[k, b]))
-    half = slope <= EVEN * largest
+    slope = _follow(linear, template, room.linear)
+    half = slope <= EVEN * _follow(square, template, room.square)
     if half:
-        for k in range(room.null.shape[0]):
-            for b in range(room.null.shape[1]):
-                room.linear[k, b] = room.square[k, b]
-                room.square[k, b] = 0.0
+        slope = _follow(of_square, template, room.linear)
+        if _follow(of_fourth, template, room.square) <= EVEN * slope:
+            for k in range(room.square.shape[0]):
+                for b in range(room.square.shape[1]):
+                    room.square[k, b] = 0.0
     _sums(room.null, room.of_null)
     _sums(room.linear, room.of_linear)
     _sums(room.square, room.of_square)
@@ -193,13 +204,19 @@ def _toy(room, weight, half, start, mirror):
 
 
 @njit(**OPTIONS)
-def _toys(rows, null, plus, minus, template, fixed, weight, share, normal, room, q, lost):
+def _toys(
+    rows, null, linear, square, of_square, of_fourth, template, fixed, weight, share, normal, room,
+    q, lost,
+):  # fmt: skip
     size = len(weight)
     for p in range(len(rows)):
-        half = _line(rows[p], null[p], plus[p], minus[p], template, fixed, room)
+        half = _line(
+            rows[p], null[p], linear[p], square[p], of_square[p], of_fourth[p], template, fixed,
+            room,
+        )  # fmt: skip
         start = 0.0 if _same(rows[p], null[p]) else 1.0
-        slope, square = room.of_linear[0], room.of_square[0]
-        mirror = -slope / square - start if square != 0 else start
+        bend = room.of_square[0]
+        mirror = -room.of_linear[0] / bend - start if bend != 0 else start
         for b in range(len(room.nothing)):
             expected = room.here[0, b]
             room.nothing[b] = np.exp(-min(expected, FEW))
