@@ -149,7 +149,7 @@ def test_both_minima_of_an_interference_are_found():
 
 
 def test_of_a_coupling_whose_square_interferes_only_what_it_can_be_is_fitted():
-    """As that of a leptoquark: squares are not negative, one minimum is on their side or two are."""
+    """As that of a leptoquark: squares are not negative; one minimum is on their side, or two."""
     one, t = affine("vector", 10.0), np.sqrt([0.05, 0.3, 0.6])
     places = [rows((place * t) ** 2) for place in (*PLACES, TWICE)]
     assert is_even(*places)
