@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gridscan.statistics.compiled.fitting import Room, fit, gather, value_at
+from gridscan.statistics.compiled.fitting import fit
 from gridscan.statistics.compiled.machine import njit
+from gridscan.statistics.compiled.occupied import Room, gather, value_at
 from gridscan.statistics.compiled.steps import HELPER, INLINE, OPTIONS
 from gridscan.statistics.lines import EVEN, Affine
 from gridscan.statistics.toys import FEW, MOST_STEPS
