@@ -1,5 +1,6 @@
 """Released responses: a table of probabilities by recoil energy and bin."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -24,7 +25,7 @@ from gridscan.physics.detectors import (
 from gridscan.physics.form_factors import Helm
 from gridscan.physics.kinematics import max_recoil, momentum_transfer
 from gridscan.physics.templates import template
-from tests.test_responses import ARGON, SNS
+from tests.test_responses import ARGON, CSI_2017, SMEARED, SNS
 
 ENERGIES = (5.0, 20.0, 30.0, 80.0)
 SHAPE = {"cs2": np.array([90.0, 150.0, 500.0]), "s1_bdt": np.array([0.0, 0.2, 0.5, 1.0])}
@@ -80,6 +81,42 @@ def test_bins_of_a_matrix_sum_up_to_those_of_summed_probabilities():
     summed = MatrixResponse(ENERGIES, tuple(TABLE.sum(axis=1).tolist()))
     of_all = counts(summed, {"number": np.array([0.0, 1.0])})
     np.testing.assert_allclose(whole.sum(("cs2", "s1_bdt")), of_all.sum("number"), rtol=1e-12)
+
+
+def check_response(response, edges, highest_mev) -> None:
+    """Probabilities: none negative, of all bins together up to one, zero where a recoil reaches
+    none; some bins are those of all.
+    """
+    recoil = xr.DataArray(np.linspace(0, highest_mev, 998)[1:], dims="recoil")
+    whole = response.energy_matrix(recoil, edges)
+    assert whole.dims == ("recoil", response.observable)
+    assert np.isfinite(whole).all()
+    assert np.all(whole >= 0)
+    assert np.all(whole.sum(response.observable) <= 1 + 1e-9), "more events than recoils"
+    reached = response.reaches(recoil, edges[0], edges[-1])
+    assert np.all(whole[~reached] == 0), "counted where it reaches no bin"
+    for i, some in enumerate(pairwise(edges)):
+        alone = response.energy_matrix(recoil, np.array(some))
+        np.testing.assert_allclose(alone[:, 0], whole[:, i], rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("response", "edges"),
+    [
+        (MATRIX, np.arange(7.0)),
+        (SMEARED, [0.0, 2.0, 5.0, 30.0]),
+        (CSI_2017, [0.0, 6.0, 20.0, 60.0]),
+    ],
+    ids=["matrix", "smeared", "photoelectrons"],
+)
+def test_responses_have_one_contract(response, edges):
+    check_response(response, np.array(edges, dtype=float), 0.1)
+
+
+def test_a_table_of_more_events_than_recoils_breaks_it():
+    many = replace(MATRIX, probabilities=tuple(2 * p + 0.1 for p in MATRIX.probabilities))
+    with pytest.raises(AssertionError, match="more events"):
+        check_response(many, np.arange(7.0), 0.1)
 
 
 def test_recoils_beyond_the_table_are_not_counted():
