@@ -215,10 +215,6 @@ def _known(*spectra_and_target: Any) -> Known:
     return Known()
 
 
-ROUNDING = 1e-15
-"""A part of the largest rate that is none."""
-
-
 @lru_cache(maxsize=8)
 def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
     """Templates of some variants: dims (variant, pair[, nucleons], nuclide, kernel, *bins).
@@ -231,7 +227,7 @@ def _integrated(common: Common, variants: tuple[Variant, ...]) -> xr.DataArray:
         with np.errstate(invalid="ignore"):
             found = contracted(common.arriving, found).transpose("variant", "pair", ...)
             # beyond the end of a spectrum nodes cancel but for rounding
-            found = found.where((found >= 0) | (found < -ROUNDING * abs(found).max()), 0.0)
+            found = found.where((found >= 0) | ~(found >= _least_of(found)), 0.0)
     return found.assign_attrs(good=_physical(found))
 
 
@@ -275,5 +271,10 @@ def _physical(rates: xr.DataArray) -> bool:
         rated = rated.sel(pair=rates["pair"].isin(DIAGONAL))
     else:
         rated = rated.sum("species")
-    least = -ROUNDING * rated.values.max(initial=0.0)
-    return bool(np.isfinite(rates.values).all() and (rated.values >= least).all())
+    return bool(np.isfinite(rates.values).all() and (rated >= _least_of(rated)).all())
+
+
+def _least_of(rates: xr.DataArray) -> float:
+    """What rounding makes of no rate at most, below zero."""
+    sizes = np.abs(rates.values)
+    return -ROUNDING * float(sizes.max(initial=0.0, where=np.isfinite(sizes)))
