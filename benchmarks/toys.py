@@ -15,7 +15,7 @@ import numpy as np
 
 from gridscan.cards.library import Library
 from gridscan.cards.study import Study
-from gridscan.scans import feldman_cousins
+from gridscan.scans import toy_stores
 from gridscan.scans.ensembles import Place
 
 THRESHOLD = 1e-3
@@ -79,7 +79,7 @@ def rates(whole: Study, number: int) -> None:
 def grid(threads: int) -> None:
     with tempfile.TemporaryDirectory() as where:
         began, busy = time.perf_counter(), time.process_time()
-        feldman_cousins.run(study(TWO), where, 1000, threads=threads)
+        toy_stores.run(study(TWO), where, 1000, threads=threads)
         wall, core = time.perf_counter() - began, time.process_time() - busy
     print(f"50 × 50 points, 1,000 toys each: {wall:.0f} s on {threads} threads, {core:.0f} core-s")
 

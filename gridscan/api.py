@@ -19,8 +19,7 @@ from gridscan.channels.recoils import integrate
 from gridscan.channels.samples import events
 from gridscan.channels.signals import complete, mediator_of
 from gridscan.physics.detectors import bin_coordinates
-from gridscan.scans import feldman_cousins as critical
-from gridscan.scans import lazy, plans, runs
+from gridscan.scans import lazy, plans, runs, toy_stores
 from gridscan.scans.function import ChiSquare
 from gridscan.scans.progress import Progress
 from gridscan.schema import BIN_NAMES, VARIABLES
@@ -241,7 +240,7 @@ def feldman_cousins(
     `run`.
     """
     study = Library(catalog).study(scan, changes)
-    return runs.opened(partial(critical.run, toys=toys, seed=seed), study, **how)
+    return runs.opened(partial(toy_stores.run, toys=toys, seed=seed), study, **how)
 
 
 def open_cube(path: str | Path) -> xr.Dataset:

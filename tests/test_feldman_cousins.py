@@ -1,15 +1,19 @@
 """Critical Δχ² by toys: what they cover, and how they are kept."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 
 import gridscan
 from gridscan.cards.base import CardError
-from gridscan.scans import feldman_cousins
+from gridscan.scans import feldman_cousins, program, runs, toy_checks, toy_stores, verification
 from gridscan.scans.ensembles import Place
 from gridscan.schema import LEVELS
-from gridscan.storage import stores
+from gridscan.storage import manifest, stores
 from gridscan.storage.local import StoreError
 from tests.conftest import study_of
 from tests.test_cards import gridscan as command
@@ -49,20 +53,20 @@ def test_a_line_without_a_second_minimum_needs_no_toys():
 
 
 def test_an_interrupted_run_goes_on_to_the_same_numbers(study, tmp_path, monkeypatch):
-    path = feldman_cousins.run(study, tmp_path, TOYS)
+    path = toy_stores.run(study, tmp_path, TOYS)
     whole = stores.read(path).load()
-    monkeypatch.setattr(feldman_cousins, "TOYS_PER_BLOCK", 2 * TOYS)
-    pieces = feldman_cousins.run(study, tmp_path / "cut", TOYS)
+    monkeypatch.setattr(toy_stores, "TOYS_PER_BLOCK", 2 * TOYS)
+    pieces = toy_stores.run(study, tmp_path / "cut", TOYS)
     assert len(stores.complete_blocks(pieces)) > 4
     stores.remove_block(pieces, (1, 0))
-    assert feldman_cousins.run(study, tmp_path / "cut", TOYS) == pieces
+    assert toy_stores.run(study, tmp_path / "cut", TOYS) == pieces
     found = stores.read(pieces).load()
     for name in ("delta_chi2", "critical_delta_chi2", "p_value"):
         np.testing.assert_array_equal(found[name], whole[name])
 
 
 def test_what_is_kept_agrees_with_itself(study, tmp_path):
-    found = stores.read(feldman_cousins.run(study, tmp_path, 200)).load()
+    found = stores.read(toy_stores.run(study, tmp_path, 200)).load()
     assert list(found["cl"].values) == list(LEVELS.values())
     assert (found["delta_chi2"] >= 0).all()
     for cl in (LEVELS["1σ"], LEVELS["90 %"]):
@@ -73,7 +77,7 @@ def test_what_is_kept_agrees_with_itself(study, tmp_path):
 
 def test_regions_of_a_calibrated_cube_are_those_of_its_toys(tmp_path):
     line = {"eps_ee_u": {"start": -0.2, "stop": 0.2, "num": 21}}
-    path = feldman_cousins.run(study_of(line), tmp_path, 300)
+    path = toy_stores.run(study_of(line), tmp_path, 300)
     found = stores.read(path).load()
     cube = found.gridscan.calibrated()
     (pair,) = cube.gridscan.intervals("eps_ee_u", cl=0.9).values
@@ -86,7 +90,7 @@ def test_regions_of_a_calibrated_cube_are_those_of_its_toys(tmp_path):
 
 
 def test_what_users_call_is_told_where_and_how_to_compute_as_any_run(study, tmp_path):
-    path, told = feldman_cousins.run(study, tmp_path, TOYS, seed=3), []
+    path, told = toy_stores.run(study, tmp_path, TOYS, seed=3), []
     how = {"out": tmp_path, "threads": 1, "progress": lambda *it: told.append(it)}
     found = gridscan.feldman_cousins(study.scan, TOYS, 3, **how)
     xr.testing.assert_identical(found.load(), stores.read(path).load())
@@ -97,13 +101,14 @@ def test_what_users_call_is_told_where_and_how_to_compute_as_any_run(study, tmp_
 
 def test_other_code_another_study_or_no_number_of_toys_are_refused(study, tmp_path, monkeypatch):
     with pytest.raises(CardError, match="found 3; allowed: 32 to"):
-        feldman_cousins.run(study, tmp_path, 3)
+        toy_stores.run(study, tmp_path, 3)
     with pytest.raises(CardError, match="seed: found -1"):
-        feldman_cousins.run(study, tmp_path, TOYS, seed=-1)
-    path = feldman_cousins.run(study, tmp_path, TOYS)
-    monkeypatch.setattr(feldman_cousins, "code", lambda *names: "other")
-    with pytest.raises(StoreError, match="another code"):
-        feldman_cousins.run(study, tmp_path, TOYS)
+        toy_stores.run(study, tmp_path, TOYS, seed=-1)
+    path = toy_stores.run(study, tmp_path, TOYS)
+    stores.remove_block(path, (0, 0))
+    monkeypatch.setattr(program, "code", lambda *names: "other")
+    with pytest.raises(StoreError, match="begun by other code"):
+        toy_stores.run(study, tmp_path, TOYS)
     assert path.exists()
 
 
@@ -117,3 +122,127 @@ def test_the_command_says_how_large_critical_values_are(monkeypatch, capsys):
     status, out, err = command(monkeypatch, capsys, *arguments, 5)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert "toys: found 5" in err
+
+
+# --- toys are told, verified and planned as cubes are
+
+NUMBERS = ("axes.eps_ee_u.num=2", "axes.eps_ee_d.num=2")
+SMALL = ("csi-2021-ee-ud", *(word for one in NUMBERS for word in ("--set", one)))
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Toys in four blocks beside their cube."""
+    folder = tmp_path_factory.mktemp("toys")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(toy_stores, "TOYS_PER_BLOCK", 2 * TOYS)
+        return toy_stores.run(study_of(PLANE), folder, TOYS)
+
+
+@pytest.fixture
+def toys(kept, tmp_path):
+    return shutil.copytree(kept, tmp_path / kept.name)
+
+
+def alter(path, name, by, at) -> None:
+    """Another number, with a good checksum."""
+    array = zarr.open_array(path / name, mode="r+")
+    array[at] = array[at] + by
+
+
+def test_complete_toys_have_a_manifest_and_are_good(study, toys):
+    assert manifest.wrong(toys) == set()
+    found = toy_checks.verify(study, toys)
+    assert (found["good"], found["points"], found["difference"]) == (True, 9, 0.0)
+    assert (found["toys"], found["seed"], found["blocks"]) == (TOYS, 1, found["done"])
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+@pytest.mark.parametrize(
+    ("name", "by", "at"),
+    [
+        ("delta_chi2", 1e-4, (0, 2)),
+        ("p_value", -0.2, (1, 1)),
+        ("critical_delta_chi2", 0.1, (0, 0, 2)),
+    ],
+)
+def test_an_altered_number_of_toys_is_found_and_computed_again(name, by, at, sealed, study, toys):
+    """By the manifest, and without it by toys that are drawn again from their counters."""
+    good = stores.read(toys).load()
+    alter(toys, name, by, at)
+    if not sealed:
+        manifest.unseal(toys)
+    found = toy_checks.verify(study, toys, every=not sealed)
+    assert (found["good"], len(found["bad"])) == (False, 1)
+    toy_checks.verify(study, toys, repair=True, every=not sealed)
+    assert toy_checks.status(study, toys)["done"] == found["blocks"] - 1
+    with pytest.raises(CardError, match="blocks are there; run its card"):
+        toy_checks.verify(study, toys)
+    toy_stores.run(study, toys.parent, TOYS)
+    assert toy_checks.verify(study, toys, every=True)["good"]
+    xr.testing.assert_equal(stores.read(toys).load(), good)
+
+
+def test_toys_whose_structure_was_altered_are_told_and_mended(study, toys):
+    root = json.loads((toys / "zarr.json").read_text())
+    root["attributes"]["title"] = "mine"
+    (toys / "zarr.json").write_text(json.dumps(root))
+    (toys / "cl" / "c" / "0").write_bytes(b"none")
+    (toys / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match="damaged: "):
+        toy_stores.run(study, toys.parent, TOYS)
+    found = toy_checks.verify(study, toys)
+    assert {"zarr.json", "cl", "notes.txt"} == found["damage"].keys()
+    toy_checks.verify(study, toys, repair=True)
+    assert toy_checks.verify(study, toys)["good"]
+
+
+def test_toys_are_no_cube_and_are_never_made_one(study, toys):
+    """Repair would put the arrays of a cube in their place."""
+    before = stores.read(toys).load()
+    for use in (
+        lambda: runs.run(study, toys),
+        lambda: verification.status(study, toys),
+        lambda: verification.verify(study, toys, repair=True),
+    ):
+        with pytest.raises(CardError, match="not a cube but toys of one"):
+            use()
+    xr.testing.assert_equal(stores.read(toys).load(), before)
+
+
+@pytest.mark.parametrize(("name", "value"), [("toys", "many"), ("seed", None), ("toys", 3)])
+def test_toys_that_do_not_say_how_many_they_are_are_to_be_removed(name, value, study, toys):
+    root = json.loads((toys / "zarr.json").read_text())
+    root["attributes"][name] = value
+    (toys / "zarr.json").write_text(json.dumps(root))
+    with pytest.raises(StoreError, match="not a store of toys, or damaged: remove it"):
+        toy_checks.verify(study, toys)
+
+
+def test_more_toys_than_the_memory_has_room_for_are_refused(study, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRIDSCAN_MEMORY_GB", "1e-2")
+    with pytest.raises(CardError, match=r"toys: found 9000, which need .* GB of memory; allowed"):
+        toy_stores.run(study, tmp_path, 9000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_commands_tell_verify_and_plan_toys(monkeypatch, capsys):
+    """Beside their cube, and by the name of their folder."""
+    status, out, err = command(monkeypatch, capsys, "plan", *SMALL, "--feldman-cousins", TOYS)
+    assert (status, err) == (0, "")
+    assert f"toys     {TOYS} at each point, {4 * TOYS} in all" in out
+    (path,) = [line.split()[1] for line in out.splitlines() if line.endswith(".toys")]
+    assert command(monkeypatch, capsys, "run", *SMALL, "--feldman-cousins", TOYS)[0] == 0
+    assert f"1 of 1 blocks in {path}" in command(monkeypatch, capsys, "status", *SMALL)[1]
+    told = f"{path}: 1 blocks, 4 points of {TOYS} toys computed again"
+    assert told in command(monkeypatch, capsys, "verify", *SMALL)[1]
+    for first, said in {"status": "1 of 1", "verify": told, "plan": f"{TOYS} at each"}.items():
+        status, out, err = command(monkeypatch, capsys, first, path)
+        assert (status, err) == (0, "")
+        assert said in out
+    stores.remove_block(path, (0, 0))
+    assert f"0 of 1 blocks in {path}" in command(monkeypatch, capsys, "status", *SMALL)[1]
+    status, out, err = command(monkeypatch, capsys, "verify", *SMALL)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "4 points computed again" in out
+    assert "0 of 1 blocks are there; run its card" in err

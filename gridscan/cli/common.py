@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gridscan.cards.study import Study
     from gridscan.scans.progress import Progress
+    from gridscan.scans.toy_stores import ToyStore
 
 CardName = Annotated[
     str,
@@ -88,6 +89,16 @@ def study_of(
     # a cube that is named by its folder may be computed again elsewhere
     elsewhere = out if Path(name).expanduser() == cube else None
     return _study_in(cube), elsewhere or cube
+
+
+def toys_of(
+    name: str, experiments: list[str] | None, pairs: list[str] | None, out: Path | None
+) -> "tuple[Study, Path, ToyStore | None]":
+    """As `study_of`; and the store of toys, if that is what the name stands for."""
+    from gridscan.scans.toy_stores import ToyStore, is_of_toys
+
+    study, place = study_of(name, experiments, pairs, out)
+    return study, place, ToyStore.of(study, place) if is_of_toys(place) else None
 
 
 def _saved(name: str, out: Path | None = None) -> Path | None:

@@ -15,13 +15,21 @@ from gridscan.cli.common import (
     places,
     progress,
     study_of,
+    toys_of,
 )
 from gridscan.cli.files import check_picture, picture
 from gridscan.cli.output import say, say_json
 from gridscan.cli.summaries import critical_values, print_summary, summary
 
 if TYPE_CHECKING:
-    pass
+    from gridscan.scans.plans import Plan
+
+
+FeldmanCousins = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Also critical Δχ² from N toys at every point."),
+]
+Seed = Annotated[int, typer.Option(help="Of the toys.", min=0)]
 
 
 def plan(
@@ -29,25 +37,39 @@ def plan(
     experiments: Experiments = None,
     changes: Settings = None,
     out: Out = None,
+    feldman_cousins: FeldmanCousins = None,
+    seed: Seed = 1,
     as_json: AsJson = False,
 ) -> None:
     """Say what a scan will cost: points, blocks, bytes, memory and time. Writes nothing."""
-    from gridscan.scans import plans
+    from gridscan.scans import plans, toy_checks
 
-    study, place = study_of(card, experiments, changes, out)
-    it = plans.plan(study, place)
+    study, place, toys = toys_of(card, experiments, changes, out)
+    if toys is not None:
+        it, others = toy_checks.plan(study, place.parent, toys.toys, toys.seed), []
+    else:
+        it = plans.plan(study, place)
+        counted = [feldman_cousins] if feldman_cousins is not None else []
+        others = [toy_checks.plan(study, place, number, seed) for number in counted]
     if as_json:
-        return say_json(it.as_dict())
+        return say_json(it.as_dict() | ({"feldman_cousins": others[0].as_dict()} if others else {}))
+    for one in (it, *others):
+        _say_plan(one)
+    if study.scan.refine is not None:
+        say("  refined  all this is of the whole grid: what is left out takes nothing")
+
+
+def _say_plan(it: "Plan") -> None:
     axes = " × ".join(f"{name} ({n})" for name, n in it.axes.items()) or "none"
     say(it.title)
     say(f"  axes     {axes} = {it.points:,} points")
+    if it.toys is not None:
+        say(f"  toys     {it.toys:,} at each point, {it.toys * it.points:,} in all")
     shape = " × ".join(map(str, it.block_shape)) or "1"
     say(f"  blocks   {it.blocks} of {shape} points")
     say(f"  memory   {it.bytes_per_task / 1e6:.1f} MB per task, {it.seconds_per_task:.2g} s each")
     say(f"  disk     at most {it.bytes_on_disk_at_most / 1e6:.1f} MB")
     say(f"  time     {it.seconds_on_one_core:.1f} s on one core")
-    if study.scan.refine is not None:
-        say("  refined  all this is of the whole grid: what is left out takes nothing")
     say(f"  store    {it.store}")
 
 
@@ -67,16 +89,13 @@ def run(
         bool, typer.Option("--refine", help="Compute a finer grid where levels cross it, only.")
     ] = False,
     plot: Annotated[Path | None, typer.Option(help="Also write a picture (png, pdf, svg).")] = None,
-    feldman_cousins: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Also critical Δχ² from N toys at every point."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the toys.", min=0)] = 1,
+    feldman_cousins: FeldmanCousins = None,
+    seed: Seed = 1,
     as_json: AsJson = False,
 ) -> None:
     """Compute what is missing of a scan; print best fit, intervals and the cube's path."""
     from gridscan.cards.base import CardError
-    from gridscan.scans import runs
+    from gridscan.scans import runs, toy_stores
     from gridscan.scans.axes import Axes
     from gridscan.storage import stores
 
@@ -93,12 +112,10 @@ def run(
         progress(quiet=as_json) as report,
     ):
         if feldman_cousins is not None:
-            from gridscan.scans import feldman_cousins as critical
-
-            critical.check_number(feldman_cousins)
+            toy_stores.check_number(feldman_cousins, seed)
         path = runs.run(study, place, client, threads, report)
         if feldman_cousins is not None:
-            found = critical.run(study, place, feldman_cousins, seed, client, threads, report)
+            found = toy_stores.run(study, place, feldman_cousins, seed, client, threads, report)
             toys = {"feldman_cousins": str(found)}
     cube = stores.read_statistic(path)
     # a value of any other axis costs milliseconds: `intervals` asks for as many as it takes
@@ -158,16 +175,22 @@ def status(
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how much of a scan is in its store; without one, where cubes and cards are."""
-    from gridscan.scans import verification
+    """Say how much of a scan, and of its toys, is there; without one, where cubes and cards are."""
+    from gridscan.scans import toy_checks, toy_stores, verification
 
     if card is None:
         found = places(out)
         return say_json(found) if as_json else say(*map(_place, found, found.values()))
-    it = verification.status(*study_of(card, experiments, changes, out))
+    study, place, toys = toys_of(card, experiments, changes, out)
+    if toys is not None:
+        it, others = toy_checks.status(study, place), []
+    else:
+        it = verification.status(study, place)
+        others = [toy_checks.status(study, path) for path in toy_stores.beside(study, place)]
     if as_json:
-        return say_json(it)
-    say(f"{it['done']} of {it['blocks']} blocks in {it['store']}")
+        return say_json(it | ({"feldman_cousins": others} if others else {}))
+    for one in (it, *others):
+        say(f"{one['done']} of {one['blocks']} blocks in {one['store']}")
 
 
 def _place(name: str, where: str | list[str]) -> str:
@@ -188,19 +211,37 @@ def verify(
     every: Annotated[bool, typer.Option("--all", help="Compute every point again.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read every chunk of a cube (checksums, manifest) and compute a sample of its points again."""
-    from gridscan.scans import verification
+    """Read every chunk of a cube (checksums, manifest) and compute a sample of its points again.
 
-    it = verification.verify(*study_of(card, experiments, changes, out), points, repair, every)
-    bad = {", ".join(map(str, index)): reason for index, reason in it["bad"].items()}
+    Toys that are beside a cube, or named by their folder, are drawn again at a few points.
+    """
+    from gridscan.scans import toy_checks, toy_stores, verification
+
+    study, place, toys = toys_of(card, experiments, changes, out)
+    others = [place] if toys is not None else toy_stores.beside(study, place)
+    found = [] if toys is not None else [verification.verify(study, place, points, repair, every)]
+    for it in found if not as_json else ():
+        _say_verified(it, repair)
+    for path in others:
+        found.append(toy_checks.verify(study, path, points, repair, every))
+        if not as_json:
+            _say_verified(found[-1], repair)
     if as_json:
-        say_json({**it, "bad": bad})
-    else:
-        say(f"{it['store']}: {it['blocks']} blocks, {it['points']} points computed again")
-        say(f"largest relative difference {it['difference']:.1e}; bad blocks: {len(bad)}")
-        for name, reason in it["damage"].items():
-            say(f"  {name}: {reason}{' (mended)' if repair else ''}")
-        for index, reason in bad.items():
-            say(f"  block {index}: {reason}{' (removed)' if repair else ''}")
-    if not it["good"]:
+        it, *toys_too = ({**it, "bad": _named(it["bad"])} for it in found)
+        say_json(it | ({"feldman_cousins": toys_too} if toys_too else {}))
+    if not all(it["good"] for it in found):
         raise typer.Exit(1)
+
+
+def _named(bad: dict[tuple[int, ...], str]) -> dict[str, str]:
+    return {", ".join(map(str, index)): reason for index, reason in bad.items()}
+
+
+def _say_verified(it: dict[str, Any], repair: bool) -> None:
+    toys = f" of {it['toys']} toys" if "toys" in it else ""
+    say(f"{it['store']}: {it['blocks']} blocks, {it['points']} points{toys} computed again")
+    say(f"largest relative difference {it['difference']:.1e}; bad blocks: {len(it['bad'])}")
+    for name, reason in it["damage"].items():
+        say(f"  {name}: {reason}{' (mended)' if repair else ''}")
+    for index, reason in _named(it["bad"]).items():
+        say(f"  block {index}: {reason}{' (removed)' if repair else ''}")

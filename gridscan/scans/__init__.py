@@ -8,5 +8,6 @@ function → χ² at any points      plans → what it will cost
 stored → a store that is of its study      verification → is it right      repair → so that it is
 threads, workers → where blocks are computed      progress → how far a run is
 hypotheses, ensembles → toys at a point, drawn and fitted      feldman_cousins → at every point
+toy_stores, toy_checks → kept beside a cube, and whether they are right
 goodness, expected, nuisances → what else toys and fits say
 """

@@ -34,9 +34,11 @@ class Plan:
     seconds_per_task: float
     seconds_on_one_core: float
     store: str
+    toys: int | None = None
+    """At each point, if it is of those."""
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def plan(study: Study, out: str | Path = "cubes") -> Plan:

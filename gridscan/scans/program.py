@@ -44,36 +44,38 @@ def here() -> str:
     return code(*FOLLOWS_FROM)
 
 
-def is_same(about: Mapping[str, Any]) -> bool:
+def is_same(about: Mapping[str, Any], names: tuple[str, ...] = FOLLOWS_FROM) -> bool:
     """Whether the program that began a store is this one, plug-ins included.
 
-    about: root attributes of the store.
+    about: root attributes of the store; names: the code that its numbers follow from.
     """
-    same = about.get("code_sha256") == here()
+    same = about.get("code_sha256") == code(*names)
     if same and "plugins" in about:
         return about["plugins"] == json.dumps(study_from(about["study"]).plugins)
     return same
 
 
-def check(path: str | Path, about: Mapping[str, Any]) -> None:
+def check(
+    path: str | Path, about: Mapping[str, Any], names: tuple[str, ...] = FOLLOWS_FROM
+) -> None:
     """Raises StoreError for a store that another program began."""
-    if not is_same(about):
+    if not is_same(about, names):
         raise StoreError(
-            f"{path}: begun by other code ({_other(about)}): "
+            f"{path}: begun by other code ({_other(about, code(*names))}): "
             "finish it with that code, or remove it and run again"
         )
 
 
-def _other(about: Mapping[str, Any]) -> str:
+def _other(about: Mapping[str, Any], here: str) -> str:
     """In what the program of a store differs from this: versions, or only the source."""
     theirs, ours = versions(about), versions({"software": software()})
     if theirs.rpartition(", ")[0] != ours.rpartition(", ")[0]:
         return f"{theirs}; here {ours.rpartition(', ')[0]}"
-    if about.get("code_sha256") == here():
+    if about.get("code_sha256") == here:
         return f"the same gridscan, other plug-ins; {about.get('created')}"
     begun = str(about.get("code_sha256"))[:8]
     return (
-        f"the same versions, but other source: {begun}…, here {here()[:8]}…; {about.get('created')}"
+        f"the same versions, but other source: {begun}…, here {here[:8]}…; {about.get('created')}"
     )
 
 

@@ -36,7 +36,7 @@ def mend(stored: Stored, faults: Collection[str]) -> Stored:
         # last: a root that is good says that all is
         if damage.ROOT in faults:
             put(json.dumps(_root(stored, fresh), indent=2), path / damage.ROOT)
-    return Stored.found(stored.layout, path)
+    return stored.again()
 
 
 def _described(path: Path, fresh: Path, name: str) -> None:

@@ -42,15 +42,28 @@ def run(
     computed it; an incomplete one is finished by the code that began it (StoreError for another).
     What cannot be written ends the run: StoreError before the first block, ScanFailed after it.
     """
-    path = store_path(study, out)
-    stored = Stored.ready(Layout.of(study), path)
+    stored = Stored.ready(Layout.of(study), store_path(study, out))
+    return completed(stored, _attempt, client, threads, progress)
+
+
+def completed(
+    stored: Stored,
+    attempt: Callable[[str, Index], tuple[Index, str | None]],
+    client: Any,
+    threads: int | None,
+    progress: Callable[[int, int], None],
+) -> Path:
+    """The path of a store, when what was missing of it has been computed: see `run`.
+
+    attempt(store, index) writes a block, as `tried` does.
+    """
     missing, total = stored.missing, stored.grid.total
     progress(total - len(missing), total)
     stored.open_again()
-    attempt = partial(_attempt, str(path.resolve()))
-    failures = compute(attempt, missing, total, client, threads, progress)
+    here = partial(attempt, str(stored.path.resolve()))
+    failures = compute(here, missing, total, client, threads, progress)
     stored.close(failures)
-    return path
+    return stored.path
 
 
 def prepare(study: Study, out: str | Path) -> Path:
@@ -96,6 +109,12 @@ def opened(compute: Callable[..., Path], study: Study, **how: Unpack[How]) -> xr
 
 
 def _attempt(store: str, index: Index) -> tuple[Index, str | None]:
+    return tried(compute_block, store, index)
+
+
+def tried(
+    compute: Callable[[str, Index], tuple[dict[str, slice], xr.Dataset]], store: str, index: Index
+) -> tuple[Index, str | None]:
     """Write a block; its index and what went wrong, if all tries did.
 
     What is computed is not computed again because writing fails. Raises ScanFailed where no try
@@ -104,7 +123,7 @@ def _attempt(store: str, index: Index) -> tuple[Index, str | None]:
     block, failure = None, None
     for _ in range(1 + RETRIES):
         try:
-            block = block or compute_block(store, index)
+            block = block or compute(store, index)
             stores.write(store, *block)
         except Exception as error:
             if isinstance(error, OSError) and error.errno in FOR_GOOD:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
@@ -23,6 +23,9 @@ from gridscan.storage.opening import BLOCK
 
 SHOWN = 5
 """Faults that one line tells."""
+
+TOYS = "toys"
+"""Root attribute of a store that is no cube but says what toys are at the points of one."""
 
 
 def store_path(study: Study, out: str | Path) -> Path:
@@ -44,13 +47,16 @@ class Stored:
     """Root attributes."""
 
     @classmethod
-    def found(cls, layout: Layout, path: Path) -> "Stored":
+    def found(cls, layout: Layout, path: Path) -> Self:
         """Raises CardError for a store of another card, StoreError for one that is none.
 
         Workers compute what the store's own text says, not what its hash stands for.
         """
         about = stores.attributes(path)
         key, study = about.get("sha256"), layout.study
+        if TOYS in about:
+            raise CardError(f"{path}: not a cube but toys of one; allowed: status, verify, plan, "
+                            "and run of its card with --feldman-cousins")  # fmt: skip
         if key != study.key:
             same = about.get("study") == study.canonical()
             what = "holds its card by another hash" if same else "holds another card"
@@ -61,12 +67,16 @@ class Stored:
             )
         if about.get("study") != study.canonical():
             raise StoreError(f"{path}: its study is not what its sha256 stands for: {REMOVE}")
-        # another version of gridscan may cut the same grid otherwise
+        return cls.cut(layout, path, about)
+
+    @classmethod
+    def cut(cls, layout: Layout, path: Path, about: Mapping[str, Any]) -> Self:
+        """In the store's own blocks: other versions of gridscan may cut the same grid otherwise."""
         block = opening.block(path, about, layout.grid.shape) or layout.grid.block
         return cls(path, replace(layout, grid=replace(layout.grid, block=block)), about)
 
     @classmethod
-    def ready(cls, layout: Layout, path: Path) -> "Stored":
+    def ready(cls, layout: Layout, path: Path) -> Self:
         """A store that blocks can be written to: an empty one, where there was none.
 
         Raises CardError for a study that cannot be computed, else as `found`, and StoreError for
@@ -78,6 +88,15 @@ class Stored:
         stored = cls.found(layout, path)
         stored.check(stored.faults())
         return stored
+
+    def again(self) -> Self:
+        """The store as it is now."""
+        return type(self).found(self.layout, self.path)
+
+    @property
+    def follows_from(self) -> tuple[str, ...]:
+        """Code that its numbers follow from."""
+        return program.FOLLOWS_FROM
 
     @property
     def grid(self) -> Grid:
@@ -96,7 +115,7 @@ class Stored:
     @cached_property
     def exact(self) -> bool:
         """Whether the program that began it is this one."""
-        return program.is_same(self.about)
+        return program.is_same(self.about, self.follows_from)
 
     @cached_property
     def given(self) -> Contents:
@@ -135,6 +154,10 @@ class Stored:
                 f"{REPAIR if self.exact else by_others}"
             )
 
+    def check_program(self) -> None:
+        """Raises StoreError for a store that another program began."""
+        program.check(self.path, self.about, self.follows_from)
+
     def open_again(self) -> None:
         """Have missing blocks added: the manifest goes, if what is there is as it says.
 
@@ -142,7 +165,7 @@ class Stored:
         end; and for a store that another program began.
         """
         if self.missing:
-            program.check(self.path, self.about)
+            self.check_program()
             faults, bad = self.altered()
             kept = {f"block {i}": why for i, why in bad.items() if i not in self.missing}
             self.check(faults | kept)
@@ -178,15 +201,19 @@ class Stored:
 
 def begin(layout: Layout, path: Path) -> None:
     """Write an empty cube, in blocks as its layout cuts them. Raises StoreError."""
-    given = contents(layout)
-    stores.create(path, given)
+    stores.create(path, contents(layout))
 
 
 def contents(layout: Layout) -> Contents:
-    """What a store has before its first block: its layout, how it is cut and who began it."""
-    study, attrs = layout.study, layout.attributes() | {BLOCK: json.dumps(layout.grid.block)}
+    """What a cube has before its first block: its layout, how it is cut and who began it."""
+    study, own = layout.study, {"code_sha256": program.here()}
     if study.scan.refine is not None:
-        attrs[ATTRIBUTE] = Known.of(study).text
-    attrs["code_sha256"] = program.here()
+        own[ATTRIBUTE] = Known.of(study).text
+    return held(layout, own)
+
+
+def held(layout: Layout, own: dict[str, Any]) -> Contents:
+    """The contents of a store by its layout. own: root attributes besides those that it gives."""
+    attrs = layout.attributes() | {BLOCK: json.dumps(layout.grid.block)} | own
     variables = {name: (dims, VARIABLES[name].attrs) for name, dims in layout.variables.items()}
     return Contents(layout.coordinates, variables, layout.grid.sides, attrs)

@@ -1,7 +1,7 @@
 """What there is of a cube, and whether it is right: status, verify, repair."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import xarray as xr
 from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.channels import combination
-from gridscan.scans import program
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Index
 from gridscan.scans.evaluation import evaluate
@@ -44,10 +43,11 @@ def status(study: Study, out: str | Path = "cubes") -> dict[str, Any]:
     layout, path = Layout.of(study), store_path(study, out)
     if not path.exists():
         return _count(path, layout, 0)
-    return _found(Stored.ready(layout, path))
+    return there(Stored.ready(layout, path))
 
 
-def _found(stored: Stored) -> dict[str, Any]:
+def there(stored: Stored) -> dict[str, Any]:
+    """How many blocks a store has."""
     return _count(stored.path, stored.layout, len(stored.done()))
 
 
@@ -79,26 +79,40 @@ def verify(
     layout, path = Layout.of(study), store_path(study, out)
     if not path.exists():
         _check_complete(_count(path, layout, 0))
-    stored = Stored.found(layout, path)
+    return checked(Stored.found(layout, path), _compared, None if every else points, repair)
+
+
+def checked(
+    stored: Stored,
+    compared: Callable[[Stored, int | None], tuple[int, float, dict[Index, str]]],
+    sample: int | None,
+    repair: bool,
+) -> dict[str, Any]:
+    """A store, and a sample of its points, compared with what they should be: see `verify`.
+
+    compared(store, sample): how many points were computed again, the largest difference, and what
+    is wrong in blocks; sample: how many points, None: all.
+    """
+    path, layout = stored.path, stored.layout
     faults, bad = stored.altered()
     faults |= stored.faults()
     unknown = {key: why for key, why in stored.unknown().items() if key not in faults}
     if repair:
-        program.check(path, stored.about)
+        stored.check_program()
         stored = mend(stored, faults | unknown)
     elif faults.keys() - {*layout.coordinates.coords, damage.ROOT} or stores.unopened(path):
         # what does not open is never good
         faults = faults or {damage.ROOT: stores.unopened(path)}
         return _count(path, stored.layout, 0) | _told(layout, faults | unknown, bad, 0, 0.0)
-    found, sample = _found(stored), None if every else points
+    found = there(stored)
     if found["done"] < found["blocks"]:
         if repair:
             # what is there is put right, too, before a run adds the rest
-            stored.remove_blocks(bad | _compared(stored, sample)[2])
+            stored.remove_blocks(bad | compared(stored, sample)[2])
         else:
             stored.check(faults)
-        _check_complete(_found(stored), faults | unknown if repair else faults)
-    computed, largest, wrong = _compared(stored, sample)
+        _check_complete(there(stored), faults | unknown if repair else faults)
+    computed, largest, wrong = compared(stored, sample)
     bad |= wrong
     if repair:
         stored.remove_blocks(bad)
