@@ -240,6 +240,10 @@ def test_commands_tell_verify_and_plan_toys(monkeypatch, capsys):
         status, out, err = command(monkeypatch, capsys, first, path)
         assert (status, err) == (0, "")
         assert said in out
+    for first in (("intervals",), ("contours",), ("plot", "-o", "a.png")):
+        status, out, err = command(monkeypatch, capsys, first[0], path, *first[1:])
+        assert (status, out) == (2, "")
+        assert "toys of a cube; ask the cube" in err
     stores.remove_block(path, (0, 0))
     assert f"0 of 1 blocks in {path}" in command(monkeypatch, capsys, "status", *SMALL)[1]
     status, out, err = command(monkeypatch, capsys, "verify", *SMALL)

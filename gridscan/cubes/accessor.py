@@ -41,6 +41,8 @@ class Cube(Asked, Pictures, Inference):
 
     @property
     def chi2(self) -> xr.DataArray:
+        if "p_value" in self._dataset and "chi2" not in self._dataset:
+            raise ValueError("toys of a cube; ask the cube, or in Python .gridscan.calibrated()")
         if "chi2" not in self._dataset:
             raise ValueError("not a cube: it has no variable 'chi2'")
         found = self._dataset["chi2"]
