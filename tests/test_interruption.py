@@ -11,9 +11,9 @@ import pytest
 import xarray as xr
 
 import gridscan
-from gridscan.scans import progress, verification
+from gridscan.scans import blocks, progress, toy_stores, verification
 from gridscan.scans.progress import duration, reported, told
-from gridscan.storage import stores
+from gridscan.storage import manifest, stores
 
 ROOT = Path(__file__).parents[1]
 
@@ -43,6 +43,35 @@ def slowly(store, index):
 runs.compute_block = slowly
 gridscan.run("csi-2021-ee-ud", changes=json.loads(sys.argv[1]), threads=2,
              progress=lambda done, total: print(done, flush=True))
+"""
+
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+import gridscan
+from gridscan.scans import blocks, toy_stores
+from gridscan.storage import stores
+
+blocks.MIN_BLOCK_POINTS, toy_stores.TOYS_PER_BLOCK = 1, 64
+left, write = [2], stores.write
+
+def ends(path, region, block):
+    left[0] -= 1
+    if left[0] == 0:
+        # one variable is whole, of the next a part
+        whole, half = list(stores.opened(path))[:2]
+        one = stores.opened(path)[whole]
+        one[tuple(region.get(d, slice(None)) for d in block[whole].dims)] = block[whole].values
+        Path(path, half, "c", "00.partial").parent.mkdir(parents=True, exist_ok=True)
+        Path(path, half, "c", "00.partial").write_bytes(b"half")
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(path, region, block)
+
+stores.write = ends
+how, out, changes, toys = sys.argv[1:]
+getattr(gridscan, how)("csi-2021-ee-ud", out=out, changes=json.loads(changes), threads=1,
+                       **json.loads(toys))
 """
 
 
@@ -89,6 +118,35 @@ def test_what_is_complete_when_a_run_is_interrupted_is_kept(tmp_path):
     xr.testing.assert_identical(cube.load().drop_attrs(), again.load().drop_attrs())
     study = gridscan.api.Library().study("csi-2021-ee-ud", changes)
     assert verification.verify(study, tmp_path / "cubes")["good"]
+
+
+REFINED = {"refine.accuracy": 0.02, "axes.eps_ee_u.num": 9, "axes.eps_ee_d.num": 9}
+COARSE = {"axes.eps_ee_u.num": 3, "axes.eps_ee_d.num": 3}
+
+
+@pytest.mark.parametrize(("how", "changes"), [("run", REFINED), ("feldman_cousins", COARSE)])
+def test_a_run_that_is_killed_while_it_writes_goes_on_to_the_same(
+    how, changes, tmp_path, monkeypatch
+):
+    """SIGKILL leaves no time to tidy up: a block with half of its variables is none."""
+    monkeypatch.setattr(blocks, "MIN_BLOCK_POINTS", 1)
+    monkeypatch.setattr(toy_stores, "TOYS_PER_BLOCK", 64)
+    toys = {"toys": 32} if how == "feldman_cousins" else {}
+
+    def run(place: str) -> xr.Dataset:
+        out = tmp_path / place
+        return getattr(gridscan, how)("csi-2021-ee-ud", out=out, changes=changes, **toys)
+
+    given = [how, str(tmp_path / "killed"), json.dumps(changes), json.dumps(toys)]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run([sys.executable, "-c", KILLED, *given], env=env)
+    assert ended.returncode == -signal.SIGKILL
+    (path,) = (tmp_path / "killed").iterdir()
+    assert len(stores.complete_blocks(path)) == 1
+    found = run("killed").load().drop_attrs()
+    assert len(stores.complete_blocks(path)) > 2
+    assert manifest.wrong(path) == set()
+    xr.testing.assert_identical(found, run("whole").load().drop_attrs())
 
 
 def test_an_interrupted_command_says_one_line():
