@@ -10,6 +10,7 @@ import xarray as xr
 
 from gridscan.cards.base import CardError
 from gridscan.cards.couplings import labelled
+from gridscan.cards.given import whole
 from gridscan.cards.library import Library, Roots
 from gridscan.cards.resolved import Inputs
 from gridscan.cards.scans import Scan
@@ -116,8 +117,7 @@ def toys(
     at `first`. settings: as in `counts`, one value each.
     """
     for name, given in {"number": number, "seed": seed, "first": first}.items():
-        if not isinstance(given, int | np.integer) or given < 0:
-            raise CardError(f"{name}: found {given!r}; allowed: a whole number from 0 on")
+        whole(name, given)
     inputs, theta = resolve(experiment, model, conventions, catalog, settings)
     for name, value in theta.items():
         if np.ndim(value):

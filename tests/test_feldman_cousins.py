@@ -100,7 +100,7 @@ def test_what_users_call_is_told_where_and_how_to_compute_as_any_run(study, tmp_
 
 
 def test_other_code_another_study_or_no_number_of_toys_are_refused(study, tmp_path, monkeypatch):
-    with pytest.raises(CardError, match="found 3; allowed: 32 to"):
+    with pytest.raises(CardError, match="found 3; allowed: a whole number from 32 to"):
         toy_stores.run(study, tmp_path, 3)
     with pytest.raises(CardError, match="seed: found -1"):
         toy_stores.run(study, tmp_path, TOYS, seed=-1)

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from gridscan.cards.base import LARGEST, CardError
+from gridscan.cards.given import numbers
 from gridscan.cards.scans import RESERVED
 from gridscan.physics.couplings.parameters import Parameter
 
@@ -15,9 +16,7 @@ def labelled(name: str, value: Any, known: Parameter) -> Any:
 
     Raises CardError for what is not made of finite numbers.
     """
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-        raise CardError(f"{name}: found {value!r}; allowed: finite numbers")
+    array = numbers(name, value)
     if np.abs(array).max(initial=0.0) > LARGEST:
         raise CardError(f"{name}: found {np.abs(array).max():.3g}; allowed: up to {LARGEST:.0e}")
     try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gridscan.cards import given
 from gridscan.cards.base import Card, CardError, check_bounds, explain, parse_toml, suggest
 from gridscan.cards.figures import Figure
 from gridscan.cards.files import text_of
@@ -166,13 +167,14 @@ class Library:
         What only the changes got wrong is not told as the card's mistake.
         """
         card, where = self.scan(scan)
+        changes = given.changes(changes)
         try:
-            return self._study(card.changed(changes or {}))
+            return self._study(card.changed(changes))
         except CardError as error:
             told = str(error)
             if ".toml:" in told or (changes and self._is_good(card)):
                 # of an entry by its path, the table that changes go to is no part
-                own = told.startswith("fixed: ") and "fixed" in (changes or {})
+                own = told.startswith("fixed: ") and "fixed" in changes
                 raise CardError(told if own else told.removeprefix("fixed: ")) from None
             raise CardError(f"{where}: {told}") from None
 

@@ -55,14 +55,13 @@ class Inference:
     def p_value(self, toys: int = 1000, seed: int = 1, **point: float) -> dict[str, float]:
         """Δχ² of the data at a point, and the share of its toys with as much or more.
 
-        Raises ValueError for a point without a value of every axis.
+        Raises ValueError for a point without a value of every axis, or with one beyond its ends,
+        but for the standard model's; and for a number of toys, or a seed, that makes no sense.
         """
         from gridscan.scans.goodness import p_value
 
         if missing := [name for name in self.axes if name not in point]:
             raise ValueError(f"found no {', '.join(missing)}; allowed: a value of every axis")
-        if toys < 1:
-            raise ValueError(f"toys: found {toys}; allowed: 1 or more")
         delta, share = p_value(self._place(point), toys, seed)
         return {"delta_chi2": delta, "p_value": share, "toys": toys}
 
@@ -167,6 +166,7 @@ class Inference:
 
         study = self._study()
         cube, held, at = self._dataset, [], {}
+        _check(study, point)
         for name in study.scan.axes:
             if name in point:
                 at[name] = float(point[name])
@@ -187,3 +187,17 @@ class Inference:
                 "experiments"
             )
         return studies[0]
+
+
+def _check(study: "Study", point: Mapping[str, float]) -> None:
+    """Raises CardError for values of no axis, and for those that no fit of the study looks at."""
+    from gridscan.cards.base import CardError, suggest
+    from gridscan.cards.given import number
+
+    ends = study.scan.points()
+    for name, given in point.items():
+        if name not in ends:
+            raise CardError(f"{name}: no such axis; {suggest(name, ends)}")
+        value, low, high = number(name, given), ends[name].min(), ends[name].max()
+        if not low <= value <= high and value != study.standard_value(name):
+            raise CardError(f"{name}: found {value:g}; allowed: from {low:g} to {high:g}")

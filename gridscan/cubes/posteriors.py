@@ -21,16 +21,12 @@ def posterior(chi2: xr.DataArray, names: Sequence[str], priors: Priors) -> xr.Da
     Normalised over the scanned range by the trapezoidal rule: the grid decides. Raises ValueError
     for a prior that makes no sense and a cube with gaps.
     """
+    from gridscan.cards import given
+
     chi2 = chi2.compute()
     check_whole(chi2)
-    for name, (_, sigma) in priors.items():
-        if name not in chi2.dims or not sigma > 0:
-            raise ValueError(
-                f"priors: found {name!r} with σ = {sigma:g}; allowed: a mean and a positive σ for "
-                f"{', '.join(map(str, chi2.dims))}"
-            )
     total = chi2
-    for name, (mean, sigma) in priors.items():
+    for name, (mean, sigma) in given.priors(priors, [str(dim) for dim in chi2.dims]).items():
         total = total + ((chi2[name] - mean) / sigma) ** 2
     density = (total - total.min()).copy(data=np.exp(-(total - total.min()).values / 2))
     density = _integrated(density, [d for d in chi2.dims if d not in names])

@@ -3,9 +3,10 @@
 import numpy as np
 import xarray as xr
 
-from gridscan.cards.base import CardError
+from gridscan.cards.given import whole
 from gridscan.scans.axes import Axes
 from gridscan.scans.ensembles import Place
+from gridscan.scans.memory import check_toys
 
 
 def profiles(
@@ -14,10 +15,10 @@ def profiles(
     """χ² along one axis, all else fitted, of toys of a truth (toy, param) and of the data (param).
 
     What the truth holds stays there. Nothing is on a grid but the parameter itself. Raises
-    CardError for no toys.
+    CardError for a number of toys, or a seed, that makes no sense.
     """
-    if toys < 1:
-        raise CardError(f"toys: found {toys}; allowed: 1 or more")
+    check_toys(truth, toys)
+    whole("seed", seed)
     data = np.vstack([truth.fits.hypothesis.observed, truth.toys(seed, series, toys)])
     values = Axes.of(truth.study).points[param]
     places = (truth.moved(param, value) for value in values.tolist())

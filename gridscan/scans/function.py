@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridscan.cards import null
+from gridscan.cards import given, null
 from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination
 from gridscan.channels.expansion import Couplings, Points
@@ -138,8 +138,8 @@ class ChiSquare:
 
         priors: mean and σ of a Gaussian by parameter, others are flat. Walkers start all over the
         ranges and take `steps` steps after half as many that are dropped; their number is twenty
-        a parameter by default. Returns each parameter with dims (step, walker). Raises ValueError
-        for a prior of no parameter.
+        a parameter by default, and two at least. Returns each parameter with dims (step, walker).
+        Raises ValueError for a prior of no parameter, and for numbers that make no sense.
         """
         chi2, points = self.marginal if marginal else self, self._axes.points
         ranges = {n: (points[n].min(), points[n].max()) for n in self.parameters}
@@ -244,17 +244,16 @@ class ChiSquare:
                 raise ValueError(
                     f"found {', '.join(values) or 'none'}; allowed: {', '.join(self.parameters)}"
                 )
-            columns = np.broadcast_arrays(np.zeros(()), *(values[n] for n in self.parameters))
+            every = (given.numbers(name, values[name]) for name in self.parameters)
+            columns = np.broadcast_arrays(np.zeros(()), *every)
             shape = columns[0].shape
             rows = np.reshape([c.ravel() for c in columns[1:]], (number, columns[0].size)).T
         else:
-            rows = np.asarray(points, dtype=float)
+            rows = given.numbers("points", points)
             shape = rows.shape[:-1]
             if values or rows.ndim not in (1, 2) or rows.shape[-1] != number:
                 raise ValueError(
                     f"points: found shape {rows.shape}; allowed: (n, {number}) or ({number},)"
                 )
             rows = rows.reshape(math.prod(shape), number)
-        if not np.isfinite(rows).all():
-            raise ValueError("points: found NaN or infinity; allowed: finite numbers")
         return np.asarray(rows, dtype=float), shape

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaincc
 
+from gridscan.cards.given import whole
 from gridscan.scans.ensembles import Place
+from gridscan.scans.memory import check_toys
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,10 @@ def goodness(place: Place, toys: int = 0, seed: int = 1) -> Goodness:
     """Goodness of fit of a study; what its place holds stays there.
 
     With toys, the p-value is the share of them, drawn at the best fit and fitted again, whose least
-    χ² is no smaller.
+    χ² is no smaller. Raises CardError for a number of toys, or a seed, that makes no sense.
     """
+    check_toys(place, toys, least=0)
+    whole("seed", seed)
     best, chi2 = place.best()
     hypothesis = best.fits.hypothesis
     constrained = int(np.count_nonzero(hypothesis.weights))
@@ -61,7 +65,12 @@ def goodness(place: Place, toys: int = 0, seed: int = 1) -> Goodness:
 
 
 def p_value(place: Place, toys: int, seed: int = 1) -> tuple[float, float]:
-    """Δχ² of the data at a place, and the share of its toys with as much or more."""
+    """Δχ² of the data at a place, and the share of its toys with as much or more.
+
+    Raises as `goodness`; here, no toys make no sense.
+    """
+    check_toys(place, toys)
+    whole("seed", seed)
     data = place.fits.hypothesis.observed
     delta = float(place.excess(data[None])[0])
     return delta, float(np.mean(place.excess(place.toys(seed, 0, toys)) >= delta))

@@ -4,13 +4,19 @@ import math
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from gridscan.cards.base import CardError
+from gridscan.cards.given import MANY, whole
 from gridscan.channels import memory
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.theory import Theories
 from gridscan.scans.axes import AT_ONCE, TOGETHER, Axes, Setting
+from gridscan.statistics.fits import TOGETHER as NODES
 from gridscan.storage.local import LIMIT, memory_bytes
+
+if TYPE_CHECKING:
+    from gridscan.scans.ensembles import Place
 
 HELD = 14
 """Numbers that a model holds for each of its coefficients while it works them out, as measured."""
@@ -53,6 +59,25 @@ def check(axes: Axes) -> None:
         key = max(found, key=found.__getitem__)
         raise CardError(
             f"{key}: a block of this scan needs {total / 1e9:.3g} GB of memory, most of it here; "
+            f"allowed: {allowed / 1e9:.3g} GB ({LIMIT}, or half of the machine's)"
+        )
+
+
+def of_toys(place: "Place", toys: int) -> int:
+    """Bytes of toys of a point at most: themselves, twice, and what the coarse grid of fits has at
+    once.
+    """
+    fits = place.bounded
+    at_once = toys * len(fits.nodes.couplings) * (1 + len(fits.hypothesis.names))
+    return memory.NUMBER * (2 * toys * len(fits.hypothesis.observed) + min(at_once, NODES))
+
+
+def check_toys(place: "Place", toys: int, least: int = 1) -> None:
+    """Raises CardError for a number of toys of a point that makes no sense or has no room."""
+    whole("toys", toys, least, MANY)
+    if (found := of_toys(place, toys)) > (allowed := limit()):
+        raise CardError(
+            f"toys: found {toys}, which need {found / 1e9:.3g} GB of memory; "
             f"allowed: {allowed / 1e9:.3g} GB ({LIMIT}, or half of the machine's)"
         )
 

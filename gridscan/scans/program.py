@@ -20,6 +20,7 @@ FOLLOWS_FROM = (
     *(f"gridscan.scans.{name}" for name in ("function", "layout", "memory", "ranges", "refined")),
     "gridscan.scans.theories",
     *(f"gridscan.cards.{name}" for name in ("axes", "base", "checks", "counts", "entries")),
+    "gridscan.cards.given",
     *(
         f"gridscan.cards.{name}"
         for name in ("injected", "inputs", "kinds", "measured", "null", "nuisances")

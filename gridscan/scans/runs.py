@@ -8,6 +8,7 @@ from typing import Any, TypedDict, Unpack
 
 import xarray as xr
 
+from gridscan.cards.given import whole
 from gridscan.cards.study import Study
 from gridscan.scans import program
 from gridscan.scans.axes import Axes
@@ -22,6 +23,9 @@ from gridscan.storage import stores
 from gridscan.storage.home import cubes_folder
 
 RETRIES = 2
+
+MOST_THREADS = 10_000
+"""A machine has none with as many cores."""
 
 FOR_GOOD = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
 """Errors of writing that do not pass by themselves."""
@@ -102,8 +106,13 @@ class How(TypedDict, total=False):
 
 
 def opened(compute: Callable[..., Path], study: Study, **how: Unpack[How]) -> xr.Dataset:
-    """What `compute`, as `run` or of the same form, leaves in its store, opened."""
+    """What `compute`, as `run` or of the same form, leaves in its store, opened.
+
+    Raises CardError for a number of threads that makes no sense.
+    """
     out = how.pop("out", None) or cubes_folder()
+    if how.get("threads") is not None:
+        whole("threads", how["threads"], 1, MOST_THREADS)
     with reported(how.pop("progress", None)) as report:
         return stores.read(compute(study, out, progress=report, **how))
 

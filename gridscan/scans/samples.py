@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import xarray as xr
 
+from gridscan.cards import given
 from gridscan.statistics.sampling import stretched
 
-WALKERS = 20
-"""How many there are for each parameter."""
+WALKERS, FEWEST = 20, 2
+"""How many there are for each parameter, and at least."""
 
 
 def sampled(
@@ -21,14 +22,14 @@ def sampled(
 ) -> xr.Dataset:
     """Each parameter with dims (step, walker): see `ChiSquare.samples`.
 
-    chi2: of points (n, parameters). Raises ValueError for a prior of no parameter.
+    chi2: of points (n, parameters). Raises CardError for a prior of no parameter, and for numbers
+    that make no sense.
     """
-    names = [*ranges]
-    if wrong := [n for n, (_, sigma) in priors.items() if n not in names or sigma <= 0]:
-        raise ValueError(
-            f"priors: found {', '.join(wrong)}; allowed: a mean and a positive σ for "
-            f"{', '.join(names)}"
-        )
+    names, priors = [*ranges], given.priors(priors, ranges)
+    given.whole("steps", steps, 1, given.MANY)
+    given.whole("seed", seed)
+    if walkers:
+        given.whole("walkers", walkers, FEWEST * len(names), given.MANY)
     low, high = np.transpose([*ranges.values()])
     columns = [names.index(name) for name in priors]
     mean, sigma = np.reshape(list(priors.values()), (-1, 2)).T

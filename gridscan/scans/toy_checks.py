@@ -15,6 +15,7 @@ from gridscan.channels import combination
 from gridscan.scans import toy_stores, verification
 from gridscan.scans.blocks import Index
 from gridscan.scans.feldman_cousins import critical, ensemble
+from gridscan.scans.memory import of_toys
 from gridscan.scans.plans import Plan
 from gridscan.scans.stored import Stored
 from gridscan.scans.toy_stores import ToyStore
@@ -138,7 +139,7 @@ def plan(study: Study, out: str | Path, toys: int, seed: int = 1) -> Plan:
         blocks=math.prod(grid.blocks_per_axis),
         block_shape=grid.block,
         bytes_on_disk_at_most=8 * layout.numbers_per_point * grid.points,
-        bytes_per_task=toy_stores.needs(study, toys),
+        bytes_per_task=of_toys(toy_stores.first(study), toys),
         seconds_per_task=of_point * math.prod(grid.block),
         seconds_on_one_core=of_point * grid.points,
         store=str(toy_stores.store_path(study, out, toys, seed)),

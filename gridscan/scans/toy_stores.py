@@ -15,30 +15,26 @@ import xarray as xr
 
 from gridscan.cards import null
 from gridscan.cards.base import CardError
+from gridscan.cards.given import MANY, whole
 from gridscan.cards.study import Study
-from gridscan.channels import memory
 from gridscan.scans import program, runs, stored
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.ensembles import Place
 from gridscan.scans.feldman_cousins import evaluate
 from gridscan.scans.layout import Layout
-from gridscan.scans.memory import limit
+from gridscan.scans.memory import check_toys
 from gridscan.scans.stored import TOYS, Stored
 from gridscan.schema import DIMENSIONS, LEVELS, VARIABLES
-from gridscan.statistics.fits import TOGETHER
 from gridscan.storage import stores
 from gridscan.storage.code import code
-from gridscan.storage.local import LIMIT, REMOVE, StoreError
+from gridscan.storage.local import REMOVE, StoreError
 from gridscan.storage.metadata import Contents
 
 SUFFIX = ".toys"
 
 FEWEST = 32
 """Toys with which a critical value at 1σ has a meaning."""
-
-MOST = 10_000_000
-"""Toys of a point beyond which a number is taken for a mistake."""
 
 TOYS_PER_BLOCK = 50_000
 """About so many take some seconds."""
@@ -71,10 +67,8 @@ def is_of_toys(path: Path) -> bool:
 
 def check_number(toys: int, seed: int = 0) -> None:
     """Raises CardError for a number of toys, or a seed, that makes no sense."""
-    if not FEWEST <= toys <= MOST:
-        raise CardError(f"toys: found {toys}; allowed: {FEWEST} to {MOST:,} for each point")
-    if seed < 0:
-        raise CardError(f"seed: found {seed}; allowed: 0 or more")
+    whole("toys", toys, FEWEST, MANY)
+    whole("seed", seed)
 
 
 def layout_of(study: Study, toys: int) -> Layout:
@@ -92,22 +86,10 @@ def layout_of(study: Study, toys: int) -> Layout:
     return replace(whole, grid=grid, variables=variables, coordinates=coordinates)
 
 
-def needs(study: Study, toys: int) -> int:
-    """Bytes of a block at most: its toys, twice, and what the coarse grid of fits has at once."""
+def first(study: Study) -> Place:
+    """The first point of the grid."""
     axes = Axes.of(study)
-    place = Place.of(study, {name: values[0] for name, values in axes.points.items()})
-    fits = place.bounded
-    at_once = toys * len(fits.nodes.couplings) * (1 + len(fits.hypothesis.names))
-    return memory.NUMBER * (2 * toys * len(fits.hypothesis.observed) + min(at_once, TOGETHER))
-
-
-def _check_memory(study: Study, toys: int) -> None:
-    """Raises CardError for more toys of a point than the memory has room for."""
-    if (found := needs(study, toys)) > (allowed := limit()):
-        raise CardError(
-            f"toys: found {toys}, which need {found / 1e9:.3g} GB of memory; "
-            f"allowed: {allowed / 1e9:.3g} GB ({LIMIT}, or half of the machine's)"
-        )
+    return Place.of(study, {name: values[0] for name, values in axes.points.items()})
 
 
 def _block(shape: tuple[int, ...], points: int) -> tuple[int, ...]:
@@ -127,7 +109,7 @@ class ToyStore(Stored):
         """Raises CardError for toys of another study, StoreError for what is no store of toys."""
         about = stores.attributes(path)
         number, seed = about.get(TOYS), about.get("seed")
-        if not (type(number) is int and type(seed) is int and FEWEST <= number <= MOST):
+        if not (type(number) is int and type(seed) is int and FEWEST <= number <= MANY):
             raise StoreError(f"{path}: not a store of toys, or damaged: {REMOVE}")
         if (about.get("sha256"), about.get("study")) != (study.key, study.canonical()):
             raise CardError(f"{path}: holds toys of another card")
@@ -143,7 +125,7 @@ class ToyStore(Stored):
         if not path.exists():
             layout = layout_of(study, toys)
             layout.check_computable()
-            _check_memory(study, toys)
+            check_toys(first(study), toys)
             stores.create(path, contents(layout, toys, seed))
         found = cls.of(study, path)
         for name, value in {TOYS: toys, "seed": seed}.items():
