@@ -8,7 +8,7 @@ import pytest
 from gridscan import figures
 from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
-from gridscan.figures import sources
+from gridscan.figures import probabilities, sources
 
 HEAD = 'title = "mine"\n[[panels]]\n'
 
@@ -64,9 +64,61 @@ def test_efficiencies_are_those_of_the_card_and_its_changes():
     assert below[0] == pytest.approx(0.886 * d / (1 + d))
 
 
+ARRIVING = """
+kind = "probabilities"
+source = "solar-b16-gs98"
+species = "B8"
+conventions = "p4"
+x = [1.0, 15.0]
+"""
+STANDARD = '{ label = "standard model", model = "sm" }'
+
+
+def test_probabilities_are_drawn(tmp_path):
+    text = f"""{ARRIVING}
+    hypotheses = [{STANDARD}, {{ label = "new", model = "nsi", couplings = {{ eps_ee_u = 0.3 }} }}]
+    """
+    assert built(["mine"], mine(tmp_path, text), tmp_path)["mine"].stat().st_size > 10_000
+
+
+def flavours(tmp_path, averaged):
+    text = f"""
+    kind = "probabilities"
+    source = "atmospheric-kamioka"
+    species = "atm_nu_mu"
+    conventions = "p4"
+    cos_zenith = -0.1
+    x = [300.0, 900.0]
+    averaged = {averaged}
+    hypotheses = [{STANDARD}]
+    """
+    library = mine(tmp_path, text)
+    (panel,) = library.load("figures", "mine").panels
+    curve = probabilities._means if averaged else probabilities._sharp
+    return curve(panel, panel.hypotheses[0], library)
+
+
+def test_means_of_probabilities_are_means_and_add_up_to_one(tmp_path):
+    means, sharp = flavours(tmp_path, 0.1), flavours(tmp_path, 0.0)
+    np.testing.assert_allclose(means.sum("flavour_out"), 1, atol=1e-6)
+    log = np.log(sharp["energy_mev"] / 500.0)
+    weight = np.exp(-0.5 * (log / 0.1) ** 2)
+    there = np.abs(means["energy_mev"].values - 500.0).argmin()
+    np.testing.assert_allclose(
+        means.isel(energy_mev=there), sharp.weighted(weight).mean("energy_mev"), atol=0.01
+    )
+    assert float(sharp.std("energy_mev").max()) > 1.5 * float(means.std("energy_mev").max())
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (f"{ARRIVING}hypotheses = [{STANDARD}]\ncos_zenith = 0.5", "cos_zenith: found beside"),
+        (f"{ARRIVING.replace('B8', 'B9')}hypotheses = [{STANDARD}]", "unknown species 'B9'"),
+        (
+            f'{ARRIVING}hypotheses = [{{label = "x", model = "nsi", couplings = {{eps = 1.0}}}}]',
+            "hypotheses.0: unknown parameter 'eps'",
+        ),
         ('kind = "fluxes"\nsources = ["sns-2021"]', "source 'sns-2021' is of kind 'pion-dar'"),
         ('kind = "fluxes"\nsources = ["son"]', "unknown source 'son'"),
         (

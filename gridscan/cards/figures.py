@@ -7,8 +7,16 @@ from pydantic import AfterValidator, Field, model_validator
 
 from gridscan.cards.base import Card
 from gridscan.cards.inputs import Described
-from gridscan.cards.layers import Layer, Shown, Text, check_layers
-from gridscan.cards.unscanned import Drawable, Efficiency, Fluxes, Frame, Sources, Spectrum
+from gridscan.cards.layers import Layer, Shown, Sigmas, Text, check_layers
+from gridscan.cards.unscanned import (
+    Drawable,
+    Efficiency,
+    Fluxes,
+    Frame,
+    Probabilities,
+    Sources,
+    Spectrum,
+)
 
 Level = Annotated[float, Gt(0), Lt(1)]
 
@@ -70,8 +78,6 @@ class Plane(Scans, Layered):
     """Two axes, x and y, for each panel that is drawn; named as those of curves."""
 
     axes: tuple[tuple[Text, Text], ...] = ()
-    cl: Levels = (0.9,)
-    dof: Annotated[int, Ge(1)] = 2
 
     @model_validator(mode="after")
     def _axes_differ(self):
@@ -90,6 +96,8 @@ class Regions(Plane):
     """Allowed regions: Δχ² below the confidence levels."""
 
     kind: Literal["regions"]
+    cl: Levels = (0.9,)
+    dof: Annotated[int, Ge(1)] = 2
     above: Above = "minimum"
     standard_model: bool = True
 
@@ -104,6 +112,14 @@ class Exclusion(Plane):
     kind: Literal["exclusion"]
     above: Above | Literal["each-x"] = "standard-model"
     cl: tuple[Level] = (0.9,)
+    dof: Annotated[int, Ge(1)] = 2
+
+
+class Reach(Plane):
+    """Where scans of significances are at so many σ, a stroke each."""
+
+    kind: Literal["reach"]
+    sigmas: Sigmas = (3.0, 5.0)
 
 
 def _check_labels(layers: tuple[Layer, ...]) -> None:
@@ -161,10 +177,20 @@ class Limits(Layered):
 
 
 Panel = Annotated[
-    Curves | Regions | Exclusion | Spectrum | Fluxes | Efficiency | Table | Limits | Sources,
+    Curves
+    | Regions
+    | Exclusion
+    | Reach
+    | Spectrum
+    | Fluxes
+    | Efficiency
+    | Probabilities
+    | Table
+    | Limits
+    | Sources,
     Field(discriminator="kind"),
 ]
-Drawn = Curves | Regions | Exclusion
+Drawn = Curves | Regions | Exclusion | Reach
 Scanned = Drawn | Table | Limits
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from annotated_types import Gt, MinLen
+from annotated_types import Gt, MaxLen, MinLen
 
 from gridscan.cards.base import Card
 from gridscan.cards.scans import Setting
@@ -10,6 +10,9 @@ from gridscan.cards.scans import Setting
 Text = Annotated[str, MinLen(1)]
 Colour = Literal["blue", "orange", "green", "purple", "red", "sky", "black", "brown", "grey"]
 Stroke = Literal["solid", "dashed", "dotted", "dash-dotted"]
+
+
+Sigmas = Annotated[tuple[Annotated[float, Gt(0)], ...], MinLen(1), MaxLen(4)]
 
 
 class Variation(Card):
@@ -26,7 +29,8 @@ class Layer(Variation):
     In exclusion panels: `band` has variations of which, with the layer itself, the outermost
     limits are drawn, and what lies between is filled; `ticks` point to the excluded side of a
     line; `every_x` says that the scan has no horizontal axis and holds for all of it. In panels of
-    regions: `best_fit` is a star, `valleys` are lines along which χ² is least upwards.
+    regions: `best_fit` is a star, `valleys` are lines along which χ² is least upwards. In panels of
+    reach: `sigmas` are those of this layer alone.
     """
 
     scan: Text
@@ -39,9 +43,16 @@ class Layer(Variation):
     band: tuple[Variation, ...] = ()
     ticks: bool = False
     every_x: bool = False
+    sigmas: Sigmas | None = None
 
 
-BELONGS = {"valleys": "regions", "band": "exclusion", "ticks": "exclusion", "every_x": "exclusion"}
+BELONGS = {
+    "valleys": "regions",
+    "band": "exclusion",
+    "ticks": "exclusion",
+    "every_x": "exclusion",
+    "sigmas": "reach",
+}
 """The kind of panel in which an entry of a layer has a meaning."""
 
 

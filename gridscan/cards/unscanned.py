@@ -1,8 +1,8 @@
-"""Panels of a figure that need no scan: spectra, fluxes, efficiencies, tables of sources."""
+"""Panels of a figure that need no scan: spectra, fluxes, flavours, efficiencies, sources."""
 
 from typing import Annotated, Literal
 
-from annotated_types import MinLen
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from pydantic import model_validator
 
 from gridscan.cards.base import Card
@@ -75,6 +75,25 @@ class Efficiency(Frame):
     scale: Literal["linear", "log"] = "linear"
 
 
+class Probabilities(Frame):
+    """Flavours with which neutrinos of a species of a source arrive, against energy in the range
+    of x: a colour for each flavour, a stroke for each hypothesis about matter on the way.
+
+    cos_zenith: of directions through the Earth, −1 from below; default: as the source's card says.
+    averaged: relative width of the energies, a Gaussian's σ, of which means are drawn: oscillations
+    that no detector resolves are seen as their mean.
+    """
+
+    kind: Literal["probabilities"]
+    source: Text
+    species: Text
+    conventions: Text
+    x: tuple[Annotated[float, Gt(0)], float]
+    cos_zenith: Annotated[float, Ge(-1), Le(1)] | None = None
+    hypotheses: Annotated[tuple[Hypothesis, ...], MinLen(1), MaxLen(4)]
+    averaged: Annotated[float, Ge(0), Le(1)] = 0.0
+
+
 class Sources(Card):
     """Species of sources in nature: flux, uncertainty, largest energy, and largest recoils of
     materials of one nuclide, by the label of a column.
@@ -87,4 +106,4 @@ class Sources(Card):
     conventions: Text
 
 
-Drawable = Spectrum | Fluxes | Efficiency
+Drawable = Spectrum | Fluxes | Efficiency | Probabilities

@@ -10,8 +10,8 @@ from gridscan.cards.base import CardError, suggest
 from gridscan.cards.figures import Figure, Limits
 from gridscan.cards.library import Library
 from gridscan.cards.study import Study
-from gridscan.cards.unscanned import Drawable, Sources, Spectrum
-from gridscan.figures import draw, gallery, published, sources, tables
+from gridscan.cards.unscanned import Drawable, Probabilities, Sources, Spectrum
+from gridscan.figures import draw, gallery, probabilities, published, sources, tables
 from gridscan.figures.layers import Drawing, drawings
 from gridscan.scans import runs
 
@@ -40,6 +40,8 @@ def prepare(name: str, library: Library) -> Prepared:
         if isinstance(panel, Drawable | Sources):
             if isinstance(panel, Spectrum):
                 draw.check_spectrum(panel, library, place)
+            elif isinstance(panel, Probabilities):
+                probabilities.check(panel, library, place)
             else:
                 sources.check(panel, library, place)
             views.append((panel, (), []))

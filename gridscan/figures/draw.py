@@ -10,15 +10,15 @@ import xarray as xr
 
 from gridscan import api, plots
 from gridscan.cards.base import CardError, suggest
-from gridscan.cards.figures import Curves, Drawn, Exclusion, Figure, Regions, Scans
+from gridscan.cards.figures import Curves, Drawn, Exclusion, Figure, Reach, Regions, Scans
 from gridscan.cards.library import Library
-from gridscan.cards.unscanned import Efficiency, Fluxes, Spectrum
+from gridscan.cards.unscanned import Efficiency, Fluxes, Probabilities, Spectrum
 from gridscan.cubes.levels import level_name
 from gridscan.cubes.regions import last_crossing, specks, threshold
-from gridscan.figures import sources
+from gridscan.figures import probabilities, sources
 from gridscan.figures.layers import Drawing, cube, delta
 from gridscan.figures.published import drawn_limits, panel_axes, per
-from gridscan.plots import labels
+from gridscan.plots import labels, reach
 from gridscan.plots import panels as brush
 from gridscan.schema import UNITS
 
@@ -40,6 +40,8 @@ def picture(
             handles += sources.fluxes(ax, panel, library)
         elif isinstance(panel, Efficiency):
             handles += sources.efficiencies(ax, panel, library)
+        elif isinstance(panel, Probabilities):
+            handles += probabilities.draw(ax, panel, library)
         else:
             handles += list(_panel(ax, panel, view, drawn, cubes))
         handles += list(drawn_limits(ax, panel, drawn, view, library))
@@ -73,6 +75,8 @@ def _panel(
     elif isinstance(panel, Regions):
         yield from _regions(ax, panel, drawn, deltas, looks)
         yield from _points(ax, panel, drawn, loaded, looks)
+    elif isinstance(panel, Reach):
+        yield from _reach(ax, panel, drawn, deltas, looks)
     else:
         yield from _exclusion(ax, panel, drawn, deltas, looks, cubes)
 
@@ -128,6 +132,19 @@ def _exclusion(
             yield brush.band(ax, [last_crossing(d, level) for d in (found, *others)], look)
         else:
             yield brush.excluded(ax, found, level, look, ticks=one.layer.ticks)
+
+
+def _reach(
+    ax: Any,
+    panel: Reach,
+    drawn: list[Drawing],
+    squares: list[xr.DataArray],
+    looks: list[brush.Style],
+) -> Iterator[Any]:
+    for one, square, look in zip(drawn, squares, looks, strict=True):
+        yield reach.lines(ax, square**0.5, one.layer.sigmas or panel.sigmas, look)
+    if len(panel.sigmas) > 1:
+        yield from reach.strokes(panel.sigmas)
 
 
 def shown(found: xr.DataArray, panel: Drawn) -> xr.DataArray:

@@ -68,7 +68,7 @@ def _drawing(panel: Scanned, view: tuple[str, ...], layer: Layer, library: Libra
             f"scan: unknown scan {layer.scan!r}; {suggest(layer.scan, library.files['scans'])}"
         )
     scan = library.load("scans", layer.scan).changed(layer.changes)
-    needed = 2 if panel.kind in ("regions", "exclusion") else 1
+    needed = 2 if panel.kind in ("regions", "exclusion", "reach") else 1
     if panel.kind == "exclusion" and (layer.every_x or len(scan.axes) == 1):
         view, needed = view[1:], 1
     scan, names = _showing(scan, view, library)

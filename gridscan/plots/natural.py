@@ -1,6 +1,6 @@
 """What panels of fluxes and efficiencies are drawn with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from gridscan.plots.colours import LINES, WIDTH, tinted
 from gridscan.plots.panels import Style, style
-from gridscan.plots.style import STYLE, label
+from gridscan.plots.style import STYLE, label, log_numbers
 
 STROKES = ("solid", "dashed", "dotted", "dash-dotted")
 
@@ -47,6 +47,24 @@ def flux_axes(ax: Axes) -> None:
     with mpl.rc_context(STYLE):
         ax.set(xscale="log", yscale="log", xlabel=r"$E_\nu$ [MeV]")
         ax.set(ylabel=r"flux [cm$^{-2}$ s$^{-1}$ MeV$^{-1}$]")
+
+
+def probabilities(
+    ax: Axes, found: Mapping[str, xr.DataArray], symbols: Mapping[str, str]
+) -> list[Any]:
+    """Along energy: a colour for each flavour, a stroke for each hypothesis by its label."""
+    flavours = [style(text, n, "solid", COLOURS[n]) for n, text in enumerate(symbols.values())]
+    hypotheses = [style(text, 0, line, "black") for line, text in zip(STROKES, found, strict=False)]
+    for shown, curves in zip(hypotheses, found.values(), strict=True):
+        for one, flavour in zip(flavours, symbols, strict=True):
+            curve = curves.sel(flavour_out=flavour)
+            ax.plot(curve["energy_mev"], curve, color=one.rgb, ls=LINES[shown.line], lw=WIDTH)
+    energy = next(iter(found.values()))["energy_mev"]
+    with mpl.rc_context(STYLE):
+        ax.set(xscale="log", xlabel=r"$E_\nu$ [MeV]", ylabel="probability", ylim=(0, 1))
+        ax.set(xlim=(float(energy[0]), float(energy[-1])))
+        log_numbers(ax, "x")
+    return [one.handle() for one in (*flavours, *hypotheses)]
 
 
 def efficiency(ax: Axes, curve: xr.DataArray, one: Style, scale: str) -> Any:
