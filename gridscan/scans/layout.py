@@ -116,7 +116,8 @@ def _coordinates(study: Study, labels: Mapping[str, Sequence[str]]) -> xr.Datase
         known = study.inputs.parameters.get(study.scan.targets[name][0])
         # a factor has no unit, whatever it multiplies
         suffix = "" if axis.multiplies else study.scan.targets[name][0].rpartition("_")[2]
-        attrs = {"long_name": name, "units": UNITS.get(suffix, "1")}
+        units = known.attrs["units"] if known else UNITS.get(suffix, "1")
+        attrs = {"long_name": name, "units": units}
         if known and not axis.sets:
             attrs = known.attrs
         attrs |= {k: v for k in ("symbol", "units", "long_name") if (v := getattr(axis, k))}
