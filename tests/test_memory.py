@@ -1,5 +1,7 @@
 """Memory: a plan says what a block takes, and a card that needs too much is refused."""
 
+import functools
+import gc
 import tracemalloc
 from collections import OrderedDict
 
@@ -45,6 +47,14 @@ def _no_templates_yet(monkeypatch, tmp_path):
     combination._part.cache_clear()
 
 
+def forget():
+    """Nothing that other tests left in memory is at hand."""
+    recoils.forget()
+    for one in gc.get_objects():
+        if isinstance(one, functools._lru_cache_wrapper) and one.__module__.startswith("gridscan."):
+            one.cache_clear()
+
+
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
@@ -85,6 +95,7 @@ def test_a_block_takes_the_memory_that_its_plan_says(name, changes):
     study = Library().study(name, changes)
     grid = Axes.of(study).grid
     said = sum(memory.needs(Axes.of(study)).values())
+    forget()
     tracemalloc.start()
     evaluation.evaluate(study, grid.values((0,) * len(grid.shape)))
     taken = tracemalloc.get_traced_memory()[1]

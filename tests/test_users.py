@@ -51,7 +51,8 @@ def here(monkeypatch, capsys):
 
 
 def test_the_readmes_own_experiment_works_as_printed(here, tmp_path, monkeypatch):
-    card, surface, scan, *_ = re.findall(r"```toml\n(.*?)```", README, re.S)
+    chapter = README.split("## Your own experiment")[1]
+    card, _, surface, scan, *_ = re.findall(r"```toml\n(.*?)```", chapter, re.S)
     (tmp_path / "mycatalog").mkdir()
     (tmp_path / "mycatalog" / "my-germanium.toml").write_text(card)
     with_surface = card.split("[nuisances]")[0] + surface
