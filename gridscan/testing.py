@@ -13,7 +13,7 @@ import xarray as xr
 
 from gridscan.physics.couplings import sm
 from gridscan.physics.couplings.parameters import Nucleons, PerNucleon, weak_couplings
-from gridscan.physics.cross_sections import KERNELS
+from gridscan.physics.cross_sections import KERNELS, cross_section
 from gridscan.physics.flavour import DIAGONAL, hermitian, on
 from gridscan.physics.fluxes.species import Species, emitted
 from gridscan.physics.kinematics import max_recoil
@@ -148,26 +148,6 @@ def check_propagation(
             )
             found = on(of_all.isel(species=i, drop=True), PAIRS)
             np.testing.assert_allclose(found, expected.transpose("pair"), rtol=1e-12, atol=1e-15)
-
-
-def cross_section(
-    coefficients: xr.DataArray,
-    target: xr.Dataset,
-    recoil,
-    energy: float,
-    mediator_mev: float | xr.DataArray,
-    kind: str = "nucleus",
-    antineutrino: bool = False,
-) -> xr.DataArray:
-    """dσ/dT on one kind of target, cm²/MeV, without form factor: Σ_k c_k × kernel k."""
-    mass = target["mass"]
-    return sum(
-        coefficients.sel(kernel=name, drop=True)
-        * kernel.function(antineutrino)(recoil, energy, mass)
-        * kernel.exchange(recoil, mass, mediator_mev)
-        for name, kernel in KERNELS.items()
-        if name in coefficients["kernel"] and kernel.target == kind
-    )
 
 
 def check_model(structure: ModuleType) -> None:

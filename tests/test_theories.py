@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gridscan.cards.library import Library
-from gridscan.channels import combination, recoils
+from gridscan.channels import combination, requests
 from gridscan.channels.expansion import Points
 from gridscan.channels.signals import Signal
 from gridscan.channels.theory import Theories
@@ -146,7 +146,7 @@ def test_pulses_and_fractions_over_f90_cost_no_integral():
     for one in (inputs, later):
         common = Signal.of(one, LAR).request.common
         edges = {name: np.array(values) for name, values in common.bins}
-        unit = recoils.unit_target(common.nuclides, common.nuclear_masses)
+        unit = requests.unit_target(common.nuclides, common.nuclear_masses)
         given = unit, [Signal.of(one, LAR).request.variant], common.kinematics, common.response
         rest = *given, edges, common.kernels
         shared = by_species(common.species, 1.0, *rest, known)

@@ -11,7 +11,7 @@ from gridscan.cards.base import CardError
 from gridscan.cards.nuisances import Nuisance
 from gridscan.channels.contracts import Signal
 from gridscan.channels.expansion import Couplings, polynomial
-from gridscan.channels.recoils import Request
+from gridscan.channels.requests import Request
 from gridscan.channels.samples import PerBin, Sample
 from gridscan.channels.theory import ALONE, Theories, Theory
 

@@ -16,7 +16,7 @@ from gridscan.channels import likelihood, recoils, slopes
 from gridscan.channels.expansion import Couplings, Points
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.profile import Profile
-from gridscan.channels.recoils import Request
+from gridscan.channels.requests import Request
 from gridscan.channels.theory import ALONE, CARDS, Theories, Theory
 from gridscan.statistics import compiled
 from gridscan.statistics.chi2 import CHI2

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 if TYPE_CHECKING:
-    from gridscan.channels.recoils import Request
+    from gridscan.channels.requests import Request
     from gridscan.channels.theory import Theory
 
 

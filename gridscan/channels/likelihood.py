@@ -17,7 +17,7 @@ from gridscan.channels.expansion import Couplings, Expansion, Points
 from gridscan.channels.kinds import channel_of
 from gridscan.channels.modifiers import Nuisances
 from gridscan.channels.profile import Profile
-from gridscan.channels.recoils import Request
+from gridscan.channels.requests import Request
 from gridscan.channels.samples import Counts, Sample, Vectors
 from gridscan.channels.theory import ALONE, CARDS, Theories, Theory
 from gridscan.statistics.chi2 import CHI2

@@ -10,7 +10,7 @@ import numpy as np
 
 from gridscan.channels.combination import is_compiled
 from gridscan.channels.likelihood import Likelihood
-from gridscan.channels.recoils import Common, Request, unit_target
+from gridscan.channels.requests import Common, Request, unit_target
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.detectors import MatrixResponse, PoissonResolution
 from gridscan.physics.detectors.response import NUMBERS_TOGETHER, ORDER

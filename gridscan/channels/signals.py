@@ -15,7 +15,8 @@ from gridscan.cards.resolved import Inputs
 from gridscan.cards.responses import AnyResponse
 from gridscan.cards.sources import Source
 from gridscan.channels.charges import Charges, Way
-from gridscan.channels.recoils import Common, Request, template, unit_target
+from gridscan.channels.recoils import template
+from gridscan.channels.requests import Common, Request, unit_target
 from gridscan.channels.samples import events
 from gridscan.channels.theory import Theory
 from gridscan.physics.couplings import STRUCTURES, sums_nucleons

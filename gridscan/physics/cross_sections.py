@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import xarray as xr
 
 from gridscan.constants import (
     ELECTRON_MASS_MEV,
@@ -151,3 +152,23 @@ KERNELS = {
     "magnetic-e": Kernel(magnetic, "electron", steep=True),
 }
 """Unit of each: cm²/MeV, times MeV⁻² for every propagator that is not normalised."""
+
+
+def cross_section(
+    coefficients: xr.DataArray,
+    target: xr.Dataset,
+    recoil,
+    energy: float,
+    mediator_mev: float | xr.DataArray,
+    kind: str = "nucleus",
+    antineutrino: bool = False,
+) -> xr.DataArray:
+    """dσ/dT on one kind of target, cm²/MeV, without form factor: Σ_k c_k × kernel k."""
+    mass = target["mass"]
+    return sum(
+        coefficients.sel(kernel=name, drop=True)
+        * kernel.function(antineutrino)(recoil, energy, mass)
+        * kernel.exchange(recoil, mass, mediator_mev)
+        for name, kernel in KERNELS.items()
+        if name in coefficients["kernel"] and kernel.target == kind
+    )

@@ -21,7 +21,8 @@ from gridscan.cards.resolved import Inputs
 from gridscan.cards.study import Study
 from gridscan.channels.combination import Combination, combined
 from gridscan.channels.expansion import Couplings, Follows
-from gridscan.channels.recoils import Request, integrate
+from gridscan.channels.recoils import integrate
+from gridscan.channels.requests import Request
 from gridscan.channels.theory import ALONE, CARDS, Theories, Theory
 from gridscan.scans.blocks import Grid
 from gridscan.scans.theories import TheoryAxes
