@@ -51,7 +51,7 @@ def forget():
     """Nothing that other tests left in memory is at hand."""
     recoils.forget()
     for one in gc.get_objects():
-        if isinstance(one, functools._lru_cache_wrapper) and one.__module__.startswith("gridscan."):
+        if type(one) is functools._lru_cache_wrapper and one.__module__.startswith("gridscan."):
             one.cache_clear()
 
 
