@@ -16,7 +16,9 @@ from gridscan.scans import axes, layout
 CSI = "coherent-csi-2021"
 
 # Machines differ in speed; a law does not.
-hypothesis.settings.register_profile("gridscan", deadline=None)
+# the same examples for the same tests; others: pytest --hypothesis-profile search
+hypothesis.settings.register_profile("gridscan", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None)
 hypothesis.settings.load_profile("gridscan")
 
 
