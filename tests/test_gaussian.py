@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import least_squares, minimize_scalar
 
@@ -95,6 +95,7 @@ def test_a_nuisance_of_some_bins_equals_a_general_minimiser(seed):
     rows=st.integers(1, 8),
     bins=st.integers(1, 12),
 )
+@example(seed=5309, on_signal=3, on_background=3, free=4, rows=8, bins=5)
 def test_a_quadratic_form_equals_profile(seed, on_signal, on_background, free, rows, bins):
     rng = np.random.default_rng(seed)
     free = min(free, on_signal + on_background, bins - 1)
@@ -105,10 +106,10 @@ def test_a_quadratic_form_equals_profile(seed, on_signal, on_background, free, r
     # a fit that leaves nothing is zero to the precision of the data's own size
     size = 1e-20 + 1e-13 * profiled(np.zeros(bins), *rest)[0][0]
     np.testing.assert_allclose(form.chi2(coefficients), chi2, rtol=1e-10, atol=size)
-    # free nuisances that do the same may share it differently
+    # free nuisances that do the same may share it differently; χ² to ten digits says counts to five
     slopes = rest[-1].slopes(coefficients @ template)
     moved, found = np.vecmat(pulls, slopes), np.vecmat(form.pulls(coefficients), slopes)
-    np.testing.assert_allclose(found, moved, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found, moved, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("points", [0, 1, gaussian.POINTS_PER_SLAB + 1])

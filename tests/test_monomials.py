@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numba import njit
 from scipy.optimize import approx_fprime, minimize
@@ -272,6 +272,7 @@ def test_compiled_forms_have_the_derivatives_of_their_chi2(monomials):
     bend=st.sampled_from([0.0, 0.03, 0.2]),
     points=st.sampled_from([1, 5, 40]),
 )
+@example(seed=1502, monomials=TENSOR, bend=0.03, points=40)
 def test_forms_with_products_of_pulls_end_where_the_slow_twin_does(seed, monomials, bend, points):
     rng = np.random.default_rng(seed)
     rows, template, observed, nuisances = surface(rng, monomials, bins=60, bend=bend)
@@ -281,6 +282,20 @@ def test_forms_with_products_of_pulls_end_where_the_slow_twin_does(seed, monomia
     slow = total(shapes.scan(rows, *data), nuisances)
     np.testing.assert_allclose(found, slow, rtol=1e-8, atol=1e-6)
     assert (found <= slow * (1 + 1e-10) + 1e-10).all()
+
+
+@pytest.mark.parametrize("seed", [1502, 100552, 100793])
+def test_forms_do_not_depend_on_the_order_of_points(seed):
+    """Two minima, of which the lower one is now this and now that: neighbours do not decide."""
+    rows, template, observed, nuisances = surface(np.random.default_rng(seed), bins=60, bend=0.03)
+    rows = np.linspace(rows[0], rows[1], 40)
+    data = contracted(template, observed, nuisances, FIRST, observed + 5.0)
+    found, back = (
+        total(compiled_gram.scan(r, *data), nuisances) for r in (rows, rows[::-1].copy())
+    )
+    alone = [total(compiled_gram.scan(row[None], *data), nuisances)[0] for row in rows]
+    np.testing.assert_allclose(found, back[::-1], rtol=1e-8, atol=1e-6)
+    np.testing.assert_allclose(found, alone, rtol=1e-8, atol=1e-6)
 
 
 @settings(max_examples=30)
