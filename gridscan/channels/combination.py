@@ -115,6 +115,9 @@ def profile(
         likelihood.profile(parts, points, is_compiled(parts[0], whole), statistic, theories)
         for parts in every
     ]
+    if statistic.together is None:
+        (of_all,) = found
+        return of_all
     names = [name for parts in every for name in parts[0].experiments]
     order = [names.index(name) for name in joints[0].experiments]
     return Profile.summed(found, order, statistic.together)

@@ -147,11 +147,6 @@ def _least(chi2: partial, line: Line, start: float) -> float:
     return float(min(values.min(), *found))
 
 
-def together(groups: Sequence[np.ndarray]) -> np.ndarray:
-    """Of groups that are fitted apart there is none: it has one fit of all experiments."""
-    raise NotImplementedError("a significance is that of all experiments together")
-
-
 def of(toys: int = 0, seed: int = 1) -> Statistic:
     """The statistic with so many toys at each point; without, that of the Asimov data set."""
     if not toys:
@@ -170,6 +165,4 @@ def of(toys: int = 0, seed: int = 1) -> Statistic:
 COST = 4
 """Points of χ² that a fit of one toy takes as long as, about."""
 
-SIGNIFICANCE = Statistic(
-    ("significance",), profile, together, places=(0.0,), joint=True, refusal=refusal
-)
+SIGNIFICANCE = Statistic(("significance",), profile, places=(0.0,), refusal=refusal)

@@ -32,18 +32,17 @@ class Statistic:
 
     writes: names of variables, the first of them the number itself; profile: for channels with
     nuisances in common, many points at once; together: that number for several such groups, of
-    each group's (points,). places: where else counts are asked for, on the line of couplings from
-    the null hypothesis (0) through every point (1); joint: whether all experiments are one group,
-    with nuisances in common or not; cost: points of χ² that one of its own takes as long as;
+    each group's (points,), or None where all experiments have one fit, with nuisances in common or
+    not. places: where else counts are asked for, on the line of couplings from
+    the null hypothesis (0) through every point (1); cost: points of χ² that one of its own takes as long as;
     quadratic: whether counts have to be polynomials of degree two in couplings; refusal: why it
     is none of a problem, in one line, empty if it is.
     """
 
     writes: tuple[str, ...]
     profile: Callable[..., dict[str, np.ndarray]]
-    together: Callable[[Sequence[np.ndarray]], np.ndarray]
+    together: Callable[[Sequence[np.ndarray]], np.ndarray] | None = None
     places: tuple[float, ...] = ()
-    joint: bool = False
     cost: int = 1
     quadratic: bool = False
     refusal: Callable[[Problem], str] | None = None
@@ -51,3 +50,8 @@ class Statistic:
     @property
     def number(self) -> str:
         return self.writes[0]
+
+    @property
+    def joint(self) -> bool:
+        """Whether all experiments are one group."""
+        return self.together is None
