@@ -33,10 +33,10 @@ class Statistic:
     writes: names of variables, the first of them the number itself; profile: for channels with
     nuisances in common, many points at once; together: that number for several such groups, of
     each group's (points,), or None where all experiments have one fit, with nuisances in common or
-    not. places: where else counts are asked for, on the line of couplings from
-    the null hypothesis (0) through every point (1); cost: points of χ² that one of its own takes as long as;
-    quadratic: whether counts have to be polynomials of degree two in couplings; refusal: why it
-    is none of a problem, in one line, empty if it is.
+    not. places: where else counts are asked for, on the line of couplings from the null hypothesis
+    (0) through every point (1); cost: points of χ² that one of its own takes as long as; quadratic:
+    whether counts have to be polynomials of degree two in couplings; refusal: why it is none of a
+    problem, in one line, empty if it is.
     """
 
     writes: tuple[str, ...]
