@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from scipy.interpolate import CubicSpline
 
 from gridscan.constants import SECONDS_PER_DAY
-from gridscan.physics.fluxes.species import Continuum, Line, Species, check_fractions
+from gridscan.physics.fluxes.species import Continuum, Line, Species, check_fractions, check_table
 from gridscan.physics.quadrature import panels
 from gridscan.schema import STRICT
 
@@ -49,11 +49,7 @@ class Spectrum:
     between: Literal["linear", "smooth"] = "linear"
 
     def __post_init__(self):
-        lengths = len(self.energy_mev), len(self.per_mev)
-        if lengths[0] != lengths[1]:
-            raise ValueError(f"found {lengths[0]} energies and {lengths[1]} values; allowed: pairs")
-        if not (np.diff(self.energy_mev) > 0).all():
-            raise ValueError("energy_mev: energies must increase")
+        check_table(self.energy_mev, self.per_mev)
         if not any(self.per_mev):
             raise ValueError("per_mev: found zeros alone; allowed: a value above zero")
 

@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from numpy.polynomial.polynomial import polyval
 
 from gridscan.constants import MEV_PER_GIGAJOULE, SECONDS_PER_DAY
-from gridscan.physics.fluxes.species import Continuum, Species
+from gridscan.physics.fluxes.species import Continuum, Species, check_table
 from gridscan.physics.quadrature import panels, refine
 from gridscan.schema import STRICT
 
@@ -84,11 +84,7 @@ class Table:
     per_fission: Annotated[tuple[Annotated[float, Ge(0), Le(DENSEST)], ...], MinLen(2)]
 
     def __post_init__(self):
-        lengths = len(self.energy_mev), len(self.per_fission)
-        if lengths[0] != lengths[1]:
-            raise ValueError(f"found {lengths[0]} energies and {lengths[1]} values; allowed: pairs")
-        if not (np.diff(self.energy_mev) > 0).all():
-            raise ValueError("energy_mev: energies must increase")
+        check_table(self.energy_mev, self.per_fission)
 
     def __call__(self, energy):
         return np.interp(energy, self.energy_mev, self.per_fission)

@@ -32,6 +32,15 @@ def check_fractions(lines: Sequence[Line]) -> None:
         raise ValueError(f"lines: found fractions of sum {total:g}; allowed: a sum of 1")
 
 
+def check_table(energy_mev: Sequence[float], values: Sequence[float]) -> None:
+    """Raises ValueError for columns that are no spectrum."""
+    if len(energy_mev) != len(values):
+        found = f"{len(energy_mev)} energies and {len(values)} values"
+        raise ValueError(f"found {found}; allowed: pairs")
+    if not (np.diff(energy_mev) > 0).all():
+        raise ValueError("energy_mev: energies must increase")
+
+
 @dataclass(frozen=True)
 class Continuum:
     """A spectrum: `density(E)` per MeV between `low` and `high` (MeV).
