@@ -51,7 +51,7 @@ class Common:
     @property
     def arriving(self) -> xr.DataArray:
         """Density matrices at the detector where no couplings move them: dims (species, pair)."""
-        return arriving(self.species, self.propagation, self.energies_mev, self.mixing)
+        return _arriving(self.flux, self.only, self.edges_mev, self.propagation, self.mixing)
 
     @cached_property
     def _resolved(self) -> tuple[Sequence[Species], list[float]]:
@@ -73,6 +73,19 @@ def species_of(
     """Species of a source, all or one, and the energy (MeV) of each where they are resolved."""
     every = [one for one in flux.species() if only in ("", one.name)]
     return (every, []) if edges_mev is None else resolved(every, edges_mev)
+
+
+@lru_cache(maxsize=64)
+def _arriving(
+    flux: Flux,
+    only: str,
+    edges_mev: tuple[float, ...] | None,
+    way: Propagation | None,
+    mixing: Mixing | None,
+) -> xr.DataArray:
+    """What arrives of a source, whatever the detector is."""
+    species, energies = species_of(flux, only, edges_mev)
+    return arriving(species, way, energies, mixing)
 
 
 @dataclass(frozen=True)

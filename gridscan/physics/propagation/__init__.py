@@ -27,7 +27,9 @@ from gridscan.physics.propagation.vacuum import Vacuum
 
 
 class Propagation(Protocol):
-    """A way from the source to the detector."""
+    """A way from the source to the detector. Hashable by content."""
+
+    def __hash__(self) -> int: ...
 
     @property
     def kind(self) -> str: ...
