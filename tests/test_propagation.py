@@ -111,7 +111,9 @@ def test_vacuum_keeps_the_contract():
 
 @pytest.mark.parametrize("way", [SUN, UPWARDS, Vacuum()], ids=["sun", "earth", "vacuum"])
 def test_a_way_says_in_one_line_what_it_lacks(way):
-    with pytest.raises(ValueError, match=rf"^propagation of kind '{way.kind}': needs oscillations"):
+    with pytest.raises(
+        ValueError, match=rf"^propagation of kind '{way.kind}': needs conventions.oscillations"
+    ):
         way.density(beam(1), mev(1.0), None, None)
     if way.edges_mev is not None:
         with pytest.raises(ValueError, match="needs the energy of each species"):
@@ -488,7 +490,7 @@ def test_probabilities_through_the_earth_have_directions():
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"conventions": "tree-level-helm"}, "needs oscillations; found none"),
+        ({"conventions": "tree-level-helm"}, "needs conventions.oscillations; found none"),
         ({"cos_zenith": 0.0}, "beside a way of kind 'sun'; allowed: 'earth'"),
         ({"energy_mev": [1.0, -1.0]}, "energy_mev: .*allowed: numbers above 0"),
         ({"eps_x": 1.0}, "unknown parameter 'eps_x'"),

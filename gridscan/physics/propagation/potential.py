@@ -92,7 +92,10 @@ def _real(matrix: np.ndarray) -> np.ndarray:
 def checked(kind: str, mixing: Mixing | None) -> Mixing:
     """Raises ValueError where a way needs a mixing and is given none."""
     if mixing is None:
-        raise ValueError(f"propagation of kind {kind!r}: needs oscillations; found none")
+        raise ValueError(
+            f"propagation of kind {kind!r}: needs conventions.oscillations; found none; allowed: "
+            "conventions that have them, as nufit6"
+        )
     return mixing
 
 
