@@ -228,9 +228,9 @@ def hundred_million(rows: list) -> None:
     axes = ("eps_ee_u", "eps_ee_d", "eps_mumu_u")
     times = {}
     code = (
-        "import sys, time; from benchmarks.figures import cube_of, scans; "
-        "scans.run(cube_of(20), sys.argv[2]); began = time.perf_counter(); "
-        "scans.run(cube_of(int(sys.argv[1])), sys.argv[2]); print(time.perf_counter() - began)"
+        "import sys, time; from benchmarks.figures import cube_of, runs; "
+        "runs.run(cube_of(20), sys.argv[2]); began = time.perf_counter(); "
+        "runs.run(cube_of(int(sys.argv[1])), sys.argv[2]); print(time.perf_counter() - began)"
     )
     with folder() as where:
         for num in (100, 464):
