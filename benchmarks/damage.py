@@ -80,7 +80,7 @@ def older(path: Path) -> None:
     """As cubes were before there were manifests."""
     manifest.unseal(path)
     root = json.loads((path / "zarr.json").read_text())
-    root.pop("consolidated_metadata")
+    root.pop("consolidated_metadata", None)
     root["attributes"].pop("block")
     (path / "zarr.json").write_text(json.dumps(root))
 

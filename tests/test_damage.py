@@ -182,7 +182,7 @@ def test_consolidated_metadata_of_other_arrays_are_found_and_mended(path):
 
 
 def test_a_complete_cube_has_the_hash_of_every_file(path):
-    found = json.loads((path / manifest.NAME).read_text())["sha256"]
+    found = json.loads((path / manifest.NAME).read_text())["files"]
     files = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
     assert {*found} == files - {manifest.NAME}
     assert manifest.wrong(path) == set()

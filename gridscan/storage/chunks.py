@@ -2,9 +2,10 @@
 
 import stat
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
-from gridscan.storage.guard import plain
+from gridscan.storage.guard import Elsewhere, Where, plain
 from gridscan.storage.local import remove
 from gridscan.storage.opening import last, opened
 
@@ -12,12 +13,16 @@ Index = tuple[int, ...]
 """Number of a block along each axis."""
 
 
-def complete_blocks(path: str | Path) -> set[Index]:
+def complete_blocks(path: Where) -> set[Index]:
     """Indices of the blocks that are in the store, whole in every variable.
 
     What is listed are the files that are there: of blocks there may be any number.
     """
     leads, shape = _leads(path), last(path).cdata_shape
+    if isinstance(path, Elsewhere):
+        return set(product(*map(range, shape))).intersection(
+            *(path.blocks("/".join((name, "c", *["0"] * lead))) for name, lead in leads.items())
+        )
     found = (set(_written(Path(path, name, "c", *["0"] * lead), shape))
              for name, lead in leads.items())  # fmt: skip
     return set.intersection(*found)
@@ -54,13 +59,13 @@ def _is_chunk(path: Path) -> bool:
     return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
 
-def _leads(path: str | Path) -> dict[str, int]:
+def _leads(path: Where) -> dict[str, int]:
     """Every variable with its number of dimensions before the axes of the grid."""
     grid = last(path).ndim
     return {name: array.ndim - grid for name, array in opened(path).items()}
 
 
-def chunk_keys(path: str | Path, index: Index) -> list[str]:
+def chunk_keys(path: Where, index: Index) -> list[str]:
     """Files of one block, that of its statistic last, by their path in the store.
 
     Dimensions other than the axes of the grid are never cut.
@@ -76,6 +81,6 @@ def remove_block(path: str | Path, index: Index) -> None:
         remove(Path(path, key))
 
 
-def block_shape(path: str | Path) -> tuple[int, ...]:
+def block_shape(path: Where) -> tuple[int, ...]:
     """Shape of the store's blocks: the one truth about how a cube was cut."""
     return tuple(last(path).chunks)

@@ -8,10 +8,10 @@ import xarray as xr
 from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.storage import LocalStore
 
-from gridscan.storage.guard import Guarded
+from gridscan.storage.guard import Where
 from gridscan.storage.local import beside, remove
 from gridscan.storage.metadata import Array
-from gridscan.storage.opening import array
+from gridscan.storage.opening import array, store_of
 
 COMPRESSORS = (BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec())
 """Fast and small; the checksum comes last, so that a flipped bit is an error when read."""
@@ -23,12 +23,12 @@ def write(path: Path, coords: xr.Dataset) -> None:
     coords.to_zarr(LocalStore(path), mode="w", zarr_format=3, consolidated=False, encoding=encoding)
 
 
-def wrong(path: str | Path, coords: xr.Dataset) -> list[str]:
+def wrong(path: Where, coords: xr.Dataset) -> list[str]:
     """Names of the coordinates of a store that are missing, damaged or not as given."""
     return [str(name) for name in coords.variables if not _holds(path, str(name), coords[name])]
 
 
-def _holds(path: str | Path, name: str, given: xr.DataArray) -> bool:
+def _holds(path: Where, name: str, given: xr.DataArray) -> bool:
     """Whether an array on disk is as given, but for rounding and for the order of labels.
 
     Another version may round a grid otherwise or order nuisances otherwise; damage does not.
@@ -37,7 +37,7 @@ def _holds(path: str | Path, name: str, given: xr.DataArray) -> bool:
         said = Array.read(path, name)
         if said.shape != given.shape:
             return False
-        store = Guarded(path, read_only=True, chunks={name: said.bounds})
+        store = store_of(path, {name: said.bounds})
         found = np.asarray(array(store, name, "r")[:])
     except Exception:
         # codecs raise what they like

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gridscan.storage import coordinates, metadata
-from gridscan.storage.guard import document
+from gridscan.storage.guard import Elsewhere, Where, document
 from gridscan.storage.local import DEEPEST, StoreError
 from gridscan.storage.metadata import ROOT, Array, Contents
 from gridscan.storage.opening import table
@@ -22,9 +22,7 @@ WORDS = ("long_name", "software", "created", "code_sha256")
 """What other versions may put otherwise."""
 
 
-def faults(
-    path: str | Path, about: Mapping[str, Any], given: Contents, exact: bool
-) -> dict[str, str]:
+def faults(path: Where, about: Mapping[str, Any], given: Contents, exact: bool) -> dict[str, str]:
     """What of a store is not as given, by array, attribute or file; and why.
 
     about: its root attributes. exact: whether the program that began it is this one; others may
@@ -39,7 +37,7 @@ def faults(
     return found | strays(path, {name: array.blocks for name, array in given.arrays.items()})
 
 
-def arrays(path: str | Path, given: Contents, exact: bool) -> dict[str, str]:
+def arrays(path: Where, given: Contents, exact: bool) -> dict[str, str]:
     """Arrays that are missing, foreign, not as given or, of axes, of other values; and why.
 
     exact: whether attributes are those of this version; of others, those that are there count.
@@ -80,9 +78,7 @@ def _value(attrs: Mapping[str, Any], name: str) -> Any:
         return attrs[name]
 
 
-def root(
-    path: str | Path, found: Mapping[str, Any], given: Mapping[str, Any], exact: bool
-) -> list[str]:
+def root(path: Where, found: Mapping[str, Any], given: Mapping[str, Any], exact: bool) -> list[str]:
     """Names of root attributes, and other entries of the root, that are not as given.
 
     found: the attributes that there are.
@@ -95,12 +91,12 @@ def root(
     return frame + of_run + other(here, there, exact)
 
 
-def is_consolidated(path: str | Path) -> bool:
+def is_consolidated(path: Where) -> bool:
     """Whether the root tells of the arrays what they tell themselves, or nothing."""
     return document(path, ROOT).get("consolidated_metadata") in (None, consolidated(path))
 
 
-def consolidated(path: str | Path) -> dict[str, Any] | None:
+def consolidated(path: Where) -> dict[str, Any] | None:
     """Metadata of all arrays in one, for readers of one file; None where they cannot be read."""
     try:
         found = {name: document(path, f"{name}/zarr.json") for name in metadata.arrays(path)}
@@ -109,20 +105,26 @@ def consolidated(path: str | Path) -> dict[str, Any] | None:
     return {"kind": "inline", "must_understand": False, "metadata": found}
 
 
-def strays(path: str | Path, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+def strays(path: Where, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
     """What has no place in a store: links, pipes, devices; and chunks that no array has.
 
     blocks: number of chunks of each array, along its dimensions.
     """
+    if isinstance(path, Elsewhere):
+        parts = {key: key.split("/") for key in path.listing}
+        return {key: why for key, one in parts.items() if (why := _beyond(one, blocks, False))}
     return _found(path, partial(_why, blocks=blocks))
 
 
-def unknown(path: str | Path, names: Collection[str], more: Collection[str] = ()) -> dict[str, str]:
+def unknown(path: Where, names: Collection[str], more: Collection[str] = ()) -> dict[str, str]:
     """Plain files and folders that no store of these arrays has, harmless as they are.
 
     more: files beside the root that it may have. Hidden ones, as file managers leave behind, and
     what a run is writing are nobody's business.
     """
+    if isinstance(path, Elsewhere):
+        # others are in no manifest
+        return {}
     return _found(path, partial(_foreign, names=names, more={ROOT, *more}))
 
 
@@ -163,11 +165,17 @@ def _why(
         return "a link; links are not followed"
     if not folder and not entry.is_file(follow_symlinks=False):
         return "neither a file nor a folder"
-    name, *rest = parts
     if parts[-1] == ROOT and folder:
         return "a folder in the place of a file"
-    hidden = not folder and entry.name.startswith(".")
-    if name not in blocks or rest[:1] != ["c"] or hidden or entry.name.endswith(".partial"):
+    if (not folder and entry.name.startswith(".")) or entry.name.endswith(".partial"):
+        return ""
+    return _beyond(parts, blocks, folder)
+
+
+def _beyond(parts: list[str], blocks: Mapping[str, tuple[int, ...]], folder: bool) -> str:
+    """Why something in the place of a chunk is none of its array, if it is none."""
+    name, *rest = parts
+    if name not in blocks or rest[:1] != ["c"]:
         return ""
     counts, numbers = blocks[name], rest[1:]
     inside = len(numbers) <= len(counts) and all(

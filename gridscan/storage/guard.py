@@ -7,17 +7,22 @@ unpack to gigabytes: each is a StoreError before anything is opened or unpacked.
 import json
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from numcodecs import Blosc, Zstd
+from zarr.abc.store import Store
 from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore
 
 from gridscan.storage.local import StoreError
 
 ZSTD = b"\x28\xb5\x2f\xfd"
+
+HEAD = 18
+"""Bytes of a chunk that say what it unpacks to."""
 
 OVERHEAD = 1024
 """Bytes that a chunk may take on disk beyond what it unpacks to."""
@@ -28,6 +33,43 @@ FEW_BYTES = 32_000_000
 
 DEEPEST = 64
 """Tables within tables: a study has some ten of them."""
+
+
+class Elsewhere(ABC):
+    """A complete store that is no folder of this machine."""
+
+    @property
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Of its arrays."""
+
+    @property
+    @abstractmethod
+    def listing(self) -> Iterable[str]:
+        """Files, by their path in the store."""
+
+    def blocks(self, folder: str) -> set[tuple[int, ...]]:
+        """Numbers of the chunks below a folder."""
+        start = f"{folder}/" if folder else ""
+        numbers = ([*key.removeprefix(start).split("/")] if key != folder else []
+                   for key in self.listing if key == folder or key.startswith(start))  # fmt: skip
+        return {tuple(map(int, one)) for one in numbers if all(map(str.isdecimal, one))}
+
+    @abstractmethod
+    def is_good(self, key: str) -> bool:
+        """Whether a file is there, as the manifest has it."""
+
+    @abstractmethod
+    def content(self, key: str, most: int) -> bytes:
+        """A file, whole. Raises FileNotFoundError where it has none of this name, StoreError."""
+
+    @abstractmethod
+    def store(self, chunks: "Mapping[str, Bounds]") -> Store:
+        """What zarr reads it by. chunks: for each array, what a chunk of it may be."""
+
+
+Where = str | Path | Elsewhere
+"""Where a store is."""
 
 
 def plain(root: str | Path, key: str) -> Path:
@@ -46,8 +88,10 @@ def plain(root: str | Path, key: str) -> Path:
     return Path(root, key)
 
 
-def content(root: str | Path, key: str, most: int) -> bytes:
+def content(root: Where, key: str, most: int) -> bytes:
     """A file of a store, whole. Raises FileNotFoundError, and StoreError for what is no file."""
+    if isinstance(root, Elsewhere):
+        return root.content(key, most)
     try:
         with plain(root, key).open("rb") as file:
             if (size := os.fstat(file.fileno()).st_size) > most:
@@ -59,13 +103,17 @@ def content(root: str | Path, key: str, most: int) -> bytes:
         raise StoreError(f"{root}: {key}: cannot be read ({error.strerror})") from None
 
 
-def document(root: str | Path, key: str, most: int = FEW_BYTES) -> dict[str, Any]:
+def document(root: Where, key: str, most: int = FEW_BYTES) -> dict[str, Any]:
     """A file of a store as a table. Raises StoreError, and FileNotFoundError if there is none."""
+    return table_of(root, key, content(root, key, most))
+
+
+def table_of(root: object, key: str, text: bytes) -> dict[str, Any]:
+    """What a file of a store says, as a table. Raises StoreError."""
     try:
-        found = parsed(content(root, key, most))
+        found = parsed(text)
     except ValueError as error:
-        told = error if isinstance(error, StoreError) else f"{root}: {key}: {error}"
-        raise StoreError(str(told)) from None
+        raise StoreError(f"{root}: {key}: {error}") from None
     if not isinstance(found, dict):
         raise StoreError(f"{root}: {key}: holds no table")
     return found
@@ -112,6 +160,11 @@ class Bounds(NamedTuple):
     most: int
     labels: int | None = None
 
+    @property
+    def on_disk(self) -> int:
+        """Bytes that it takes at most, packed."""
+        return self.most + OVERHEAD
+
 
 class Guarded(LocalStore):
     """A store on disk that hands out plain files only, and chunks that unpack to what they may.
@@ -152,34 +205,44 @@ class Guarded(LocalStore):
         path = plain(self.root, key)
         name, _, rest = key.partition("/")
         if name in self.chunks and rest.startswith("c"):
-            _check_chunk(path, self.chunks[name])
+            _check_file(path, self.chunks[name])
 
 
-def _check_chunk(path: Path, allowed: Bounds) -> None:
-    """Raises StoreError for a chunk that does not unpack to what it should.
-
-    Blosc believes what its header says of its own length, too: behind it stands a checksum.
-    """
+def _check_file(path: Path, allowed: Bounds) -> None:
+    """Raises StoreError for a chunk on disk that does not unpack to what it should."""
     try:
         with path.open("rb") as file:
-            size, head = os.fstat(file.fileno()).st_size, file.read(18)
+            size, head = os.fstat(file.fileno()).st_size, file.read(HEAD)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return
+    whole = path.read_bytes() if allowed.labels is not None and size <= allowed.on_disk else b""
+    _check(path, size, head, whole, allowed)
+
+
+def check_chunk(place: object, packed: bytes, allowed: Bounds) -> None:
+    """Raises StoreError for a chunk that does not unpack to what it should."""
+    _check(place, len(packed), packed[:HEAD], packed, allowed)
+
+
+def _check(place: object, size: int, head: bytes, packed: bytes, allowed: Bounds) -> None:
+    """Blosc believes what its header says of its own length, too: behind it stands a checksum.
+
+    packed: the whole chunk, where there are labels.
+    """
     found = unpacked(head)
     if not head.startswith(ZSTD) and int.from_bytes(head[12:16], "little") != size - 4:
-        raise StoreError(f"{path}: cut off, or not of gridscan")
+        raise StoreError(f"{place}: cut off, or not of gridscan")
     if (
-        size > allowed.most + OVERHEAD
+        size > allowed.on_disk
         or found is None
         or not allowed.least <= found <= allowed.most
-        or (allowed.labels is not None and _labels(path) != allowed.labels)
+        or (allowed.labels is not None and _labels(packed) != allowed.labels)
     ):
-        raise StoreError(f"{path}: unpacks to something else than its array")
+        raise StoreError(f"{place}: unpacks to something else than its array")
 
 
-def _labels(path: Path) -> int | None:
+def _labels(packed: bytes) -> int | None:
     """How many labels a chunk says that it has, which has room for as many: zarr believes it."""
-    packed = path.read_bytes()
     try:
         found = Zstd().decode(packed) if packed.startswith(ZSTD) else Blosc().decode(packed[:-4])
     except (RuntimeError, ValueError):

@@ -32,10 +32,14 @@ class StoreError(ValueError):
 
 def local(path: str | Path) -> Path:
     """A path on this machine, its `~` expanded. Raises StoreError for a URL."""
-    # a Path has lost one of the two slashes
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
-        raise StoreError(f"{path}: cubes are folders of this machine, not URLs")
+    if is_url(path):
+        raise StoreError(f"{path}: is written in folders of this machine, not at URLs")
     return Path(os.path.expanduser(path))
+
+
+def is_url(path: object) -> bool:
+    # a Path has lost one of the two slashes
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)) is not None
 
 
 def cache_folder() -> Path:
@@ -72,7 +76,11 @@ def put(text: str, path: Path) -> Path:
     """
     partial = path.with_name(f".{path.name}-{uuid4().hex}")
     try:
-        partial.write_text(text, encoding="utf8", newline="")
+        with partial.open("w", encoding="utf8", newline="") as file:
+            file.write(text)
+            file.flush()
+            # after a power failure it is the old one or this one, never half of it
+            os.fsync(file.fileno())
         return partial.replace(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None

@@ -10,17 +10,15 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from gridscan.storage import listed, metadata, opening
 from gridscan.storage.chunks import Index
 from gridscan.storage.damage import consolidated
-from gridscan.storage.guard import OVERHEAD, document
+from gridscan.storage.guard import OVERHEAD, Elsewhere, Where, content, document
+from gridscan.storage.listed import MOST_BYTES, NAME, File
 from gridscan.storage.local import StoreError, below, put, remove
-from gridscan.storage.metadata import CHUNK_BYTES, ROOT, Contents
-
-NAME = "manifest.json"
-
-LINE_BYTES = 1000
-"""What a file may take in a manifest."""
+from gridscan.storage.metadata import CHUNK_BYTES, ROOT, Array, Contents
 
 
 def seal(path: str | Path) -> None:
@@ -29,8 +27,19 @@ def seal(path: str | Path) -> None:
     whole = root | {"consolidated_metadata": consolidated(path)}
     if whole != root:
         put(json.dumps(whole, indent=2), Path(path, "zarr.json"))
-    files = {key: _hash(Path(path, key)) for key in sorted(_files(path))}
-    put(json.dumps({"sha256": files}, indent=0), Path(path, NAME))
+    files = {key: _file(Path(path, key)) for key in sorted(_files(path))}
+    told = listed.about(whole["attributes"], _axes(path))
+    put(listed.written(told, files), Path(path, NAME))
+
+
+def _axes(path: str | Path) -> dict[str, Any]:
+    """Of each axis how many values it has, and its unit."""
+    found = {name: Array.read(path, name) for name in metadata.arrays(path)}
+    grid = found[opening.statistic(opening.attributes(path))].dims
+    return {
+        name: {"values": found[name].shape[0], "units": found[name].attributes.get("units", "1")}
+        for name in grid
+    }
 
 
 def there(path: str | Path) -> bool:
@@ -39,27 +48,36 @@ def there(path: str | Path) -> bool:
 
 
 def unseal(path: str | Path) -> None:
-    """Take the manifest away. Raises OSError where it cannot."""
+    """Take the manifest, and the metadata of arrays in the root, away. Raises OSError.
+
+    What says that a cube is complete goes first. On a disk that is full the root stays as it is,
+    and no block will be written.
+    """
     remove(Path(path, NAME))
+    with suppress(StoreError, OSError):
+        root = document(path, ROOT)
+        if root.pop("consolidated_metadata", None) is not None:
+            put(json.dumps(root, indent=2), Path(path, ROOT))
 
 
-def wrong(path: str | Path) -> set[str] | None:
+def wrong(path: Where) -> set[str] | None:
     """Files that are not as in the manifest, or in one of both only; None without a manifest.
 
-    Raises StoreError for a manifest that cannot be read.
+    Of a store elsewhere all files are fetched. Raises StoreError for a manifest that cannot be
+    read.
     """
+    if isinstance(path, Elsewhere):
+        return {key for key in path.listing if not path.is_good(key)}
     here = set(_files(path))
     try:
-        told = document(path, NAME, LINE_BYTES * (len(here) + 1000)).get("sha256")
+        told = listed.read(path, content(path, NAME, MOST_BYTES)).files
     except FileNotFoundError:
         return None
-    if not isinstance(told, dict):
-        raise StoreError(f"{path}: {NAME}: holds no hashes")
-    changed = {key for key in here & {*told} if _hash(Path(path, key)) != told[key]}
+    changed = {key for key in here & {*told} if _file(Path(path, key)).sha256 != told[key].sha256}
     return changed | (here ^ {*told})
 
 
-def altered(path: str | Path, given: Contents) -> tuple[dict[str, str], dict[Index, str]]:
+def altered(path: Where, given: Contents) -> tuple[dict[str, str], dict[Index, str]]:
     """Arrays, and blocks, of which a file is not the one that the manifest has; and that it is so.
 
     None where there is no manifest. Missing chunks are no fault, but missing blocks.
@@ -74,7 +92,7 @@ def altered(path: str | Path, given: Contents) -> tuple[dict[str, str], dict[Ind
         name, *rest = key.split("/")
         if name in given.variables and rest[:1] == ["c"]:
             lead = len(given.arrays[name].dims) - len(given.block)
-            if Path(path, key).exists() and all(map(str.isdecimal, rest[1:])):
+            if _is_there(path, key) and all(map(str.isdecimal, rest[1:])):
                 bad[tuple(map(int, rest[1 + lead :]))] = "not as in the manifest"
         elif name == ROOT or (name in given.arrays and rest[:1] in (["c"], [ROOT])):
             faults[name] = "not as in the manifest"
@@ -91,10 +109,17 @@ def _files(path: str | Path) -> Iterator[str]:
             yield key
 
 
-def _hash(path: Path) -> str:
-    """Of a file; of what is none of ours, by its kind or size, nothing."""
+def _is_there(path: Where, key: str) -> bool:
+    return isinstance(path, Elsewhere) or Path(path, key).exists()
+
+
+def _file(path: Path) -> File:
+    """What is in a file, once it is on the disk; of what is none of ours, by its kind or size,
+    nothing."""
     with suppress(OSError):
-        if path.is_file() and path.stat().st_size <= CHUNK_BYTES + OVERHEAD:
+        if path.is_file() and (size := path.stat().st_size) <= CHUNK_BYTES + OVERHEAD:
             with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-    return ""
+                # a manifest never outlives what it tells of
+                os.fsync(file.fileno())
+                return File(hashlib.file_digest(file, "sha256").hexdigest(), size)
+    return File("", 0)

@@ -4,7 +4,7 @@ zarr would run whatever codec a name stands for, and fill what is missing with a
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 import xarray as xr
 
-from gridscan.storage.guard import Bounds, document
+from gridscan.storage.guard import Bounds, Elsewhere, Where, document
 from gridscan.storage.local import REMOVE, StoreError
 
 ROOT = "zarr.json"
@@ -60,7 +60,7 @@ class Array:
     """What stands for what is not there."""
 
     @classmethod
-    def read(cls, path: str | Path, name: str) -> "Array":
+    def read(cls, path: Where, name: str) -> "Array":
         """Raises StoreError for what is none of gridscan's, saying which entry and why."""
         try:
             found = document(path, f"{name}/zarr.json", FEW_BYTES)
@@ -185,21 +185,26 @@ def _short(found: Any) -> str:
     return text if len(text) < 80 else f"{text[:77]}…"
 
 
-def arrays(path: str | Path) -> list[str]:
+def arrays(path: Where) -> list[str]:
     """Names of the arrays of a store, links among them: folders that have metadata.
 
     Raises StoreError for far too many.
     """
     found = []
-    for folder in Path(path).iterdir():
-        if folder.is_symlink() or (folder.is_dir() and (folder / "zarr.json").exists()):
-            found.append(folder.name)
+    for name in path.names if isinstance(path, Elsewhere) else _folders(Path(path)):
+        found.append(name)
         if len(found) > MANY_ARRAYS:
             raise StoreError(f"{path}: more than {MANY_ARRAYS} arrays: {REMOVE}")
     return sorted(found)
 
 
-def check_together(path: str | Path, found: Mapping[str, Array], last: str) -> None:
+def _folders(path: Path) -> Iterator[str]:
+    for folder in path.iterdir():
+        if folder.is_symlink() or (folder.is_dir() and (folder / "zarr.json").exists()):
+            yield folder.name
+
+
+def check_together(path: Where, found: Mapping[str, Array], last: str) -> None:
     """Raises StoreError for arrays that make no cube: the sizes of dimensions, how they are cut.
 
     last: the variable that has the axes of the grid and no other dimension.

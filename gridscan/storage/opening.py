@@ -10,9 +10,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import zarr
+from zarr.abc.store import Store
 
 from gridscan.storage import metadata
-from gridscan.storage.guard import Guarded, document, parsed, plain
+from gridscan.storage.guard import (
+    Bounds,
+    Elsewhere,
+    Guarded,
+    Where,
+    document,
+    parsed,
+    plain,
+)
 from gridscan.storage.local import REMOVE, REPAIR, StoreError
 
 CHI2 = "chi2"
@@ -29,9 +38,10 @@ class NotACube(ValueError):
     """What is another thing, and a good one for all one knows."""
 
 
-def attributes(path: str | Path) -> dict[str, Any]:
+def attributes(path: Where) -> dict[str, Any]:
     """Root attributes of a store. Raises StoreError where there is none."""
-    _root(path)
+    if not isinstance(path, Elsewhere):
+        _root(path)
     try:
         found = document(path, "zarr.json")
         if found["node_type"] == "array":
@@ -55,9 +65,7 @@ def table(value: Any) -> Any:
     return parsed(value) if isinstance(value, str) else value
 
 
-def block(
-    path: str | Path, attrs: Mapping[str, Any], shape: tuple[int, ...]
-) -> tuple[int, ...] | None:
+def block(path: Where, attrs: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[int, ...] | None:
     """The shape of a block of a grid, as root attributes say or, in older stores, an array."""
     for said in _cut(path, attrs):
         if isinstance(said, list) and len(said) == len(shape):
@@ -67,14 +75,14 @@ def block(
     return None
 
 
-def _cut(path: str | Path, attrs: Mapping[str, Any]) -> Iterator[Any]:
+def _cut(path: Where, attrs: Mapping[str, Any]) -> Iterator[Any]:
     with suppress(KeyError, ValueError):
         yield table(attrs[BLOCK])
     with suppress(StoreError):
         yield list(metadata.Array.read(path, statistic(attrs)).chunks)
 
 
-def opened(path: str | Path) -> dict[str, zarr.Array]:
+def opened(path: Where) -> dict[str, zarr.Array]:
     """The variables of a store, the one that marks a block complete last; opened once.
 
     Raises StoreError where there is none, or one whose metadata are damaged.
@@ -82,12 +90,14 @@ def opened(path: str | Path) -> dict[str, zarr.Array]:
     return of(path)[1]
 
 
-def arrays(path: str | Path) -> dict[str, metadata.Array]:
+def arrays(path: Where) -> dict[str, metadata.Array]:
     """What a store says of its variables and axes. Raises StoreError where they make no cube."""
     return of(path)[0]
 
 
-def of(path: str | Path) -> tuple[dict[str, metadata.Array], dict[str, zarr.Array]]:
+def of(path: Where) -> tuple[dict[str, metadata.Array], dict[str, zarr.Array]]:
+    if isinstance(path, Elsewhere):
+        return _opened(path, ())
     root = _root(path)
     try:
         files = (root, *(Path(path, name, "zarr.json") for name in metadata.arrays(path)))
@@ -114,7 +124,7 @@ def _root(path: str | Path) -> Path:
 
 @lru_cache(maxsize=4)
 def _opened(
-    path: str, stamps: tuple[tuple[str, int, int], ...]
+    path: str | Elsewhere, stamps: tuple[tuple[str, int, int], ...]
 ) -> tuple[dict[str, metadata.Array], dict[str, zarr.Array]]:
     """All arrays of the store that these files are of, as said, and its variables, opened."""
     last = statistic(attributes(path))
@@ -127,28 +137,38 @@ def _opened(
         metadata.check_together(path, found, last)
     except StoreError as error:
         raise StoreError(f"{error}: damaged metadata: {REPAIR}") from None
-    store = Guarded(path, chunks={name: one.bounds for name, one in found.items()})
+    elsewhere = isinstance(path, Elsewhere)
+    store = store_of(path, {n: one.bounds for n, one in found.items()}, read_only=elsewhere)
+    mode: Literal["r", "r+"] = "r" if elsewhere else "r+"
     names = sorted(found, key=lambda name: name == last)
     return found, {
-        name: array(store, name, mode="r+").with_config({"write_empty_chunks": True})
+        name: array(store, name, mode).with_config({"write_empty_chunks": True})
         for name in names
         if found[name].dims != (name,)
     }
 
 
-def _said(path: str, name: str) -> metadata.Array:
+def _said(path: Where, name: str) -> metadata.Array:
     try:
         return metadata.Array.read(path, name)
     except StoreError as error:
         raise StoreError(f"{error}: damaged metadata: {REPAIR}") from None
 
 
-def array(store: Guarded, name: str, mode: Literal["r", "r+"]) -> zarr.Array:
+def store_of(path: Where, chunks: Mapping[str, Bounds], read_only: bool = True) -> Store:
+    """What zarr opens of a store: nothing but what is plain, and as large as it may be."""
+    if isinstance(path, Elsewhere):
+        return path.store(chunks)
+    return Guarded(path, read_only=read_only, chunks=chunks)
+
+
+def array(store: Store, name: str, mode: Literal["r", "r+"]) -> zarr.Array:
     try:
         return zarr.open_array(store=store, path=name, mode=mode)
     except Exception as error:
         # of what it does not know zarr raises what it likes
-        raise StoreError(f"{store.root}: {name}: damaged metadata ({error}): {REPAIR}") from None
+        where = getattr(store, "root", store)
+        raise StoreError(f"{where}: {name}: damaged metadata ({error}): {REPAIR}") from None
 
 
 def statistic(attrs: Mapping[str, Any]) -> str:
@@ -161,11 +181,11 @@ def dims(array: zarr.Array) -> tuple[str, ...]:
     return tuple(map(str, array.metadata.dimension_names or ()))  # type: ignore[union-attr]
 
 
-def variables(path: str | Path) -> list[str]:
+def variables(path: Where) -> list[str]:
     """Names of the variables of a store, the number of its statistic last."""
     return list(opened(path))
 
 
-def last(path: str | Path) -> zarr.Array:
+def last(path: Where) -> zarr.Array:
     """The variable whose chunk says that a block is complete: it has no dimensions but axes."""
     return list(opened(path).values())[-1]

@@ -13,19 +13,22 @@ from xarray.core import indexing
 
 from gridscan.storage import metadata, opening
 from gridscan.storage.chunks import complete_blocks
-from gridscan.storage.guard import Guarded
-from gridscan.storage.local import REPAIR, StoreError, local, memory_bytes
+from gridscan.storage.guard import Elsewhere, Where
+from gridscan.storage.local import REPAIR, StoreError, memory_bytes
 from gridscan.storage.opening import attributes, dims, last, opened, variables
+from gridscan.storage.places import place
 
 
-def read(path: str | Path) -> xr.Dataset:
+def read(path: Where) -> xr.Dataset:
     """Open a cube lazily: variables are read when indexed, coordinates at once.
+
+    path: a folder, a zip file, or a URL that fsspec reads.
 
     Numbers are what is stored, whatever attributes say: nothing is scaled, masked or made a date.
     Raises StoreError where there is no cube or its coordinates are damaged.
     """
-    path = local(path)
-    cube = xr.open_dataset(path, engine=Engine)
+    path = place(path)
+    cube = xr.open_dataset(path, engine=Engine)  # type: ignore[arg-type]
     for name in cube.dims:
         # of a chunk that is gone, zarr reads what stands for nothing
         values = cube[name].values.tolist()
@@ -46,9 +49,10 @@ class Engine(BackendEntrypoint):
         self, filename_or_obj: Any, *, drop_variables: Any = None, **_: Any
     ) -> xr.Dataset:
         # what is read later is of this place, wherever the process is then
-        path = Path(filename_or_obj).absolute()
+        path = place(filename_or_obj)
+        path = path if isinstance(path, Elsewhere) else path.absolute()
         said, numbers = opening.of(path)
-        store = Guarded(path, read_only=True, chunks={n: a.bounds for n, a in said.items()})
+        store = opening.store_of(path, {n: a.bounds for n, a in said.items()})
         found: dict[str, xr.Variable] = {}
         for name, array in said.items():
             attrs = {k: v for k, v in array.attributes.items() if k in metadata.ATTRIBUTES}
@@ -63,9 +67,9 @@ class Engine(BackendEntrypoint):
 
 
 class Stored(BackendArray):
-    """An array on disk. What cannot be read is a StoreError, when it is read."""
+    """An array of a store. What cannot be read is a StoreError, when it is read."""
 
-    def __init__(self, path: Path, array: zarr.Array):
+    def __init__(self, path: Path | Elsewhere, array: zarr.Array):
         self._path, self._array = path, array
         self.shape, self.dtype = array.shape, array.dtype
 
@@ -74,7 +78,7 @@ class Stored(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, outer, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
-        if not Path(self._path, "zarr.json").exists():
+        if isinstance(self._path, Path) and not (self._path / "zarr.json").exists():
             # of what is gone zarr says NaN
             raise StoreError(f"{self._path}: no cube there any more")
         try:
@@ -83,13 +87,15 @@ class Stored(BackendArray):
             raise _damaged(self._path, error) from None
 
 
-def _damaged(path: str | Path, error: Exception) -> StoreError:
+def _damaged(path: Where, error: Exception) -> StoreError:
     """What to do about a chunk that cannot be read: codecs raise what they like."""
-    told = " ".join(str(error).split())
-    return StoreError(f"{path}: damaged: {told.removeprefix(f'{path}: ')}; {REPAIR}")
+    told = " ".join(str(error).split()).removeprefix(f"{path}: ")
+    if isinstance(path, Elsewhere):
+        return StoreError(f"{path}: {told}")
+    return StoreError(f"{path}: damaged: {told}; {REPAIR}")
 
 
-def read_block(path: str | Path, region: Mapping[str, slice]) -> xr.Dataset:
+def read_block(path: Where, region: Mapping[str, slice]) -> xr.Dataset:
     """Variables of one block in memory. Raises StoreError where a chunk is damaged."""
     block = {}
     try:
@@ -101,12 +107,12 @@ def read_block(path: str | Path, region: Mapping[str, slice]) -> xr.Dataset:
     return xr.Dataset(block)
 
 
-def read_statistic(path: str | Path) -> xr.Dataset:
+def read_statistic(path: Where) -> xr.Dataset:
     """A cube with χ², or what its statistic says, and bounds of it, in memory.
 
     Raises StoreError for a damaged or incomplete cube, and for one that is larger than the memory.
     """
-    path = local(path)
+    path = place(path)
     number = last(path)
     total, done = math.prod(number.cdata_shape), len(complete_blocks(path))
     if done < total:
