@@ -15,8 +15,9 @@ from gridscan.cards.base import CardError, suggest
 from gridscan.cards.differences import differences
 from gridscan.cards.library import KINDS, Library
 from gridscan.storage import stores
+from gridscan.storage.guard import Elsewhere
 from gridscan.storage.home import cubes_folder
-from gridscan.storage.local import local
+from gridscan.storage.places import place
 
 HASH = re.compile(r"[0-9a-f]{4,64}")
 """The start of a cube's hash, long enough to be no word."""
@@ -122,16 +123,16 @@ class Cubes(listing.Listed):
             found |= {path: f"{title} [{told}]" for path, told in differences(studies).items()}
         return found
 
-    def find(self, name: str) -> Path | None:
-        """A cube by its path or the start of its hash; None for what is neither.
+    def find(self, name: str) -> Path | Elsewhere | None:
+        """A cube by its place or the start of its hash; None for what is neither.
 
-        Raises CardError for what is no folder of a cube, and for a start that several have.
+        Raises CardError for what is no cube, and for a start that several have.
         """
-        path = local(name)
         if not name:
             return None
-        if path.is_file():
-            raise CardError(f"{name}: is a file; a cube is a folder (an archive: unpack it first)")
+        path = place(name)
+        if isinstance(path, Elsewhere):
+            return path
         if path.is_dir():
             return _cube_at(path)
         start = name.removesuffix(".zarr").lower()

@@ -67,9 +67,10 @@ def show(
     """Print a card as validated, or what a cube holds."""
     from gridscan.catalog import open_catalog
     from gridscan.storage import stores
+    from gridscan.storage.guard import Elsewhere
 
     cat = open_catalog()
-    path: Path | None = Path(name).expanduser()
+    path: Path | Elsewhere | None = Path(name).expanduser()
     if not stores.is_store(Path(name).expanduser()):
         is_card = name.endswith(".toml") or cat.knows(name)
         path = None if is_card else cat.cubes.find(name)

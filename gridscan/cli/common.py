@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from gridscan.cards.study import Study
     from gridscan.scans.progress import Progress
     from gridscan.scans.toy_stores import ToyStore
+    from gridscan.storage.guard import Elsewhere
 
 CardName = Annotated[
     str,
     typer.Argument(
         metavar="CARD",
-        help="A scan by name, a TOML file (-: what is typed or piped), a saved cube's folder, or "
-        "the start of its hash.",
+        help="A scan by name, a TOML file (-: what is typed or piped), a saved cube's folder, zip "
+        "file or URL, or the start of its hash.",
         autocompletion=cards("scans", cubes=True),
     ),
 ]
@@ -31,7 +32,8 @@ CubeName = Annotated[
     str,
     typer.Argument(
         metavar="CUBE",
-        help="A saved cube: its folder, the start of its hash, or the scan that it is of.",
+        help="A saved cube: its folder, zip file or URL, the start of its hash, or the scan that "
+        "it is of.",
         autocompletion=cards("scans", cubes=True),
     ),
 ]
@@ -70,8 +72,19 @@ def study_of(
 ) -> "tuple[Study, Path]":
     """The study of a card, with --experiment and --set applied, or of a cube; where its cube lives.
 
-    Raises CardError, StoreError.
+    That of a cube elsewhere is computed in the folder of cubes. Raises CardError, StoreError.
     """
+    study, place = found_of(name, experiments, pairs, out)
+    return study, place if isinstance(place, Path) else folder(out)
+
+
+def found_of(
+    name: str,
+    experiments: list[str] | None = None,
+    pairs: list[str] | None = None,
+    out: Path | None = None,
+) -> "tuple[Study, Path | Elsewhere]":
+    """As `study_of`; a cube elsewhere stays where it is."""
     from gridscan.cards.base import CardError
     from gridscan.cards.library import Library
 
@@ -86,39 +99,40 @@ def study_of(
         return Library().study(name, changes), folder(out)
     if changes:
         raise CardError(f"{name}: --set, --experiment: allowed for a card; this is a cube")
-    # a cube that is named by its folder may be computed again elsewhere
-    elsewhere = out if Path(name).expanduser() == cube else None
+    # a cube that is named by its place may be computed again elsewhere
+    elsewhere = out if not isinstance(cube, Path) or Path(name).expanduser() == cube else None
     return _study_in(cube), elsewhere or cube
 
 
 def toys_of(
     name: str, experiments: list[str] | None, pairs: list[str] | None, out: Path | None
-) -> "tuple[Study, Path, ToyStore | None]":
+) -> "tuple[Study, Path | Elsewhere, ToyStore | None]":
     """As `study_of`; and the store of toys, if that is what the name stands for."""
     from gridscan.scans.toy_stores import ToyStore, is_of_toys
 
-    study, place = study_of(name, experiments, pairs, out)
-    return study, place, ToyStore.of(study, place) if is_of_toys(place) else None
+    study, place = found_of(name, experiments, pairs, out)
+    toys = ToyStore.of(study, place) if isinstance(place, Path) and is_of_toys(place) else None
+    return study, place, toys
 
 
-def _saved(name: str, out: Path | None = None) -> Path | None:
-    """The cube that a name stands for: its folder, or the start of its hash where no card has it.
+def _saved(name: str, out: Path | None = None) -> "Path | Elsewhere | None":
+    """The cube that a name stands for: its place, or the start of its hash where no card has it.
 
     Raises CardError, StoreError.
     """
     from gridscan.cards.library import Library
     from gridscan.catalog import Cubes
     from gridscan.storage import stores
-    from gridscan.storage.local import local
+    from gridscan.storage.local import is_url
 
-    path = local(name)
-    if stores.is_store(path):
+    path = Path(name).expanduser()
+    if not is_url(name) and stores.is_store(path):
         return path
     is_card = name.endswith(".toml") or name in Library().files["scans"]
     return None if is_card else Cubes(folder(out)).find(name)
 
 
-def _study_in(cube: Path) -> "Study":
+def _study_in(cube: "Path | Elsewhere") -> "Study":
     from gridscan.cards.base import CardError
     from gridscan.cards.study import Study
     from gridscan.storage import stores
@@ -129,8 +143,8 @@ def _study_in(cube: Path) -> "Study":
         raise CardError(f"{cube}: {error}") from None
 
 
-def cube_of(name: str) -> Path:
-    """A saved cube by its folder, the start of its hash, or a scan. Raises CardError."""
+def cube_of(name: str) -> "Path | Elsewhere":
+    """A saved cube by its place, the start of its hash, or a scan. Raises CardError."""
     from gridscan.cards.base import CardError
     from gridscan.cards.library import Library
     from gridscan.scans.stored import store_path
@@ -140,8 +154,8 @@ def cube_of(name: str) -> Path:
     library = Library()
     if not (name.endswith(".toml") or name in library.files["scans"]):
         raise CardError(
-            f"{name}: no cube there; allowed: a folder, a scan, or the start of the hash of a cube "
-            f"in {folder(None)}"
+            f"{name}: no cube there; allowed: a folder, a zip file, a URL, a scan, or the start of "
+            f"the hash of a cube in {folder(None)}"
         )
     cube = store_path(library.study(name), folder(None))
     if not cube.exists():

@@ -26,6 +26,8 @@ from gridscan.cli.output import note, say, say_json
 if TYPE_CHECKING:
     import xarray as xr
 
+    from gridscan.storage.guard import Elsewhere
+
 HELD = (
     "limits bound the allowed interval that holds the standard model; "
     "others may exist: gridscan intervals CUBE"
@@ -127,16 +129,19 @@ def _title(cube: "xr.Dataset") -> str:
     return str(cube.attrs.get("title", ""))
 
 
-def _by_model(paths: list[Path], opened: "list[xr.Dataset]") -> "dict[str, list[xr.Dataset]]":
+def _by_model(
+    paths: "list[Path | Elsewhere]", opened: "list[xr.Dataset]"
+) -> "dict[str, list[xr.Dataset]]":
     """Cubes by the name of their model; where two of one have an experiment in common, each by
     itself, with the name of its folder.
     """
     from gridscan.cubes.origin import study_of
 
-    if len({path.resolve() for path in paths}) < len(paths):
-        twice = next(p for i, p in enumerate(paths) if p.resolve() in map(Path.resolve, paths[:i]))
+    places = [path.resolve() if isinstance(path, Path) else str(path) for path in paths]
+    if len({*places}) < len(paths):
+        twice = next(path for i, path in enumerate(paths) if places[i] in places[:i])
         raise CardError(f"{twice}: the same cube is given twice")
-    groups: dict[str, list[tuple[Path, xr.Dataset]]] = {}
+    groups: dict[str, list[tuple[Path | Elsewhere, xr.Dataset]]] = {}
     for path, cube in zip(paths, opened, strict=True):
         study = study_of(cube)
         model = study.scan.model if study else "without a study"

@@ -12,6 +12,7 @@ from gridscan.cli.common import (
     Experiments,
     Out,
     Settings,
+    folder,
     places,
     progress,
     study_of,
@@ -45,6 +46,7 @@ def plan(
     from gridscan.scans import plans, toy_checks
 
     study, place, toys = toys_of(card, experiments, changes, out)
+    place = place if isinstance(place, Path) else folder(out)
     if toys is not None:
         it, others = toy_checks.plan(study, place.parent, toys.toys, toys.seed), []
     else:
@@ -183,7 +185,7 @@ def status(
         return say_json(found) if as_json else say(*map(_place, found, found.values()))
     study, place, toys = toys_of(card, experiments, changes, out)
     if toys is not None:
-        it, others = toy_checks.status(study, place), []
+        it, others = toy_checks.status(study, toys.path), []
     else:
         it = verification.status(study, place)
         others = [toy_checks.status(study, path) for path in toy_stores.beside(study, place)]
@@ -205,21 +207,34 @@ def verify(
     points: Annotated[
         int, typer.Option(help="Points computed again; at least one a block.", min=1)
     ] = 64,
+    recompute: Annotated[
+        bool | None,
+        typer.Option(
+            help="Compute points again.  [default: of a folder, not of a zip file or URL]"
+        ),
+    ] = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Remove bad blocks, then run; mend all else.")
     ] = False,
     every: Annotated[bool, typer.Option("--all", help="Compute every point again.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read every chunk of a cube (checksums, manifest) and compute a sample of its points again.
+    """Read every file of a cube (checksums, manifest) and compute a sample of its points again.
 
-    Toys that are beside a cube, or named by their folder, are drawn again at a few points.
+    A cube at a URL or in a zip file is compared with its manifest only, unless --recompute. Toys
+    that are beside a cube, or named by their folder, are drawn again at a few points.
     """
+    from gridscan.cards.base import CardError
     from gridscan.scans import toy_checks, toy_stores, verification
 
     study, place, toys = toys_of(card, experiments, changes, out)
-    others = [place] if toys is not None else toy_stores.beside(study, place)
-    found = [] if toys is not None else [verification.verify(study, place, points, repair, every)]
+    if recompute is False and every:
+        raise CardError("give one of --all, --no-recompute")
+    if recompute is None:
+        recompute = every or isinstance(place, Path)
+    sample = points if recompute else 0
+    others = [toys.path] if toys is not None else toy_stores.beside(study, place)
+    found = [] if toys is not None else [verification.verify(study, place, sample, repair, every)]
     for it in found if not as_json else ():
         _say_verified(it, repair)
     for path in others:

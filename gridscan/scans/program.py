@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from gridscan.cards.kinds import EXPERIMENTS
@@ -56,9 +55,7 @@ def is_same(about: Mapping[str, Any], names: tuple[str, ...] = FOLLOWS_FROM) -> 
     return same
 
 
-def check(
-    path: str | Path, about: Mapping[str, Any], names: tuple[str, ...] = FOLLOWS_FROM
-) -> None:
+def check(path: object, about: Mapping[str, Any], names: tuple[str, ...] = FOLLOWS_FROM) -> None:
     """Raises StoreError for a store that another program began."""
     if not is_same(about, names):
         raise StoreError(

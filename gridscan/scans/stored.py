@@ -17,6 +17,7 @@ from gridscan.scans.refined.known import ATTRIBUTE, Known
 from gridscan.scans.workers import ScanFailed
 from gridscan.schema import VARIABLES
 from gridscan.storage import damage, manifest, opening, stores
+from gridscan.storage.guard import Elsewhere, Where
 from gridscan.storage.local import REMOVE, REPAIR, StoreError, local, remove_leftovers
 from gridscan.storage.metadata import Contents
 from gridscan.storage.opening import BLOCK
@@ -37,17 +38,29 @@ def store_path(study: Study, out: str | Path) -> Path:
     return place if stores.is_store(place) else place / f"{study.key[:16]}.zarr"
 
 
+def place_of(study: Study, out: Where) -> Path | Elsewhere:
+    """The same, or a cube elsewhere, which is read only."""
+    return out if isinstance(out, Elsewhere) else store_path(study, out)
+
+
 @dataclass(frozen=True)
 class Stored:
     """A store as it was found: what it says of itself, and the layout in its own blocks."""
 
-    path: Path
+    place: Path | Elsewhere
     layout: Layout
     about: Mapping[str, Any]
     """Root attributes."""
 
+    @property
+    def path(self) -> Path:
+        """Its folder. Raises StoreError for a store elsewhere."""
+        if isinstance(self.place, Elsewhere):
+            raise StoreError(f"{self.place}: is read, not written; gridscan pull makes it yours")
+        return self.place
+
     @classmethod
-    def found(cls, layout: Layout, path: Path) -> Self:
+    def found(cls, layout: Layout, path: Path | Elsewhere) -> Self:
         """Raises CardError for a store of another card, StoreError for one that is none.
 
         Workers compute what the store's own text says, not what its hash stands for.
@@ -70,7 +83,7 @@ class Stored:
         return cls.cut(layout, path, about)
 
     @classmethod
-    def cut(cls, layout: Layout, path: Path, about: Mapping[str, Any]) -> Self:
+    def cut(cls, layout: Layout, path: Path | Elsewhere, about: Mapping[str, Any]) -> Self:
         """In the store's own blocks: other versions of gridscan may cut the same grid otherwise."""
         block = opening.block(path, about, layout.grid.shape) or layout.grid.block
         return cls(path, replace(layout, grid=replace(layout.grid, block=block)), about)
@@ -91,7 +104,7 @@ class Stored:
 
     def again(self) -> Self:
         """The store as it is now."""
-        return type(self).found(self.layout, self.path)
+        return type(self).found(self.layout, self.place)
 
     @property
     def follows_from(self) -> tuple[str, ...]:
@@ -104,7 +117,7 @@ class Stored:
 
     def done(self) -> set[Index]:
         """Blocks that are there, as of now."""
-        return stores.complete_blocks(self.path) & set(self.grid.blocks())
+        return stores.complete_blocks(self.place) & set(self.grid.blocks())
 
     @cached_property
     def missing(self) -> list[Index]:
@@ -132,15 +145,15 @@ class Stored:
             known = Known.of(self.layout.study)
             expected[ATTRIBUTE] = known.confirmed(self.about.get(ATTRIBUTE))
         given = replace(self.given, attributes=expected)
-        return damage.faults(self.path, self.about, given, self.exact)
+        return damage.faults(self.place, self.about, given, self.exact)
 
     def unknown(self) -> dict[str, str]:
         """Files and folders in it that no cube has."""
-        return damage.unknown(self.path, self.given.arrays, {manifest.NAME})
+        return damage.unknown(self.place, self.given.arrays, {manifest.NAME})
 
     def altered(self) -> tuple[dict[str, str], dict[Index, str]]:
         """Arrays, and blocks, that are not those of its manifest, if it has one; and why."""
-        return manifest.altered(self.path, self.given)
+        return manifest.altered(self.place, self.given)
 
     def check(self, faults: Mapping[str, str]) -> None:
         """Raises StoreError for faults, in one line that says what to do."""
@@ -149,14 +162,14 @@ class Stored:
             # what other code began this one cannot repair
             by_others = f"{REPAIR}, by the code that began it, or {REMOVE}"
             more = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
-            raise StoreError(
-                f"{self.path}: damaged: {'; '.join(told[:SHOWN])}{more}; "
-                f"{REPAIR if self.exact else by_others}"
-            )
+            found = f"{self.place}: damaged: {'; '.join(told[:SHOWN])}{more}"
+            if isinstance(self.place, Elsewhere):
+                raise StoreError(found)
+            raise StoreError(f"{found}; {REPAIR if self.exact else by_others}")
 
     def check_program(self) -> None:
         """Raises StoreError for a store that another program began."""
-        program.check(self.path, self.about, self.follows_from)
+        program.check(self.place, self.about, self.follows_from)
 
     def open_again(self) -> None:
         """Have missing blocks added: the manifest goes, if what is there is as it says.

@@ -28,6 +28,7 @@ from gridscan.scans.stored import TOYS, Stored
 from gridscan.schema import DIMENSIONS, LEVELS, VARIABLES
 from gridscan.storage import stores
 from gridscan.storage.code import code
+from gridscan.storage.guard import Elsewhere, Where
 from gridscan.storage.local import REMOVE, StoreError
 from gridscan.storage.metadata import Contents
 
@@ -52,8 +53,10 @@ def store_path(study: Study, out: str | Path, toys: int, seed: int) -> Path:
     return cube.with_name(f"{cube.stem}-feldman-cousins-{toys}-{seed}{SUFFIX}")
 
 
-def beside(study: Study, out: str | Path) -> list[Path]:
-    """Stores of toys that a study has beside its cube."""
+def beside(study: Study, out: Where) -> list[Path]:
+    """Stores of toys that a study has beside its cube, if that is a folder."""
+    if isinstance(out, Elsewhere):
+        return []
     cube = stored.store_path(study, out)
     named = f"{cube.stem}-feldman-cousins-"
     there = cube.parent.glob(f"*{SUFFIX}") if cube.parent.is_dir() else ()

@@ -17,8 +17,9 @@ from gridscan.scans.evaluation import evaluate
 from gridscan.scans.layout import BOUNDS, Layout, variables
 from gridscan.scans.refined.confirmation import confirmed
 from gridscan.scans.repair import mend
-from gridscan.scans.stored import Stored, store_path
+from gridscan.scans.stored import Stored, place_of
 from gridscan.storage import cache, damage, manifest, stores
+from gridscan.storage.guard import Elsewhere, Where
 from gridscan.storage.local import StoreError
 
 EXACT = 1e-9
@@ -35,29 +36,31 @@ ABREAST = 8
 """Points of a sample that lie along one axis, computed together."""
 
 
-def status(study: Study, out: str | Path = "cubes") -> dict[str, Any]:
+def status(study: Study, out: Where = "cubes") -> dict[str, Any]:
     """How many blocks of a study are in its store.
 
     Raises CardError for a store of another card, StoreError for a damaged one.
     """
-    layout, path = Layout.of(study), store_path(study, out)
-    if not path.exists():
+    layout, path = Layout.of(study), place_of(study, out)
+    if isinstance(path, Path) and not path.exists():
         return _count(path, layout, 0)
-    return there(Stored.ready(layout, path))
+    stored = Stored.found(layout, path)
+    stored.check(stored.faults())
+    return there(stored)
 
 
 def there(stored: Stored) -> dict[str, Any]:
     """How many blocks a store has."""
-    return _count(stored.path, stored.layout, len(stored.done()))
+    return _count(stored.place, stored.layout, len(stored.done()))
 
 
-def _count(path: Path, layout: Layout, done: int) -> dict[str, Any]:
+def _count(path: Path | Elsewhere, layout: Layout, done: int) -> dict[str, Any]:
     return {"store": str(path), "blocks": layout.grid.total, "done": done}
 
 
 def verify(
     study: Study,
-    out: str | Path = "cubes",
+    out: Where = "cubes",
     points: int = 64,
     repair: bool = False,
     every: bool = False,
@@ -68,16 +71,16 @@ def verify(
     the manifest, if there is one. What is computed again follows from the study alone, not from
     templates that were kept.
 
-    points: how many, drawn anew at every call; at least one of every block; all if `every`, block
-    by block. The result says how many were computed, what is not as in the card (`damage`, axes
-    and labels of it in `coordinates`), and of each bad block what is wrong with it. repair writes
-    anew what is not as in the card and removes blocks that are damaged or wrong: a further run
-    computes them. What is good then has a manifest.
+    points: how many, drawn anew at every call; at least one of every block; none if 0 and there is
+    a good manifest; all if `every`, block by block. The result says how many were computed, what is
+    not as in the card (`damage`, axes and labels of it in `coordinates`), and of each bad block
+    what is wrong with it. repair writes anew what is not as in the card and removes blocks that are
+    damaged or wrong: a further run computes them. What is good then has a manifest.
     Raises CardError where there is no complete cube of the study, StoreError for one that no
     repair can mend, and for the repair of a cube of other code: no run of this code completes it.
     """
-    layout, path = Layout.of(study), store_path(study, out)
-    if not path.exists():
+    layout, path = Layout.of(study), place_of(study, out)
+    if isinstance(path, Path) and not path.exists():
         _check_complete(_count(path, layout, 0))
     return checked(Stored.found(layout, path), _compared, None if every else points, repair)
 
@@ -93,7 +96,10 @@ def checked(
     compared(store, sample): how many points were computed again, the largest difference, and what
     is wrong in blocks; sample: how many points, None: all.
     """
-    path, layout = stored.path, stored.layout
+    path, layout = stored.place, stored.layout
+    if sample == 0 and manifest.there(path):
+        # every byte is as it was written, or told below
+        compared = _nothing
     faults, bad = stored.altered()
     faults |= stored.faults()
     unknown = {key: why for key, why in stored.unknown().items() if key not in faults}
@@ -117,7 +123,7 @@ def checked(
     if repair:
         stored.remove_blocks(bad)
         if not bad:
-            _seal(path)
+            _seal(stored.path)
     return found | _told(layout, faults | unknown, bad, computed, largest)
 
 
@@ -150,6 +156,10 @@ def _seal(path: Path) -> None:
         raise StoreError(f"{path}: cannot be written ({error.strerror})") from None
 
 
+def _nothing(stored: Stored, points: int | None) -> tuple[int, float, dict[Index, str]]:
+    return 0, 0.0, {}
+
+
 def _compared(stored: Stored, points: int | None) -> tuple[int, float, dict[Index, str]]:
     """Points of a cube computed again: how many, the largest difference, what is wrong in blocks.
 
@@ -161,7 +171,7 @@ def _compared(stored: Stored, points: int | None) -> tuple[int, float, dict[Inde
     if not blocks:
         return 0, 0.0, {}
     further = max(0, (points or 0) - len(blocks))
-    sampled = 1 + pick.multinomial(further, np.full(len(blocks), 1 / len(blocks)))
+    sampled = (points != 0) + pick.multinomial(further, np.full(len(blocks), 1 / len(blocks)))
     bad, largest, computed = {}, 0.0, 0
     combination.forget()
     with cache.distrusted():
@@ -169,7 +179,7 @@ def _compared(stored: Stored, points: int | None) -> tuple[int, float, dict[Inde
         for index, number in zip(blocks, sampled, strict=True):
             axes = grid.values(index)
             try:
-                block = stores.read_block(stored.path, grid.region(index))
+                block = stores.read_block(stored.place, grid.region(index))
             except StoreError as error:
                 bad[index] = str(error)
                 continue

@@ -38,6 +38,17 @@ DEEPEST = 64
 class Elsewhere(ABC):
     """A complete store that is no folder of this machine."""
 
+    where: str
+    """As it is called."""
+
+    def __str__(self) -> str:
+        return self.where
+
+    @property
+    def name(self) -> str:
+        """The last part of what it is called."""
+        return self.where.rstrip("/").rpartition("/")[2]
+
     @property
     @abstractmethod
     def names(self) -> list[str]:

@@ -42,9 +42,9 @@ def _axes(path: str | Path) -> dict[str, Any]:
     }
 
 
-def there(path: str | Path) -> bool:
+def there(path: Where) -> bool:
     """Whether there is a manifest, good or not."""
-    return os.path.lexists(Path(path, NAME))
+    return isinstance(path, Elsewhere) or os.path.lexists(Path(path, NAME))
 
 
 def unseal(path: str | Path) -> None:

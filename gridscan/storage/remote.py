@@ -50,9 +50,6 @@ class Remote(Elsewhere):
     root: Mapping[str, Any]
     files: Mapping[str, File]
 
-    def __str__(self) -> str:
-        return self.where
-
     @property
     def names(self) -> list[str]:
         return sorted(self._described)

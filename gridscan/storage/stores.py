@@ -16,6 +16,7 @@ import zarr
 from gridscan.storage import coordinates
 from gridscan.storage.chunks import Index, block_shape, chunk_keys, complete_blocks, remove_block
 from gridscan.storage.coordinates import COMPRESSORS
+from gridscan.storage.guard import Elsewhere, Where
 from gridscan.storage.local import StoreError, beside
 from gridscan.storage.metadata import Contents
 from gridscan.storage.opening import CHI2, arrays, attributes, dims, opened, table, variables
@@ -67,7 +68,7 @@ def write(path: str | Path, region: Mapping[str, slice], block: xr.Dataset) -> N
         array[where] = block[name].transpose(*along).values
 
 
-def unopened(path: str | Path) -> str:
+def unopened(path: Where) -> str:
     """Why a store's metadata make no cube; nothing where they do."""
     try:
         arrays(path)
@@ -76,5 +77,6 @@ def unopened(path: str | Path) -> str:
     return ""
 
 
-def is_store(path: Path) -> bool:
-    return (path / "zarr.json").is_file()
+def is_store(path: Path | Elsewhere) -> bool:
+    """Whether there is one. Raises OSError where nobody may look."""
+    return isinstance(path, Elsewhere) or (path / "zarr.json").is_file()
