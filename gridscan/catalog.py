@@ -14,10 +14,12 @@ from gridscan.cards import listing
 from gridscan.cards.base import CardError, suggest
 from gridscan.cards.differences import differences
 from gridscan.cards.library import KINDS, Library
-from gridscan.storage import stores
+from gridscan.storage import publications, stores
 from gridscan.storage.guard import Elsewhere
 from gridscan.storage.home import cubes_folder
+from gridscan.storage.local import is_url
 from gridscan.storage.places import place
+from gridscan.storage.publications import Entry, Publication
 
 HASH = re.compile(r"[0-9a-f]{4,64}")
 """The start of a cube's hash, long enough to be no word."""
@@ -63,7 +65,8 @@ class Cards(listing.Listed, Mapping):
 class SavedCube:
     """A store on disk: what it holds, without its arrays."""
 
-    path: Path
+    path: Path | str
+    """Its folder, or the URL of it."""
     title: str
     sha256: str
     experiments: tuple[str, ...]
@@ -88,25 +91,49 @@ class SavedCube:
         title, sha256, model, created = texts
         return cls(path, title, sha256, experiments, model, axes, created)
 
+    published: "tuple[Publication, Entry] | None" = None
+    """Where it was found, if an index told of it."""
+
+    @classmethod
+    def of(cls, publication: Publication, entry: Entry) -> "SavedCube":
+        where, axes = publication.url(entry.path), tuple(entry.axes)
+        about = entry.title, entry.key, entry.experiments, entry.model, axes, entry.created
+        return cls(where, *about, (publication, entry))
+
     def open(self) -> xr.Dataset:
-        """The cube, lazily."""
+        """The cube, lazily. Raises StoreError for one that is not as the index has it."""
+        if self.published:
+            publication, entry = self.published
+            return stores.read(publication.open(entry))
         return stores.read(self.path)
 
 
 @dataclass(frozen=True, repr=False)
 class Cubes(listing.Listed):
-    """Saved cubes of a folder."""
+    """Saved cubes of a folder, and those that publications have an index of."""
 
-    folder: Path
+    folder: Path | None
+    publications: tuple[Publication, ...] = ()
 
     def __iter__(self) -> Iterator[SavedCube]:
         """Every readable cube; `titles` names the others too."""
         for path in self._paths():
             with suppress(stores.StoreError):
                 yield SavedCube.at(path)
+        yield from self._published()
+
+    def _published(self) -> Iterator[SavedCube]:
+        for one in self.publications:
+            yield from (SavedCube.of(one, entry) for entry in one.entries)
+
+    @property
+    def places(self) -> str:
+        """Where they are."""
+        found = [self.folder, *(one.where for one in self.publications)]
+        return ", ".join(str(place) for place in found if place is not None)
 
     def table(self) -> tuple[str, listing.Rows]:
-        return f"cubes in {self.folder}", listing.of_cubes(self)
+        return f"cubes in {self.places}", listing.of_cubes(self)
 
     def titles(self) -> dict[str, str]:
         """Title of every store, and what tells those of one title apart; what is wrong with it."""
@@ -121,7 +148,7 @@ class Cubes(listing.Listed):
             same = [path for path, cube in cubes.items() if cube.title == title]
             studies = {path: _study(path) for path in same if len(same) > 1}
             found |= {path: f"{title} [{told}]" for path, told in differences(studies).items()}
-        return found
+        return found | {str(cube.path): cube.title for cube in self._published()}
 
     def find(self, name: str) -> Path | Elsewhere | None:
         """A cube by its place or the start of its hash; None for what is neither.
@@ -138,14 +165,14 @@ class Cubes(listing.Listed):
         start = name.removesuffix(".zarr").lower()
         if not HASH.fullmatch(start):
             return None
-        found = [cube.path for cube in self if cube.sha256.startswith(start)]
-        if len(found) > 1:
-            several = ", ".join(path.name for path in found)
+        found = [cube for cube in self if cube.sha256.startswith(start)]
+        if len({cube.sha256 for cube in found}) > 1:
+            several = ", ".join(str(cube.path).rpartition("/")[2] for cube in found)
             raise CardError(f"{name}: found {several}; allowed: the start of one cube's hash")
-        return found[0] if found else None
+        return place(found[0].path) if found else None
 
     def _paths(self) -> list[Path]:
-        if not self.folder.is_dir():
+        if self.folder is None or not self.folder.is_dir():
             return []
         return sorted(path for path in self.folder.glob("*.zarr") if _may_be_store(path))
 
@@ -194,9 +221,8 @@ class Catalog:
     figures: Cards
     limits: Cards
 
-    def __init__(self, library: Library, cubes: str | Path):
-        self.library = library
-        self.cubes = Cubes(Path(cubes).expanduser().absolute())
+    def __init__(self, library: Library, cubes: Cubes):
+        self.library, self.cubes = library, cubes
         for kind in KINDS:
             setattr(self, kind, Cards(library, kind))
 
@@ -228,9 +254,32 @@ class Catalog:
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(cards)} {kind}" for kind, cards in self.kinds.items())
-        return f"<gridscan.Catalog: {sizes}; cubes in {str(self.cubes.folder)!r}>"
+        return f"<gridscan.Catalog: {sizes}; cubes in {self.cubes.places!r}>"
 
 
 def open_catalog(*roots: str | Path, cubes: str | Path | None = None) -> Catalog:
-    """The shipped catalogs, those in $GRIDSCAN_CATALOG, and extra roots (folders or URLs)."""
-    return Catalog(Library(roots), cubes or cubes_folder())
+    """The shipped catalogs, those in $GRIDSCAN_CATALOG, and extra roots (folders or URLs).
+
+    A root may be what `publish` wrote: its cubes are then among those of the catalog. cubes: a
+    folder of cubes, or a publication alone. Raises CardError, and StoreError for a place of cubes
+    that cannot be read.
+    """
+    library, home = Library(roots), cubes or cubes_folder()
+    found = [one for root in library.roots[1:] if (one := _publication(root))]
+    if is_url(home) or str(home).endswith(".zip"):
+        try:
+            return Catalog(library, Cubes(None, (*found, publications.read(str(home)))))
+        except FileNotFoundError:
+            raise stores.StoreError(
+                f"{home}: has no {publications.NAME}, from which cubes elsewhere are known; "
+                "gridscan publish writes it"
+            ) from None
+    return Catalog(library, Cubes(Path(home).expanduser().absolute(), tuple(found)))
+
+
+def _publication(root: str) -> Publication | None:
+    """The index of a root, if it has one. What cannot be read the library tells of."""
+    with suppress(FileNotFoundError):
+        if is_url(root) or Path(root, publications.NAME).is_file():
+            return publications.read(root)
+    return None

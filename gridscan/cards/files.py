@@ -4,7 +4,9 @@ What is opened is never a pipe or a device, and no more is read than a card or a
 a stranger's folder of cards can neither hang nor fill the memory of who lists it.
 """
 
+import json
 import os
+import re
 import stat
 from typing import IO
 
@@ -17,6 +19,8 @@ CARD_BYTES = 1_000_000
 """Size of a card at most: longer lists of numbers belong in a table beside it."""
 
 TABLE_BYTES = 16_000_000
+
+INDEX_BYTES = 100_000_000
 
 WIDE = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 """First bytes of texts whose letters take two bytes, and what they are called."""
@@ -63,6 +67,8 @@ def _entries(folder: str) -> list[os.DirEntry]:
 
 def _remote_files(root: str) -> list[str]:
     fs, path = url_to_fs(root)
+    if (cards := _indexed(root)) is not None:
+        return cards
     if not fs.isdir(path):
         raise CardError(f"catalog root {root!r} is not a folder")
     return [
@@ -70,6 +76,19 @@ def _remote_files(root: str) -> list[str]:
         for file in sorted(fs.find(path))
         if _is_card(file.rpartition("/")[2]) and "/." not in file.removeprefix(path)
     ]
+
+
+def _indexed(root: str) -> list[str] | None:
+    """Cards of which the index of a publication tells, below it; None where there is none."""
+    try:
+        told = json.loads(text_of(f"{root.rstrip('/')}/index.json", INDEX_BYTES))
+    except (CardError, ValueError):
+        return None
+    inside = re.compile(r"cards/\w+[.]toml")
+    cards = told.get("cards") if isinstance(told, dict) else None
+    if not isinstance(cards, list):
+        return None
+    return [f"{root.rstrip('/')}/{card}" for card in cards if inside.fullmatch(str(card))]
 
 
 def _is_card(file: str) -> bool:

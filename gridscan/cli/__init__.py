@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from gridscan.cli import catalog, checks, cubes, figures, inference, output, scans
+from gridscan.cli import catalog, checks, cubes, figures, inference, output, scans, sharing
 
 
 class Command(TyperCommand):
@@ -54,6 +54,8 @@ for command in (
     inference.credible,
     inference.expected,
     inference.nuisances,
+    sharing.publish,
+    sharing.pull,
     figures.figures,
 ):
     app.command(cls=Command)(command)

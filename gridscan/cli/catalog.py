@@ -1,12 +1,12 @@
 """Commands on the catalog: ls, show, search, counts."""
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gridscan.cards.written import as_toml
 from gridscan.cli.common import AsJson, Settings, settings
 from gridscan.cli.completion import cards
 from gridscan.cli.output import note, say, say_json
@@ -88,7 +88,7 @@ def show(
         return say_json({kind: card.model_dump(mode="json") for kind, card in found})
     for kind, card in found:
         say(f"# {kind.removesuffix('s')} {name} (sha256 {card.sha256[:16]}…)")
-        say(*_as_toml(card.model_dump(mode="json", exclude_none=True)).split("\n"))
+        say(*as_toml(card.model_dump(mode="json", exclude_none=True)).split("\n"))
         if kind == "models":
             say("parameters: " + ", ".join(card.parameters))
 
@@ -97,29 +97,6 @@ def _card_in(file: str, cat: "Catalog") -> tuple[str, Any]:
     """The card of a file, with its kind. Raises CardError."""
     kind, name = cat.library.adopt(file)
     return kind, cat.kinds[kind][name]
-
-
-def _as_toml(content: dict[str, Any], table: str = "") -> str:
-    """A card as TOML: simple entries first, then tables."""
-    lines = [f"{_key(k)} = {_value(v)}" for k, v in content.items() if not isinstance(v, dict)]
-    for key, value in content.items():
-        if isinstance(value, dict):
-            path = f"{table}.{_key(key)}" if table else _key(key)
-            lines += ["", f"[{path}]", _as_toml(value, path)]
-    return "\n".join(lines)
-
-
-def _key(key: str) -> str:
-    return key if key.replace("_", "").replace("-", "").isalnum() else json.dumps(key)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        inner = ", ".join(_value(v) for v in value)
-        return f"[{inner}]"
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
-    return json.dumps(value, ensure_ascii=False)
 
 
 def search(

@@ -75,6 +75,10 @@ class Elsewhere(ABC):
         """A file, whole. Raises FileNotFoundError where it has none of this name, StoreError."""
 
     @abstractmethod
+    def file(self, key: str, most: int) -> bytes:
+        """The same, as it is there: the root, too. Raises StoreError where it is not as listed."""
+
+    @abstractmethod
     def store(self, chunks: "Mapping[str, Bounds]") -> Store:
         """What zarr reads it by. chunks: for each array, what a chunk of it may be."""
 

@@ -23,8 +23,8 @@ def place(path: Where) -> Path | Elsewhere:
     if is_url(path):
         return remote.opened(path)
     found = local(path)
-    if found.is_file():
-        if found.suffix != ".zip":
-            raise StoreError(f"{path}: is a file; a cube is a folder, or a zip file (.zip) of one")
-        return remote.opened(found)
-    return found
+    if found.is_file() and found.suffix != ".zip":
+        raise StoreError(f"{path}: is a file; a cube is a folder, or a zip file (.zip) of one")
+    # a folder of such a name is a folder
+    archive = remote.ARCHIVE.fullmatch(str(found))
+    return remote.opened(found) if archive and Path(archive[1]).is_file() else found

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import json
 import posixpath
+import re
 import zipfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ from gridscan.storage.listed import File
 from gridscan.storage.local import StoreError
 
 ROOT = "zarr.json"
+
+ARCHIVE = re.compile(r"(.+?[.]zip)(?:/(.*))?")
+"""A zip file, and the folder in it."""
 
 UNFINISHED = f"has no {listed.NAME}, as only complete cubes have; gridscan publish makes sure"
 
@@ -49,6 +53,8 @@ class Remote(Elsewhere):
     base: str
     root: Mapping[str, Any]
     files: Mapping[str, File]
+    manifest: bytes
+    """Its text."""
 
     @property
     def names(self) -> list[str]:
@@ -74,6 +80,8 @@ class Remote(Elsewhere):
         return found
 
     def content(self, key: str, most: int = FEW_BYTES) -> bytes:
+        if key == listed.NAME:
+            return self.manifest
         if key == ROOT:
             return json.dumps(dict(self.root)).encode()
         name, _, rest = key.rpartition("/")
@@ -119,17 +127,17 @@ def opened(where: str | Path) -> Remote:
     files = listed.read(where, told).files
     if ROOT not in files or hashlib.sha256(text).hexdigest() != files[ROOT].sha256:
         raise StoreError(f"{where}: {ROOT}: is not as in the manifest")
-    return Remote(where, fs, base, root, files)
+    return Remote(where, fs, base, root, files, told)
 
 
 def place(where: str) -> tuple[AbstractFileSystem, str]:
     """What reads a URL or a zip file, and the path there. Raises StoreError."""
     try:
-        if where.endswith(".zip"):
-            return ZipFileSystem(where, mode="r"), ""
+        if archive := ARCHIVE.fullmatch(where):
+            return ZipFileSystem(archive[1], mode="r"), archive[2]
         return url_to_fs(where)
     except Exception as error:
-        raise _unreadable(where, error) from None
+        raise unreadable(where, error) from None
 
 
 def fetched(where: str, fs: AbstractFileSystem, path: str, most: int) -> bytes:
@@ -140,13 +148,13 @@ def fetched(where: str, fs: AbstractFileSystem, path: str, most: int) -> bytes:
         raise
     except Exception as error:
         # whatever the package of its protocol raises
-        raise _unreadable(where, error) from None
+        raise unreadable(where, error) from None
     if len(found) >= most:
         raise Altered(f"{where}: {posixpath.basename(path)}: is longer than it may be")
     return found
 
 
-def _unreadable(where: str, error: Exception) -> StoreError:
+def unreadable(where: str, error: Exception) -> StoreError:
     if isinstance(error, ImportError):
         return StoreError(f"{where}: needs a package that is not here ({error.name or error}): "
                           f"{EXTRA}")  # fmt: skip
@@ -160,7 +168,7 @@ def _unreadable(where: str, error: Exception) -> StoreError:
 
 def _inside(fs: AbstractFileSystem, base: str) -> str:
     """In a zip file, the one folder that the cube is in; elsewhere, the path itself."""
-    if not isinstance(fs, ZipFileSystem) or fs.exists(ROOT):
+    if base or not isinstance(fs, ZipFileSystem) or fs.exists(ROOT):
         return base
     roots = [name for name in fs.ls("", detail=False) if fs.exists(posixpath.join(name, ROOT))]
     if len(roots) != 1:
