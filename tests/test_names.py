@@ -90,7 +90,7 @@ def test_cards_are_nearer_than_hashes_and_have_cubes_too(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("line.zarr.zip", "is a file; a cube is a folder (an archive: unpack it first)"),
+        ("line.zarr.zip", "is no zip file that can be read"),
         ("nowhere.zarr", "no cube there"),
         ("0123abcd", "no cube there"),
         ("folder", "not a cube of gridscan"),

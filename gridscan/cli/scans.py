@@ -254,8 +254,8 @@ def _named(bad: dict[tuple[int, ...], str]) -> dict[str, str]:
 
 def _say_verified(it: dict[str, Any], repair: bool) -> None:
     toys = f" of {it['toys']} toys" if "toys" in it else ""
-    points = f"{it['points']} points{toys} computed again" if it["points"] else "no point computed"
-    say(f"{it['store']}: {it['blocks']} blocks, every file compared, {points}")
+    points = f"{it['points']} points{toys} computed again" if it["points"] else "by their manifest"
+    say(f"{it['store']}: {it['blocks']} blocks, {points}")
     say(f"largest relative difference {it['difference']:.1e}; bad blocks: {len(it['bad'])}")
     for name, reason in it["damage"].items():
         say(f"  {name}: {reason}{' (mended)' if repair else ''}")

@@ -44,6 +44,7 @@ class Pictures:
         label: str | None = None,
         filled: bool | None = None,
         title: str | None = None,
+        exact: bool = True,
     ) -> "Axes":
         """Allowed regions in the plane of two axes, or Δχ² along the only one of several values.
 
@@ -52,12 +53,12 @@ class Pictures:
         5σ); dof: degrees of freedom (2; along one axis, and of significances, 1); color: a name
         of gridscan's palette, or any of matplotlib's; label: in the legend (the experiments);
         filled: a region or its edge (the first is filled, but for significances); title: of the
-        picture ("": none).
+        picture ("": none); exact: between the points of the grid, too.
         Returns the matplotlib Axes; `gridscan.plots.save(ax, path)` writes png, pdf or svg. Raises
         ValueError for unknown axes, levels and colours, for an `ax` of other axes, a cube with gaps
         and one with no axis of two values.
         """
-        return _plot(self, x, y, ax, _Wished(cl, dof, color, label, filled, title))
+        return _plot(self, x, y, ax, _Wished(cl, dof, color, label, filled, title), exact)
 
     def corner(
         self: Any,
@@ -99,7 +100,9 @@ class Pictures:
         return _limits(self, param, along, ax, _Wished(cl, dof, color, label, filled, title))
 
 
-def _plot(cube: "Cube", x: str | None, y: str | None, ax: Any, wished: _Wished) -> "Axes":
+def _plot(
+    cube: "Cube", x: str | None, y: str | None, ax: Any, wished: _Wished, exact: bool
+) -> "Axes":
     from gridscan import plots
 
     ax = ax if ax is not None else plots.new_axes()
@@ -107,11 +110,11 @@ def _plot(cube: "Cube", x: str | None, y: str | None, ax: Any, wished: _Wished) 
     names = [name for name in loaded.axes if loaded.chi2.sizes[name] > 1]
     if len(names) == 1 and not (x or y):
         shown = _shown(cube, ax, wished, 1, lines=True)
-        return plots.curve(_drawn(cube, loaded.profile(*names)), ax, shown)
+        return plots.curve(_drawn(cube, loaded.profile(*names, exact=exact)), ax, shown)
     x, y = loaded.plane(x, y)
     shown = _shown(cube, ax, wished, 2)
-    delta = loaded.region(x, y, list(shown.levels.values()))
-    best, sm = None if cube._absolute else loaded.best_fit(), cube.standard_model_to_show()
+    delta = loaded.region(x, y, list(shown.levels.values()), exact)
+    best, sm = None if cube._absolute else loaded.best_fit(exact), cube.standard_model_to_show()
     point = None if best is None else [float(best[x]), float(best[y])]
     return plots.regions(_drawn(cube, delta), ax, shown, point, [sm[x], sm[y]] if sm else None)
 

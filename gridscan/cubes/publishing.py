@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -52,7 +53,9 @@ def publish(
             manifest = copies.manifest_of(one)
             key = str(stores.attributes(one)["sha256"])
             if key not in known or known[key].manifest != manifest.sha256:
-                known[key] = _published(one, put, partial(progress, str(one)))
+                # in a zip file, in order: equal cubes make equal files
+                abreast = 1 if str(where).endswith(".zip") else copies.ABREAST
+                known[key] = _published(one, put, partial(progress, str(one)), abreast)
         title = title or before.title or _title(known)
         names = tuple(authors) or before.authors
         found = Publication(str(where), tuple(known.values()), title, names)
@@ -71,13 +74,15 @@ def _before(where: str | Path) -> Publication:
     return Publication(str(where))
 
 
-def _published(one: Where, put: Put, progress: Callable[[int, int], None]) -> Entry:
+def _published(one: Where, put: Put, progress: Callable[[int, int], None], abreast: int) -> Entry:
     """A cube, its card and its picture, written."""
     attrs, manifest = stores.attributes(one), copies.manifest_of(one)
     study = Study.read(attrs)
     name = str(attrs["sha256"])[:16]
     path, card, picture = f"{name}.zarr", f"cards/{name}.toml", f"pictures/{name}.png"
-    copies.copy(one, lambda key, data: put(f"{path}/{key}", data), progress=progress)
+    copies.copy(
+        one, lambda key, data: put(f"{path}/{key}", data), progress=progress, abreast=abreast
+    )
     said = study.scan.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     put(card, f"# gridscan run {path}\n{as_toml(said)}\n".encode())
     drawn = _drawn(one)
@@ -100,7 +105,7 @@ def _published(one: Where, put: Put, progress: Callable[[int, int], None]) -> En
 
 
 def _drawn(one: Where) -> bytes:
-    """The picture of a cube, as `gridscan plot` draws it; nothing of one that it cannot draw."""
+    """The picture of a cube, by its grid; nothing of one that cannot be drawn."""
     from gridscan import plots
 
     cube = stores.read(one)
@@ -108,7 +113,11 @@ def _drawn(one: Where) -> bytes:
     if size > DRAWN or 8 * size > memory_bytes():
         return b""
     with tempfile.TemporaryDirectory() as folder, suppress(ValueError):
-        return plots.save(cube.load().gridscan.plot(), Path(folder, "cube.png")).read_bytes()
+        with warnings.catch_warnings():
+            # whoever asks the cube is told what a coarse grid leaves open
+            warnings.simplefilter("ignore", UserWarning)
+            drawn = cube.load().gridscan.plot(exact=False)
+        return plots.save(drawn, Path(folder, "cube.png")).read_bytes()
     return b""
 
 

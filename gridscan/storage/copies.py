@@ -35,11 +35,13 @@ def copy(
     put: Callable[[str, bytes], None],
     there: Callable[[str, File], bool] = lambda key, file: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    abreast: int = ABREAST,
 ) -> None:
     """Hand every file of a complete cube to `put`, the manifest last.
 
-    there(key, file): whether it need not be. progress(done, total) counts files. Raises StoreError
-    for a file that is not as in the manifest.
+    there(key, file): whether it need not be. progress(done, total) counts files. abreast: how many
+    at once; one after the other they come in the order of their names. Raises StoreError for a file
+    that is not as in the manifest.
     """
     files = manifest_of(place).files
     ahead = [key for key in sorted(files) if not there(key, files[key])]
@@ -47,7 +49,7 @@ def copy(
     ahead.sort(key=lambda key: key == ROOT)
     done, total = len(files) - len(ahead), len(files)
     progress(done, total)
-    with ThreadPoolExecutor(ABREAST) as pool:
+    with ThreadPoolExecutor(abreast) as pool:
         # the others are not begun where one fails
         found = pool.map(lambda key: put(key, good(place, key, files[key])), ahead)
         try:

@@ -8,6 +8,9 @@ from gridscan.storage import remote
 from gridscan.storage.guard import Elsewhere, Where
 from gridscan.storage.local import StoreError, is_url, local
 
+SLASHES = re.compile(":/+")
+"""A Path has lost one of two."""
+
 HERE = re.compile(r"file:/+")
 
 
@@ -21,7 +24,7 @@ def place(path: Where) -> Path | Elsewhere:
     if here := HERE.match(str(path)):
         return place(Path("/" + unquote(str(path)[here.end() :])))
     if is_url(path):
-        return remote.opened(path)
+        return remote.opened(SLASHES.sub("://", str(path), count=1))
     found = local(path)
     if found.is_file() and found.suffix != ".zip":
         raise StoreError(f"{path}: is a file; a cube is a folder, or a zip file (.zip) of one")

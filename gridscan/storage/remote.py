@@ -94,10 +94,11 @@ class Remote(Elsewhere):
         if key not in self.files:
             raise FileNotFoundError(key)
         told = self.files[key]
-        if told.size > most:
+        if told.size > most and told.size != listed.UNTOLD:
             raise StoreError(f"{self}: {key}: has {told.size} bytes; allowed: {most}")
+        size = min(told.size, most)
         try:
-            found = fetched(self.where, self.fs, posixpath.join(self.base, key), told.size + 1)
+            found = fetched(self.where, self.fs, posixpath.join(self.base, key), size + 1)
         except FileNotFoundError:
             raise Altered(f"{self}: {key}: is not there") from None
         if hashlib.sha256(found).hexdigest() != told.sha256:
@@ -134,7 +135,7 @@ def place(where: str) -> tuple[AbstractFileSystem, str]:
     """What reads a URL or a zip file, and the path there. Raises StoreError."""
     try:
         if archive := ARCHIVE.fullmatch(where):
-            return ZipFileSystem(archive[1], mode="r"), archive[2]
+            return ZipFileSystem(archive[1], mode="r"), archive[2] or ""
         return url_to_fs(where)
     except Exception as error:
         raise unreadable(where, error) from None
