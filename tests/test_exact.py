@@ -11,12 +11,13 @@ from scipy.optimize import minimize
 
 import gridscan
 from gridscan.cubes.exact import line
+from gridscan.cubes.exact.answers import Answers
 from gridscan.cubes.exact.plane import Plane
 from gridscan.cubes.exact.profile import Profile
 from gridscan.cubes.regions import threshold
 from gridscan.scans import lazy
 from gridscan.statistics.descent import descend
-from gridscan.statistics.search import minima
+from gridscan.statistics.search import minima, scattered
 from tests.conftest import study_of
 
 
@@ -27,6 +28,9 @@ def scan(num: int, start: float = -1.0, stop: float = 1.0, *names: str) -> xr.Da
 
 GRIDS = [(6, -1.0, 1.0), (7, -50.0, 50.5), (31, -1.0, 1.0), (121, -1.0, 1.0)]
 """Numbers, starts and stops of axes: the second has no point within what is allowed."""
+
+SHARP = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 2000}
+"""Options of a slow descent."""
 
 
 @pytest.mark.parametrize(("num", "start", "stop"), GRIDS)
@@ -261,3 +265,29 @@ def test_lines_of_a_plane_close_around_every_island():
         which = np.abs(centres - one.mean(axis=0)).sum(axis=1).argmin()
         radii = np.sqrt(((one - centres[which]) ** 2).sum(axis=1))
         np.testing.assert_allclose(radii, sizes[which], rtol=1e-3)
+
+
+def test_of_two_wells_the_lower_is_found_though_the_quartic_has_both_elsewhere():
+    """They differ by 2e-3 in χ²; beside both, places that are scattered are lower than the
+    quartic's wells."""
+    box = {
+        "eps_emu_d": (-0.118, 0.366),
+        "eps_emu_u": (-0.874, 0.902),
+        "eps_ee_u": (-0.715, 0.773),
+        "eps_ee_d": (-0.275, 0.419),
+    }
+    axes = {name: {"start": low, "stop": high, "num": 5} for name, (low, high) in box.items()}
+    cube = gridscan.scan("csi-2021-ee-ud", {"axes": axes}).load()
+    answers = Answers(cube)
+
+    def chi2(point: np.ndarray, place: float) -> float:
+        return float(answers.function(np.append(place, point)[None])[0])
+
+    for place in (0.3, 0.9):
+        starts = scattered(3, 8)
+        least = min(
+            minimize(chi2, s, (place,), "L-BFGS-B", bounds=[(0, 1)] * 3, options=SHARP).fun
+            for s in starts
+        )
+        found = answers.profile(["eps_emu_d"], np.array([[place]]))[0] + answers.least
+        assert found < least + 1e-6

@@ -15,6 +15,9 @@ NEIGHBOURS = 4
 MOST_STARTS = 4
 """Starts from which is descended at each place, the lowest ones."""
 
+MOST_WELLS = 6
+"""The same of wells of the quartic, beside these."""
+
 SWEEPS = 30
 """Most rounds in which places learn from each other."""
 
@@ -156,14 +159,18 @@ class Profile:
     def _starts(self, points: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Where to begin, lot by lot: at which places, and their free coordinates (n, free).
 
-        The lowest of the minima of the whole function, of those at places nearby and of places
-        all over; no two of them in what looks like one basin.
+        Wells of the quartic, each of them: where it and the function are apart, they are higher
+        than what is scattered beside another well. Then the lowest of the minima of the whole
+        function, of those at places nearby and of places all over; no two of them in what looks
+        like one basin.
         """
         first = len(self._known) < FIRST
         everywhere = self._everywhere(SCATTERED if first else FEWER)
         known = np.repeat(everywhere[None], len(points), axis=0)
+        wells = 0
         if first and self._quartic is not None:
-            known = np.concatenate([known, self._wells(points)], axis=1)
+            found = self._wells(points)
+            known, wells = np.concatenate([found, known], axis=1), found.shape[1]
         if len(self._known):
             tree, number = _tree(self._known[:, self.kept]), min(NEIGHBOURS, len(self._known))
             _, near = tree.query(points[:, self.kept], range(1, 1 + number))
@@ -171,16 +178,15 @@ class Profile:
         every = np.repeat(points[:, None], known.shape[1], axis=1)
         every[..., self.free] = known
         values = self.function(every.reshape(-1, points.shape[1])).reshape(known.shape[:2])
-        which = np.arange(len(points))
-        for _ in range(MOST_STARTS):
-            which = which[np.isfinite(values[which]).any(axis=1)]
-            if not len(which):
-                return
-            best = values[which].argmin(axis=1)
-            starts = known[which, best]
-            yield which, starts
-            apart = np.abs(known[which] - starts[:, None]).max(axis=2)
-            values[which] = np.where(apart < BASIN, np.inf, values[which])
+        for many, some in ((MOST_WELLS, values[:, :wells]), (MOST_STARTS, values)):
+            for _ in range(many if some.size else 0):
+                which = np.flatnonzero(np.isfinite(some).any(axis=1))
+                if not len(which):
+                    break
+                starts = known[which, some[which].argmin(axis=1)]
+                yield which, starts
+                apart = np.abs(known[which] - starts[:, None]).max(axis=2)
+                values[which] = np.where(apart < BASIN, np.inf, values[which])
 
     def _wells(self, points: np.ndarray) -> np.ndarray:
         """Where descents of the quartic end at places: free coordinates (n, wells, free)."""
