@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         chi2,
         counts,
         feldman_cousins,
+        merge,
         open_cube,
         plan,
         probabilities,
@@ -39,13 +40,16 @@ if TYPE_CHECKING:
     )
     from gridscan.cards.base import CardError
     from gridscan.catalog import open_catalog
+    from gridscan.cubes.differences import diff
 
 _HOME = {
     "CardError": "gridscan.cards.base",
     "backgrounds": "gridscan.api",
     "chi2": "gridscan.api",
     "counts": "gridscan.api",
+    "diff": "gridscan.cubes.differences",
     "feldman_cousins": "gridscan.api",
+    "merge": "gridscan.api",
     "open_catalog": "gridscan.catalog",
     "open_cube": "gridscan.api",
     "plan": "gridscan.api",
@@ -62,7 +66,9 @@ __all__ = [
     "backgrounds",
     "chi2",
     "counts",
+    "diff",
     "feldman_cousins",
+    "merge",
     "open_catalog",
     "open_cube",
     "plan",

@@ -16,10 +16,18 @@ def differences(studies: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     keys = dict.fromkeys(key for one in flat.values() for key in one)
     other = [key for key in keys if len({repr(one.get(key)) for one in flat.values()}) > 1]
     return {
-        name: "; ".join(f"{key} = {_short(one.get(key))}" for key in other[:ENTRIES])
+        name: "; ".join(f"{key} = {short(one.get(key))}" for key in other[:ENTRIES])
         for name, one in flat.items()
         if other
     }
+
+
+def changes(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Entries that two cards have otherwise, by their path: from, to; None where there is none."""
+    before, after = dict(_entries(one)), dict(_entries(other))
+    keys = dict.fromkeys((*before, *after))
+    pairs = {key: (before.get(key), after.get(key)) for key in keys}
+    return {key: (a, b) for key, (a, b) in pairs.items() if repr(a) != repr(b)}
 
 
 def _entries(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -32,6 +40,7 @@ def _entries(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str,
             yield path, value
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value in a few letters."""
     text = "none" if value is None else str(value)
     return text if len(text) <= CHARS else f"{text[: CHARS - 1]}…"

@@ -11,7 +11,7 @@ from pydantic import ValidationError, model_validator
 from gridscan.cards import checks, entries, explained
 from gridscan.cards.base import Card, CardError, explain, suggest
 from gridscan.cards.experiments import Experiment
-from gridscan.cards.inputs import Conventions, Material, Model
+from gridscan.cards.inputs import Conventions, Described, Material, Model
 from gridscan.cards.kinds import AnyExperiment
 from gridscan.cards.measured import Measured
 from gridscan.cards.sources import Source
@@ -228,16 +228,19 @@ class Inputs(Card):
 
     def hashes(self) -> dict[str, str]:
         """sha256 of every card, by "kind/name"."""
-        named = {"model": self.model, "conventions": self.conventions}
+        return {name: card.sha256 for name, card in self.cards.items()}
+
+    @property
+    def cards(self) -> dict[str, Described]:
+        """Every card, by "kind/name"."""
+        named: dict[str, Described] = {"model": self.model, "conventions": self.conventions}
         for kind in reversed(NAMED):
             named |= {f"{kind}/{name}": card for name, card in getattr(self, kind).items()}
-        return {name: card.sha256 for name, card in named.items()}
+        return named
 
     def references(self) -> tuple[str, ...]:
-        cards = [self.model, self.conventions]
-        for kind in reversed(NAMED):
-            cards.extend(getattr(self, kind).values())
-        return tuple(dict.fromkeys(r for card in cards for r in card.references))
+        every = (r for card in self.cards.values() for r in card.references)
+        return tuple(dict.fromkeys(every))
 
 
 @lru_cache(maxsize=512)

@@ -20,6 +20,9 @@ from gridscan.channels.theory import Theories
 KEPT_POINTS = 4096
 """At most so many points are kept in memory once a model has spoken about them."""
 
+FIRST_UNIT, UNITS_APART = 4, 8
+"""Units of axes are 16, and all that are so many powers of two apart from it: 1/16, 1/4096 …"""
+
 Follows = tuple[str, float]
 """An axis, and by what its value is multiplied."""
 
@@ -67,8 +70,14 @@ class Couplings:
 
 
 def _scale(values: np.ndarray) -> float:
-    """Largest magnitude along an axis: the unit in which its polynomial is well conditioned."""
-    return float(np.max(np.abs(values))) or 1.0
+    """The unit of an axis, in which its polynomial is well conditioned: a few powers of two.
+
+    Next above its largest magnitude, that axes of other ranges have it, too: the last bits of a
+    point follow from it.
+    """
+    largest = float(np.max(np.abs(values))) or 1.0
+    steps = math.ceil((math.log2(largest) - FIRST_UNIT) / UNITS_APART)
+    return 2.0 ** (FIRST_UNIT + UNITS_APART * steps)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from gridscan.channels.theory import ALONE, CARDS, Theories, Theory
 from gridscan.statistics.chi2 import CHI2
 from gridscan.statistics.methods import fewest
 from gridscan.statistics.prediction import Problem, ShapeNuisances, together
+from gridscan.statistics.products import product as row_by_row
 from gridscan.statistics.statistic import Statistic
 
 CONTRACTED_BINS = 32
@@ -239,5 +240,5 @@ def profile(
     found = [
         Profile(statistic.profile(rows, one, owner, compiled, *lines)) for one in together(problems)
     ]
-    counts = np.concatenate([(rows @ each).reshape(-1, each.shape[-1]) for each in events])
+    counts = np.concatenate([row_by_row(rows, each).reshape(-1, each.shape[-1]) for each in events])
     return Profile({**Profile.joined(found).values, "counts": counts})

@@ -11,7 +11,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from gridscan.cli import catalog, checks, cubes, figures, inference, output, scans, sharing
+from gridscan.cli import (
+    catalog,
+    checks,
+    cubes,
+    exchange,
+    figures,
+    inference,
+    output,
+    scans,
+    sharing,
+)
 
 
 class Command(TyperCommand):
@@ -49,6 +59,9 @@ for command in (
     cubes.limits,
     cubes.contours,
     cubes.plot,
+    exchange.diff,
+    exchange.merge,
+    exchange.export,
     inference.goodness,
     inference.p_value,
     inference.credible,

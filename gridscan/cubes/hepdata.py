@@ -1,16 +1,19 @@
-"""Limits as a submission to HEPData: one YAML file, a table of it in one document.
+"""Limits and contours as a submission to HEPData: one YAML file, a document for each table.
 
 https://hepdata-submission.readthedocs.io (single YAML file). The format is a few names in a
 mapping; hepdata-lib, which writes it too, leaves files in the working folder, and takes fifteen
 packages along.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import xarray as xr
 
 from gridscan.cubes.limit_tables import Rows, bounds_of
+from gridscan.cubes.lines import Lines
+
+KEYWORDS = [{"name": "phrases", "values": ["CEvNS", "Neutrino"]}]
 
 
 def as_hepdata(found: xr.Dataset, cells: Rows, titles: Sequence[str]) -> str:
@@ -39,7 +42,7 @@ def _documents(found: xr.Dataset, cells: Rows, titles: Sequence[str]) -> list[di
         {
             "name": "Table 1",
             "description": f"{about}, of the allowed interval that holds the standard model.",
-            "keywords": [{"name": "phrases", "values": ["CEvNS", "Neutrino"]}],
+            "keywords": KEYWORDS,
             "independent_variables": [
                 _variable(header[i], columns[i], found[name].attrs.get("units", "1"))
                 for i, name in enumerate(places)
@@ -51,6 +54,39 @@ def _documents(found: xr.Dataset, cells: Rows, titles: Sequence[str]) -> list[di
             ],
         },
     ]
+
+
+def contours_as_hepdata(found: Lines, dof: int, title: str, units: Mapping[str, str]) -> str:
+    """Contour lines: a table for each, of its vertices in their order. units: of both axes."""
+    import yaml
+
+    tables = [(cl, line) for cl, lines in found.items() for line in lines]
+    about = f"Contours at {dof} d.o.f. Computed by gridscan: {title}"
+    documents = [
+        {"comment": about},
+        *(_of_line(n, cl, line, dof, units) for n, (cl, line) in enumerate(tables, 1)),
+    ]
+    text: str = yaml.safe_dump_all(
+        documents, sort_keys=False, explicit_start=True, allow_unicode=True
+    )
+    return text
+
+
+def _of_line(
+    number: int, cl: float, line: xr.DataArray, dof: int, units: Mapping[str, str]
+) -> dict[str, Any]:
+    x, y = (
+        _variable(str(name), [f"{value:.6g}" for value in column], units.get(str(name), "1"))
+        for name, column in zip(line["axis"].values, line.values.T, strict=True)
+    )
+    return {
+        "name": f"Table {number}",
+        "description": f"Contour at {100 * cl:.10g} % CL ({dof} d.o.f.), line {number}, its "
+        "vertices in order.",
+        "keywords": KEYWORDS,
+        "independent_variables": [x],
+        "dependent_variables": [y | {"qualifiers": _qualifiers(cl, "")}],
+    }
 
 
 def _qualifiers(cl: float, model: str) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from gridscan.statistics import methods
 from gridscan.statistics.prediction import Problem
+from gridscan.statistics.products import product
 from gridscan.statistics.statistic import Statistic
 
 
@@ -20,7 +21,7 @@ def profile(
     total = deviance.sum(axis=1) + penalty.sum(axis=1)
     if np.isnan(total).any():
         raise FloatingPointError("χ² is not a number; this is a defect of gridscan")
-    return {"chi2": total, "chi2_by_experiment": deviance + penalty @ owner, "pulls": pulls}
+    return {"chi2": total, "chi2_by_experiment": deviance + product(penalty, owner), "pulls": pulls}
 
 
 def added(groups: Sequence[np.ndarray]) -> np.ndarray:

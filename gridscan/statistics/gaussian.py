@@ -14,6 +14,7 @@ import numpy as np
 
 from gridscan.statistics.newton import RIDGE, newton_step
 from gridscan.statistics.prediction import LinearNuisances
+from gridscan.statistics.products import padded
 
 POINTS_PER_SLAB = 2048
 """Points handled at once by a quadratic form: their arrays stay in cache."""
@@ -185,12 +186,13 @@ def scan(
 def _profiled(
     rows: np.ndarray, form: QuadraticForm, nuisances: LinearNuisances
 ) -> tuple[np.ndarray, np.ndarray]:
+    size, rows = len(rows), padded(rows)
     deviance, pulls = form.chi2(rows), np.empty((len(rows), len(nuisances.names)))
     for start in range(0, len(rows), POINTS_PER_SLAB):
         slab = slice(start, start + POINTS_PER_SLAB)
         pulls[slab] = form.pulls(rows[slab])
         deviance[slab] -= nuisances.penalty(pulls[slab])
-    return deviance[:, None], pulls
+    return deviance[:size, None], pulls[:size]
 
 
 def _squares(columns: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ import numpy as np
 from gridscan.statistics.deviance import mixed
 from gridscan.statistics.newton import newton_step
 from gridscan.statistics.prediction import LinearNuisances
+from gridscan.statistics.products import product
 
 POINTS_PER_BATCH = 512
 """Points handled at once: their arrays (points × nuisances × bins) stay in cache."""
@@ -86,7 +87,7 @@ def _batches(rows: np.ndarray, templates: np.ndarray) -> Iterator[np.ndarray]:
     masses = max(1, points // len(rows))
     for first in range(0, len(templates), masses):
         for start in range(0, len(rows), points):
-            signals = rows[start : start + points] @ templates[first : first + masses]
+            signals = product(rows[start : start + points], templates[first : first + masses])
             yield signals.reshape(-1, signals.shape[-1])
 
 

@@ -74,14 +74,24 @@ def put(text: str, path: Path) -> Path:
 
     Raises OSError that names it.
     """
+    with replaced(path) as partial, partial.open("w", encoding="utf8", newline="") as file:
+        file.write(text)
+        file.flush()
+        # after a power failure it is the old one or this one, never half of it
+        os.fsync(file.fileno())
+    return path
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A file next to another, whose place it takes in the end; gone where that fails.
+
+    Raises OSError that names the other.
+    """
     partial = path.with_name(f".{path.name}-{uuid4().hex}")
     try:
-        with partial.open("w", encoding="utf8", newline="") as file:
-            file.write(text)
-            file.flush()
-            # after a power failure it is the old one or this one, never half of it
-            os.fsync(file.fileno())
-        return partial.replace(path)
+        yield partial
+        partial.replace(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
