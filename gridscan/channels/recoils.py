@@ -59,6 +59,17 @@ def _families(requests: Iterable[Request]) -> dict[tuple[Common, bool], list[Req
     return found
 
 
+def edges(requests: Iterable[Request]) -> dict[tuple[Common, bool], set[float]]:
+    """Edges of bins between which requests are integrated together, by what these have in common.
+
+    Templates are sums over them: their last bits follow from all that are there.
+    """
+    return {
+        family: {edge for one in members for edge in one.common.bins[0][1]}
+        for family, members in _families(requests).items()
+    }
+
+
 @lru_cache(maxsize=1024)
 def _family(common: Common) -> Common:
     """A common part without its observable's bins, unless they belong together."""

@@ -13,6 +13,7 @@ import xarray as xr
 from gridscan.cards.base import CardError
 from gridscan.cards.differences import differences
 from gridscan.cards.study import Study
+from gridscan.channels import recoils
 from gridscan.channels.combination import is_compiled
 from gridscan.channels.expansion import Points
 from gridscan.channels.likelihood import Likelihood
@@ -182,6 +183,9 @@ def _otherwise(one: Axes, other: Axes) -> str:
             part, other
         ):
             return "scans of other sizes are computed by compiled code, or not"
+    here, there = (recoils.edges([*a.requests(a.start), *a.scope]) for a in (one, other))
+    if any(here.get(family) != every for family, every in there.items()):
+        return "templates of the card are integrated together, between edges of more bins"
     return ""
 
 

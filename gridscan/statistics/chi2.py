@@ -1,6 +1,7 @@
 """χ² profiled over nuisances: deviance of the bins and penalty of the pulls, at their minimum."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -25,8 +26,11 @@ def profile(
 
 
 def added(groups: Sequence[np.ndarray]) -> np.ndarray:
-    """Of groups without a nuisance in common: the sum."""
-    return np.sum(groups, axis=0)
+    """Of groups without a nuisance in common: the sum, one after the other.
+
+    `np.sum` takes them in another order where there is a single point.
+    """
+    return reduce(np.add, groups)
 
 
 CHI2 = Statistic(("chi2", "chi2_by_experiment", "pulls"), profile, added)
