@@ -174,7 +174,10 @@ def test_experiments_whose_templates_are_made_together_are_not_joined(tmp_path):
 
 def test_experiments_that_share_a_nuisance_are_not_joined(tmp_path):
     names = [CSI, "coherent-lar-2020"]
-    shared = {one: {f"{one}.nuisances.brn.shared": True} for one in names}
+    brn = {"shared": True, "sigma": 0.25}
+    shared = {
+        one: {f"{one}.nuisances.brn.{key}": value for key, value in brn.items()} for one in names
+    }
     u = [0.0, 0.1]
     alone = [
         runs.run(plane(u, u, experiments=[one], fixed=shared[one]), tmp_path / one) for one in names
