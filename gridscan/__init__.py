@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from gridscan.cards.base import CardError
     from gridscan.catalog import open_catalog
     from gridscan.cubes.differences import diff
+    from gridscan.cubes.publishing import publish
+    from gridscan.cubes.pulling import pull
 
 _HOME = {
     "CardError": "gridscan.cards.base",
@@ -53,6 +55,8 @@ _HOME = {
     "open_catalog": "gridscan.catalog",
     "open_cube": "gridscan.api",
     "plan": "gridscan.api",
+    "publish": "gridscan.cubes.publishing",
+    "pull": "gridscan.cubes.pulling",
     "probabilities": "gridscan.api",
     "run": "gridscan.api",
     "scan": "gridscan.api",
@@ -73,6 +77,8 @@ __all__ = [
     "open_cube",
     "plan",
     "probabilities",
+    "publish",
+    "pull",
     "run",
     "scan",
     "toys",

@@ -26,6 +26,7 @@ from gridscan.scans.progress import Progress
 from gridscan.schema import BIN_NAMES, VARIABLES
 from gridscan.statistics.toys import toys as draw
 from gridscan.storage import stores
+from gridscan.storage.guard import Where
 from gridscan.storage.home import cubes_folder
 
 ScanLike = str | Path | Scan
@@ -224,7 +225,7 @@ def run(
 
 def merge(
     scan: ScanLike,
-    cubes: Sequence[str | Path],
+    cubes: Sequence[Where],
     out: str | Path | None = None,
     changes: Changes = None,
     *,
@@ -257,6 +258,9 @@ def feldman_cousins(
     return runs.opened(partial(toy_stores.run, toys=toys, seed=seed), study, **how)
 
 
-def open_cube(path: str | Path) -> xr.Dataset:
-    """A saved cube as a lazy dataset. Raises StoreError if it is none."""
+def open_cube(path: Where) -> xr.Dataset:
+    """A saved cube as a lazy dataset: of a folder, a zip file, or a URL that fsspec reads.
+
+    Raises StoreError if it is none, or cannot be read.
+    """
     return stores.read(path)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,8 @@ from gridscan.cards.base import CardError
 from gridscan.cards.differences import changes, short
 from gridscan.cards.study import Study
 from gridscan.storage import stores
+from gridscan.storage.guard import Where
+from gridscan.storage.places import place
 
 Pairs = dict[str, tuple[Any, Any]]
 """From the first cube to the second, by name."""
@@ -106,12 +107,13 @@ def _apart(name: str, one: Apart) -> str:
     return f"{name}: {one.number:,} differ, most by {one.largest:.3g}{f' at {where}' * bool(where)}"
 
 
-def diff(a: str | Path, b: str | Path) -> Difference:
+def diff(a: Where, b: Where) -> Difference:
     """In what two saved cubes differ, from the first to the second: `print` says it in words.
 
     Values are compared block by block, so that cubes of any size take little memory. Raises
     StoreError where there is no cube, CardError for a study that cannot be read here.
     """
+    a, b = place(a), place(b)
     one, other = stores.attributes(a), stores.attributes(b)
     first, second = _study(a, one), _study(b, other)
     cubes = stores.read(a), stores.read(b)
@@ -132,7 +134,7 @@ def diff(a: str | Path, b: str | Path) -> Difference:
     )
 
 
-def _study(path: str | Path, about: Mapping[str, Any]) -> Study:
+def _study(path: Where, about: Mapping[str, Any]) -> Study:
     try:
         return Study.read(about)
     except CardError as error:

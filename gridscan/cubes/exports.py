@@ -7,14 +7,18 @@ from typing import Any
 
 from gridscan.cubes import hepdata, lines
 from gridscan.cubes.levels import SHOWN
-from gridscan.storage import local, packed, stores
+from gridscan.storage import copies, local, manifest, stores
+from gridscan.storage.guard import Where
 from gridscan.storage.local import StoreError
+from gridscan.storage.opening import SUFFIX
+from gridscan.storage.places import place
+from gridscan.storage.targets import archive
 
 DOF = 2
 """Of contours."""
 
 
-def export(cube: Path, out: Path, cl: Sequence[float] = ()) -> Path:
+def export(cube: Where, out: Path, cl: Sequence[float] = ()) -> Path:
     """Write a complete cube, by the ending of `out`, which appears complete or not at all.
 
     cl: levels of contours, by default those of pictures. Raises StoreError for a cube that is
@@ -30,11 +34,17 @@ def export(cube: Path, out: Path, cl: Sequence[float] = ()) -> Path:
     return out
 
 
-def _zip(cube: Path, out: Path, _: Sequence[float]) -> None:
-    packed.zipped(cube, out)
+def _zip(cube: Where, out: Path, _: Sequence[float]) -> None:
+    """The files of its manifest below one folder: the same bytes every time."""
+    if isinstance(cube, Path) and not manifest.there(cube):
+        manifest.seal(cube)
+    cube = place(cube)
+    folder = f"{cube.name.removesuffix('.zip').removesuffix(SUFFIX)}{SUFFIX}"
+    with archive(out) as put:
+        copies.copy(cube, lambda key, data: put(f"{folder}/{key}", data), abreast=1)
 
 
-def _netcdf(cube: Path, out: Path, _: Sequence[float]) -> None:
+def _netcdf(cube: Where, out: Path, _: Sequence[float]) -> None:
     """All variables with their attributes. Raises StoreError for what memory does not hold."""
     found = stores.read(cube)
     if found.nbytes > (most := local.memory_bytes()):
@@ -48,18 +58,18 @@ def _netcdf(cube: Path, out: Path, _: Sequence[float]) -> None:
         ) from None
 
 
-def _contours(cube: Path, levels: Sequence[float]) -> tuple[dict[float, list[Any]], Any]:
+def _contours(cube: Where, levels: Sequence[float]) -> tuple[dict[float, list[Any]], Any]:
     found = stores.read_statistic(cube)
     return {one: found.gridscan.contours(one, DOF) for one in sorted({*levels})}, found
 
 
-def _csv(cube: Path, out: Path, levels: Sequence[float]) -> None:
+def _csv(cube: Where, out: Path, levels: Sequence[float]) -> None:
     found, of = _contours(cube, levels)
     about = f"{of.attrs.get('title', '')}: {DOF} d.o.f."
     local.put(lines.WRITTEN[".csv"](found, DOF, about), out)
 
 
-def _yaml(cube: Path, out: Path, levels: Sequence[float]) -> None:
+def _yaml(cube: Where, out: Path, levels: Sequence[float]) -> None:
     found, of = _contours(cube, levels)
     units = {str(name): str(of[name].attrs.get("units", "1")) for name in of.dims}
     local.put(hepdata.contours_as_hepdata(found, DOF, str(of.attrs.get("title", "")), units), out)
@@ -68,7 +78,7 @@ def _yaml(cube: Path, out: Path, levels: Sequence[float]) -> None:
 OF_CONTOURS = (".csv", ".yaml")
 """Endings of files that have contours."""
 
-FORMATS: Mapping[str, Callable[[Path, Path, Sequence[float]], None]] = {
+FORMATS: Mapping[str, Callable[[Where, Path, Sequence[float]], None]] = {
     ".zip": _zip,
     ".nc": _netcdf,
     ".csv": _csv,

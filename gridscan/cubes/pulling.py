@@ -17,6 +17,7 @@ from gridscan.scans.layout import Layout
 from gridscan.scans.stored import Stored, held
 from gridscan.storage import copies, damage, stores
 from gridscan.storage.guard import Where
+from gridscan.storage.home import cubes_folder
 from gridscan.storage.local import StoreError, local, remove
 from gridscan.storage.opening import SUFFIX
 from gridscan.storage.places import place
@@ -30,11 +31,13 @@ Report = Callable[[int, int], None]
 
 def pull(
     where: Where,
-    out: str | Path,
+    out: str | Path | None = None,
     region: Region | None = None,
     progress: Report = lambda done, total: None,
 ) -> Path:
     """A complete cube, or the part of it within a region, in a folder of cubes; where it is there.
+
+    out: the folder, by default that of `run`. region: {"eps_ee_u": (0.0, 0.5)}, ends included.
 
     The whole has the same files, each as its manifest has it; a part is a cube of the scan on fewer
     values, which takes its numbers as they are. What was pulled is not pulled again.
@@ -42,10 +45,10 @@ def pull(
     that no grid point is in.
     """
     source = place(where)
-    study = Study.read(stores.attributes(source))
+    study, folder = Study.read(stores.attributes(source)), local(out or cubes_folder())
     if region:
-        return _part(source, study, local(out), region, progress)
-    path = local(out) / f"{study.key[:16]}{SUFFIX}"
+        return _part(source, study, folder, region, progress)
+    path = folder / f"{study.key[:16]}{SUFFIX}"
     if path.exists():
         if copies.manifest_of(path).sha256 != copies.manifest_of(source).sha256:
             raise StoreError(f"{path}: holds the same scan, computed by another run; remove it, or "

@@ -25,6 +25,8 @@ from gridscan.scans.progress import Progress, reported
 from gridscan.scans.sources import Source
 from gridscan.scans.stored import Stored, begin, store_path
 from gridscan.storage import stores
+from gridscan.storage.guard import Where
+from gridscan.storage.places import place
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,17 @@ class How(TypedDict, total=False):
     progress: bool | Progress | None
 
 
-def merge(study: Study, cubes: Sequence[str | Path], out: str | Path, **how: Unpack[How]) -> Merged:
+def merge(study: Study, cubes: Sequence[Where], out: str | Path, **how: Unpack[How]) -> Merged:
     """The cube of a study, in the folder `out`, with all values that `cubes` hold taken from them.
 
-    These are folders, of the same study but for the ranges of its axes, which are finer, longer or
-    elsewhere; or of its experiments that share no nuisance, alone, whose χ² are added up. It is
-    begun, resumed and finished as by `runs.run`, and bit by bit what that computes in the same
+    These are folders, zip files or URLs, of the same study but for the ranges of its axes, which
+    are finer, longer or elsewhere; or of its experiments that share no nuisance, alone, whose χ²
+    are added up. It is begun, resumed and finished as by `runs.run`, and bit by bit what that
+    computes in the same
     blocks. Raises CardError for cubes of which nothing can be taken, with why; else as `runs.run`.
     """
     layout, path = Layout.of(study), store_path(study, out)
-    parts = sources.parts(study, [Source.of(cube) for cube in cubes])
+    parts = sources.parts(study, [Source.of(place(cube)) for cube in cubes])
     by_point = sources.is_pointwise(layout.axes)
     if not path.exists():
         cut = layout if by_point else _cut_as(layout, parts[0][0])

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from gridscan.scans.stored import TOYS
 from gridscan.schema import DIMENSIONS, ENGINE_REVISION, VARIABLES
 from gridscan.statistics import methods
 from gridscan.storage import stores
+from gridscan.storage.guard import Where
 
 Places = Mapping[str, tuple[np.ndarray, np.ndarray]]
 """Places along each axis of a block, and those of the same values in a cube."""
@@ -37,14 +37,14 @@ NO_NUMBER = ("title", "references", "axes", "experiments", "save", "fixed")
 class Source:
     """A complete cube: its study, and its grid as it is stored."""
 
-    path: str | Path
+    path: Where
     study: Study
     grid: Grid
     labels: Mapping[str, list[str]]
     """Experiments and nuisances."""
 
     @classmethod
-    def of(cls, path: str | Path) -> "Source":
+    def of(cls, path: Where) -> "Source":
         """Raises CardError for what this program cannot take values from, StoreError."""
         about = stores.attributes(path)
         if TOYS in about:

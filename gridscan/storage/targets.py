@@ -24,7 +24,7 @@ DATED = (1980, 1, 1, 0, 0, 0)
 def target(where: str | Path) -> Iterator[Put]:
     """A zip file appears under its name whole or not at all. Raises StoreError."""
     if str(where).endswith(".zip") and not is_url(where):
-        with _archive(local(where)) as put:
+        with archive(local(where)) as put:
             yield put
         return
     if is_url(where):
@@ -43,7 +43,8 @@ def target(where: str | Path) -> Iterator[Put]:
 
 
 @contextmanager
-def _archive(path: Path) -> Iterator[Put]:
+def archive(path: Path) -> Iterator[Put]:
+    """What writes files into a zip, in the order in which they come. Raises StoreError."""
     partial = path.with_name(f".{path.name}-{uuid4().hex}")
     guard = threading.Lock()
     try:
