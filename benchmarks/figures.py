@@ -25,7 +25,7 @@ from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.signals import complete
-from gridscan.scans import evaluation, lazy, runs, stored, workers
+from gridscan.scans import clients, evaluation, lazy, runs, stored
 from gridscan.scans.axes import Axes
 from gridscan.statistics.deviance import poisson as deviance
 from gridscan.storage import stores
@@ -201,7 +201,7 @@ def on_workers(one: Study) -> tuple[list[float], list[float], list[float]]:
         for index in Axes.of(one).grid.blocks():
             stores.write(path, *runs.compute_block(str(path), index))
 
-    with workers.local_client(1) as single, workers.local_client(2) as double:
+    with clients.local_client(1) as single, clients.local_client(2) as double:
         ways: list[Callable[[str], object]] = [
             lambda where: runs.run(one, where, single),
             lambda where: runs.run(one, where, double),

@@ -10,7 +10,7 @@ import dask.system
 import pytest
 from distributed import Client, Future, LocalCluster
 
-from gridscan.scans import runs, workers
+from gridscan.scans import clients, runs, workers
 from gridscan.scans.threads import on_threads
 from gridscan.scans.workers import ScanFailed
 from gridscan.storage import stores
@@ -135,7 +135,7 @@ def test_an_interrupted_local_cluster_says_nothing(capfd):
     """What is to be said is one line of the command's; afterwards logs are as they were."""
     logger = logging.getLogger("distributed")
     level = logger.level
-    with suppress(KeyboardInterrupt), workers.local_client(1) as client:
+    with suppress(KeyboardInterrupt), clients.local_client(1) as client:
         client.submit(time.sleep, 1)
         raise KeyboardInterrupt
     assert capfd.readouterr() == ("", "")
@@ -156,7 +156,7 @@ WRONG = ("tls://localhost:8786", "foo://x", "localhost", "tcp://localhost:99999"
 
 @pytest.mark.parametrize("address", WRONG)
 def test_an_address_without_a_scheduler_is_told_in_one_line(address, monkeypatch, capsys):
-    monkeypatch.setattr(workers, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(clients, "ANSWER_SECONDS", 0.5)
     command = ("run", "csi-2021-ee-mumu", "--scheduler", address)
     status, out, err = gridscan(monkeypatch, capsys, *command)
     assert (status, out) == (2, "")
@@ -168,8 +168,8 @@ def test_an_address_without_a_scheduler_is_told_in_one_line(address, monkeypatch
 
 def test_what_listens_and_says_nothing_is_no_scheduler(monkeypatch):
     """Nor does anybody wait for it."""
-    monkeypatch.setattr(workers, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(clients, "ANSWER_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(ConnectionError, match=r"no answer of a scheduler in 0\.5 s"):
-            workers.client_of(address)
+            clients.client_of(address)

@@ -23,6 +23,7 @@ from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.signals import Signal, complete
 from gridscan.physics.couplings import nsi
 from gridscan.scans import (
+    clients,
     computing,
     evaluation,
     lazy,
@@ -31,7 +32,6 @@ from gridscan.scans import (
     runs,
     stored,
     verification,
-    workers,
 )
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import block_shape
@@ -344,7 +344,7 @@ def test_the_study_of_a_lazy_scan_is_shipped_once(small):
 
 
 def test_threads_and_processes_write_the_same_cube(small, cube, tmp_path):
-    with workers.local_client(2) as client:
+    with clients.local_client(2) as client:
         environments = client.run(lambda: dict(os.environ))
         other = stores.read(runs.run(small, tmp_path / "elsewhere", client))
     for environment in environments.values():

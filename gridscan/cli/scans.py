@@ -151,7 +151,7 @@ def run(
 def _client(workers: int | None, scheduler: str | None):
     """A distributed client for the duration of a run, or None for threads."""
     from gridscan.cards.base import CardError
-    from gridscan.scans import workers as clusters
+    from gridscan.scans import clients as clusters
 
     if workers is not None:
         with clusters.local_client(workers) as client:

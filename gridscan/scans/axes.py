@@ -134,9 +134,13 @@ class Axes:
     @cached_property
     def grid(self) -> Grid:
         """The grid, cut into blocks that take about as long as each other."""
-        sparse = self.study.scan.refine is not None
-        cost = self.study.scan.said.cost
-        return Grid.over(self.points, self.of_settings, self.points_per_setting, sparse, cost)
+        return self.cut(1)
+
+    def cut(self, threads: int) -> Grid:
+        """The same, in enough blocks for so many threads."""
+        sparse, cost = self.study.scan.refine is not None, self.study.scan.said.cost
+        each = self.points_per_setting
+        return Grid.over(self.points, self.of_settings, each, sparse, cost, threads)
 
     def setting(self, values: Mapping[str, float]) -> Setting:
         """Cards, couplings and mediator at values of the axes of settings."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -11,6 +11,9 @@ MAX_BLOCK_POINTS = 1_000_000
 MIN_BLOCK_POINTS = 4096
 BLOCKS = 16
 """A grid is cut into about this many blocks, between the two sizes above."""
+
+BLOCKS_PER_THREAD = 4
+"""And into at least so many for each thread that is to compute them: all end about together."""
 
 SPARSE = 4
 """By how much larger blocks are for each axis of a grid of which few points are computed, at least:
@@ -25,12 +28,13 @@ def block_shape(
     each: int = 1,
     sparse: bool = False,
     cost: int = 1,
+    threads: int = 1,
 ) -> tuple[int, ...]:
     """Chunk of a grid: its longest side is halved until the block is small enough.
 
     slow: axes each value of which takes as long as so many points: `each`. Where these take most
     of the time, the sides along them are halved. sparse: whether few of its points are computed.
-    cost: how many points of χ² one of its own takes as long as.
+    cost: how many points of χ² one of its own takes as long as. threads: that compute them.
     """
     block = list(shape)
 
@@ -39,7 +43,8 @@ def block_shape(
         return each * values, cost * math.prod(block)
 
     least = MIN_BLOCK_POINTS * (SPARSE ** len(shape) if sparse else 1)
-    target = min(MAX_BLOCK_POINTS, max(least, math.ceil(max(work()) / BLOCKS)))
+    blocks = max(BLOCKS, BLOCKS_PER_THREAD * threads)
+    target = min(MAX_BLOCK_POINTS, max(least, math.ceil(max(work()) / blocks)))
     while max(work()) > target:
         of_values, of_points = work()
         sides = slow if of_values > of_points else range(len(block))
@@ -65,11 +70,21 @@ class Grid:
         each: int = 1,
         sparse: bool = False,
         cost: int = 1,
+        threads: int = 1,
     ) -> "Grid":
         """The grid of some axes, cut as `block_shape` says."""
         shape = tuple(len(values) for values in axes.values())
         sides = [i for i, name in enumerate(axes) if name in slow]
-        return cls(axes, block_shape(shape, sides, each, sparse, cost))
+        return cls(axes, block_shape(shape, sides, each, sparse, cost, threads))
+
+    def halved(self) -> "Grid | None":
+        """In blocks half as long along their longest side; None where they are single points."""
+        block = list(self.block)
+        longest = max(range(len(block)), key=block.__getitem__, default=None)
+        if longest is None or block[longest] == 1:
+            return None
+        block[longest] = math.ceil(block[longest] / 2)
+        return replace(self, block=tuple(block))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -22,9 +22,12 @@ HELD = 14
 """Numbers that a model holds for each of its coefficients while it works them out, as measured."""
 
 
-def needs(axes: Axes) -> dict[str, int]:
-    """Bytes at the largest moment of a block, by the entry of a card that they grow with."""
-    sides = axes.grid.sides
+def needs(axes: Axes, block: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Bytes at the largest moment of a block, by the entry of a card that they grow with.
+
+    block: its points along each axis, by default as the axes are cut.
+    """
+    sides = axes.grid.sides if block is None else block
     setting, parts = axes.start, axes.likelihood.parts
     settings = math.prod(sides[name] for name in axes.of_settings)
     points = math.prod(sides[name] for name in axes.of_couplings)

@@ -1,8 +1,7 @@
 """A study computed to disk, block by block, resumable: `workers` says where blocks are computed."""
 
-import errno
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -10,25 +9,20 @@ import xarray as xr
 
 from gridscan.cards.given import whole
 from gridscan.cards.study import Study
-from gridscan.scans import program
+from gridscan.scans import memory, program, teams
 from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.computing import block
+from gridscan.scans.failures import FOR_GOOD, RETRIES, ScanFailed
 from gridscan.scans.layout import Layout
 from gridscan.scans.pending import compute
 from gridscan.scans.progress import Progress, reported
 from gridscan.scans.stored import Stored, store_path
-from gridscan.scans.workers import ScanFailed
 from gridscan.storage import stores
 from gridscan.storage.home import cubes_folder
 
-RETRIES = 2
-
 MOST_THREADS = 10_000
 """A machine has none with as many cores."""
-
-FOR_GOOD = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
-"""Errors of writing that do not pass by themselves."""
 
 
 def run(
@@ -37,17 +31,26 @@ def run(
     client: Any = None,
     threads: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    expected: int = 0,
 ) -> Path:
     """Compute what is missing of a study's cube and return the path of its store.
 
-    client: a distributed Client, else threads of this process (default: one per core).
-    progress(done, total) is called after every block. Raises ScanFailed if blocks failed: the
-    others are kept, and a further run resumes. A complete cube is taken as it is, whatever code
-    computed it; an incomplete one is finished by the code that began it (StoreError for another).
-    What cannot be written ends the run: StoreError before the first block, ScanFailed after it.
+    client: a distributed Client, else threads of this process (default: one per core). Its workers
+    need not see the store: what they compute then comes back, and is written here.
+    progress(done, total) is called after every block. expected: threads of workers that are to
+    come; a cube is begun in enough blocks for all, none too large for a worker's memory (CardError
+    where a point is; ScanFailed for a cube that was begun in larger ones). Raises ScanFailed if
+    blocks failed: the others are kept, and a further run resumes. A complete cube is taken as it
+    is, whatever code computed it; an incomplete one is finished by the code that began it
+    (StoreError for another). What cannot be written ends the run: StoreError before the first block, ScanFailed after it.
     """
-    stored = Stored.ready(Layout.of(study), store_path(study, out))
-    return completed(stored, _attempt, client, threads, progress)
+    layout, path = Layout.of(study), store_path(study, out)
+    if client is not None and not path.exists():
+        layout = teams.cut(layout, teams.Team.of(client, expected))
+    stored = Stored.ready(layout, path)
+    computes = client is not None and stored.missing
+    needed = sum(memory.needs(layout.axes, stored.grid.sides).values()) if computes else 0
+    return completed(stored, _attempt, client, threads, progress, needed)
 
 
 def completed(
@@ -56,16 +59,16 @@ def completed(
     client: Any,
     threads: int | None,
     progress: Callable[[int, int], None],
+    needed: int = 0,
 ) -> Path:
     """The path of a store, when what was missing of it has been computed: see `run`.
 
-    attempt(store, index) writes a block, as `tried` does.
+    attempt(store, index) writes a block, as `tried` does; needed: its bytes of memory.
     """
-    missing, total = stored.missing, stored.grid.total
-    progress(total - len(missing), total)
+    total = stored.grid.total
+    progress(total - len(stored.missing), total)
     stored.open_again()
-    here = partial(attempt, str(stored.path.resolve()))
-    failures = compute(here, missing, total, client, threads, progress)
+    failures = compute(attempt, stored, client, threads, progress, needed)
     stored.close(failures)
     return stored.path
 

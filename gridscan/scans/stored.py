@@ -12,9 +12,9 @@ from gridscan.cards.base import CardError
 from gridscan.cards.study import Study
 from gridscan.scans import program
 from gridscan.scans.blocks import Grid, Index
+from gridscan.scans.failures import ScanFailed
 from gridscan.scans.layout import Layout
 from gridscan.scans.refined.known import ATTRIBUTE, Known
-from gridscan.scans.workers import ScanFailed
 from gridscan.schema import VARIABLES
 from gridscan.storage import damage, manifest, opening, stores
 from gridscan.storage.guard import Elsewhere, Where
