@@ -220,6 +220,7 @@ class Catalog:
     scans: Cards
     figures: Cards
     limits: Cards
+    clusters: Cards
 
     def __init__(self, library: Library, cubes: Cubes):
         self.library, self.cubes = library, cubes

@@ -41,6 +41,8 @@ ONLY = {
     "zarr": {"storage"},
     "dask": {"scans"},
     "distributed": {"scans"},
+    "dask_jobqueue": {"scans"},
+    "dask_gateway": {"scans"},
     "matplotlib": {"plots"},
 }
 """Libraries that only these rooms import."""

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from gridscan.cards import given
 from gridscan.cards.base import Card, CardError, check_bounds, explain, parse_toml, suggest
+from gridscan.cards.clusters import cluster
 from gridscan.cards.figures import Figure
 from gridscan.cards.files import text_of
 from gridscan.cards.injected import spelled
@@ -38,6 +39,7 @@ KINDS: dict[str, Callable[[Mapping[str, Any], str], Card]] = {
     "scans": Scan.from_mapping,
     "figures": Figure.from_mapping,
     "limits": Limit.from_mapping,
+    "clusters": cluster,
 }
 """Kinds of cards, by the name of their folder, and what validates one of each."""
 

@@ -52,6 +52,10 @@ COLUMNS: Mapping[str, Mapping[str, Callable[[Any], str]]] = {
         "structure": _entry("structure"),
         "parameters": lambda card: ", ".join(card.parameters),
     },
+    "clusters": {
+        "kind": _entry("kind"),
+        "jobs": lambda card: f"{card.jobs.minimum} to {card.jobs.maximum}",
+    },
     "scans": {
         "model": _entry("model"),
         "experiments": lambda card: ", ".join(card.experiments),

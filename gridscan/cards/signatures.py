@@ -7,6 +7,7 @@ from gridscan.cards.base import CardError, parse_toml
 from gridscan.cards.files import text_of
 
 SIGNATURES = {
+    "jobs": "clusters",
     "kind": "experiments",
     "panels": "figures",
     "shapes": "limits",

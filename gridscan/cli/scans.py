@@ -1,11 +1,11 @@
 """Commands on scans: plan, run, status, verify, check."""
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gridscan.cli import clusters, detached
 from gridscan.cli.common import (
     AsJson,
     CardName,
@@ -40,25 +40,37 @@ def plan(
     out: Out = None,
     feldman_cousins: FeldmanCousins = None,
     seed: Seed = 1,
+    workers: Annotated[
+        int | None, typer.Option(help="In blocks for N workers of one thread.", min=1)
+    ] = None,
+    cluster: clusters.ClusterName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a scan will cost: points, blocks, bytes, memory and time. Writes nothing."""
+    """Say what a scan will cost: points, blocks, bytes, memory and time. Writes nothing.
+
+    With --cluster, in blocks for its jobs at most, and what is submitted for each of them.
+    """
     from gridscan.scans import plans, toy_checks
+
+    team, script = clusters.team_of(workers, cluster)
 
     study, place, toys = toys_of(card, experiments, changes, out)
     place = place if isinstance(place, Path) else folder(out)
     if toys is not None:
         it, others = toy_checks.plan(study, place.parent, toys.toys, toys.seed), []
     else:
-        it = plans.plan(study, place)
+        it = plans.plan(study, place, team)
         counted = [feldman_cousins] if feldman_cousins is not None else []
         others = [toy_checks.plan(study, place, number, seed) for number in counted]
     if as_json:
-        return say_json(it.as_dict() | ({"feldman_cousins": others[0].as_dict()} if others else {}))
+        more = {"feldman_cousins": others[0].as_dict()} if others else {}
+        return say_json(it.as_dict() | more | ({"job_script": script} if script else {}))
     for one in (it, *others):
         _say_plan(one)
     if study.scan.refine is not None:
         say("  refined  all this is of the whole grid: what is left out takes nothing")
+    if script:
+        say("", *script.rstrip().split("\n"))
 
 
 def _say_plan(it: "Plan") -> None:
@@ -72,6 +84,9 @@ def _say_plan(it: "Plan") -> None:
     say(f"  memory   {it.bytes_per_task / 1e6:.1f} MB per task, {it.seconds_per_task:.2g} s each")
     say(f"  disk     at most {it.bytes_on_disk_at_most / 1e6:.1f} MB")
     say(f"  time     {it.seconds_on_one_core:.1f} s on one core")
+    if it.threads > 1:
+        idle = ", more than blocks" if it.threads > it.blocks else ""
+        say(f"  threads  {it.threads:,}{idle}; {it.seconds_on_threads:.1f} s where all are at work")
     say(f"  store    {it.store}")
 
 
@@ -80,13 +95,18 @@ def run(
     experiments: Experiments = None,
     changes: Settings = None,
     out: Out = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Local cluster of N processes.", min=1)
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads.  [default: one per core]", min=1)
-    ] = None,
-    scheduler: Annotated[str | None, typer.Option(help="Address of a dask scheduler.")] = None,
+    workers: clusters.Workers = None,
+    threads: clusters.Threads = None,
+    scheduler: clusters.Scheduler = None,
+    scheduler_file: clusters.SchedulerFile = None,
+    cluster: clusters.ClusterName = None,
+    tls_ca: clusters.TlsCa = None,
+    tls_cert: clusters.TlsCert = None,
+    tls_key: clusters.TlsKey = None,
+    wait: clusters.Wait = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Go on in the background: see gridscan status CARD.")
+    ] = False,
     refine: Annotated[
         bool, typer.Option("--refine", help="Compute a finer grid where levels cross it, only.")
     ] = False,
@@ -101,21 +121,24 @@ def run(
     from gridscan.scans.axes import Axes
     from gridscan.storage import stores
 
-    if sum(given is not None for given in (workers, threads, scheduler)) > 1:
-        raise CardError("give one of --threads, --workers, --scheduler")
+    tls = (tls_ca, tls_cert, tls_key)
+    where = clusters.Where(workers, threads, scheduler, scheduler_file, cluster, tls, wait)
+    team = where.card
     study, place = study_of(card, experiments, changes, out)
     if refine and study.scan.refine is None:
         study, place = study_of(card, experiments, [*(changes or []), "refine={}"], out)
     if plot is not None:
         check_picture(plot, "--plot")
+    if detach:
+        return detached.begin(card, study, place, as_json)
     toys: dict[str, Any] = {}
     with (
-        _client(workers, scheduler) as client,
+        where.client() as client,
         progress(quiet=as_json) as report,
     ):
         if feldman_cousins is not None:
             toy_stores.check_number(feldman_cousins, seed)
-        path = runs.run(study, place, client, threads, report)
+        path = runs.run(study, place, client, threads, report, team.threads if team else 0)
         if feldman_cousins is not None:
             found = toy_stores.run(study, place, feldman_cousins, seed, client, threads, report)
             toys = {"feldman_cousins": str(found)}
@@ -147,26 +170,6 @@ def run(
         raise broken
 
 
-@contextmanager
-def _client(workers: int | None, scheduler: str | None):
-    """A distributed client for the duration of a run, or None for threads."""
-    from gridscan.cards.base import CardError
-    from gridscan.scans import clients as clusters
-
-    if workers is not None:
-        with clusters.local_client(workers) as client:
-            yield client
-    elif scheduler is not None:
-        try:
-            client = clusters.client_of(scheduler)
-        except ConnectionError as error:
-            raise CardError(f"--scheduler {scheduler}: cannot connect: {error}") from None
-        with client:
-            yield client
-    else:
-        yield None
-
-
 def status(
     card: Annotated[
         str | None,
@@ -189,10 +192,15 @@ def status(
     else:
         it = verification.status(study, place)
         others = [toy_checks.status(study, path) for path in toy_stores.beside(study, place)]
+    run = detached.state(Path(it["store"]))
     if as_json:
-        return say_json(it | ({"feldman_cousins": others} if others else {}))
+        more = {"feldman_cousins": others} if others else {}
+        return say_json(it | more | ({"run": run} if run else {}))
     for one in (it, *others):
         say(f"{one['done']} of {one['blocks']} blocks in {one['store']}")
+    if run:
+        said = f": {run['said']}" if "said" in run else ""
+        say(f"detached run {run['state']}{said} ({run['log']})")
 
 
 def _place(name: str, where: str | list[str]) -> str:

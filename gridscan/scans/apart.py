@@ -81,10 +81,12 @@ def _planted(token: str, empty: _Kept) -> Path:
 class Returning(Transport):
     """Blocks of a store of this process: workers that do not see it send theirs back."""
 
-    def __init__(self, path: Path, token: str, needed: int, size: int):
-        """needed: bytes of memory of a block while it is computed; size: of its numbers."""
+    def __init__(self, path: Path, token: str, needed: int, size: int, expected: int = 0):
+        """needed: bytes of memory of a block while it is computed; size: of its numbers; expected:
+        threads of workers that are to come, as many as there is work for.
+        """
         self.path, self._token = path, token
-        self._needed, self._size = needed, size
+        self._needed, self._size, self._expected = needed, size, expected
         self._seeing, self._blind = 0, 0
         self._said, self._empty = "", None
 
@@ -109,7 +111,10 @@ class Returning(Transport):
                 )
             self._seeing += said.sees
             self._blind += not said.sees
-        if (mode := self._mode()) and mode != self._said:
+        from distributed import LocalCluster
+
+        here = isinstance(client.cluster, LocalCluster) and not self._blind
+        if (mode := self._mode()) and mode != self._said and not here:
             self._said = mode
             print(f"gridscan: {self._told(mode)}", file=sys.stderr, flush=True)
 
@@ -127,6 +132,7 @@ class Returning(Transport):
         return f"{self._blind} of {self._seeing + self._blind} workers {told}"
 
     def most(self, threads: int) -> int:
+        threads = max(threads, self._expected)
         most = super().most(threads)
         return max(threads, min(most, IN_FLIGHT_BYTES // self._size)) if self._blind else most
 
@@ -151,14 +157,14 @@ class Returning(Transport):
 
 
 @contextmanager
-def returning(path: Path, needed: int, size: int) -> Iterator[Returning]:
+def returning(path: Path, needed: int, size: int, expected: int = 0) -> Iterator[Returning]:
     """A store that workers can tell from any other while this lasts: see `Returning`."""
     # a run that is killed leaves it: it goes with other leftovers
     token = f".run.json-{uuid4().hex}"
     with suppress(OSError):
         Path(path, token).touch()
     try:
-        yield Returning(path, token, needed, size)
+        yield Returning(path, token, needed, size, expected)
     finally:
         with suppress(OSError):
             Path(path, token).unlink(missing_ok=True)

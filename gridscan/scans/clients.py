@@ -1,6 +1,7 @@
 """Clients of distributed clusters: of processes on this machine, and of a scheduler elsewhere."""
 
 import asyncio
+import json
 import logging
 import os
 import re
@@ -8,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import Any
 
 ANSWER_SECONDS = 10
@@ -95,10 +97,11 @@ def _not_interrupted() -> Iterator[None]:
             mask(signal.SIG_SETMASK, before)
 
 
-def client_of(scheduler: str) -> Any:
+def client_of(scheduler: str, security: Any = None) -> Any:
     """A client of a scheduler by its address. Raises ConnectionError, which says why there is none.
 
-    Of an address that it cannot use, distributed raises what it likes.
+    security: certificates, by default those of dask's configuration. Of an address that it cannot
+    use, distributed raises what it likes.
     """
     from distributed import Client
 
@@ -107,22 +110,61 @@ def client_of(scheduler: str) -> Any:
         raise ConnectionError("allowed: host and port, as tcp://10.0.0.1:8786")
     try:
         # a client that finds none stays with dask as its default, and ends late and loudly
-        asyncio.run(asyncio.wait_for(_answer(scheduler), ANSWER_SECONDS))
-        return Client(scheduler, timeout=f"{ANSWER_SECONDS}s")
+        asyncio.run(asyncio.wait_for(_answer(scheduler, security), ANSWER_SECONDS))
+        return Client(scheduler, timeout=f"{ANSWER_SECONDS}s", security=security)
     except TimeoutError:
         # nothing listens there, or what listens says nothing
         raise ConnectionError(f"no answer of a scheduler in {ANSWER_SECONDS} s") from None
     except Exception as error:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         if scheduler.startswith("tls:") and "TLS" in reason:
-            reason = "tls:// needs certificates: distributed.comm.tls of dask's configuration"
+            reason = (
+                "tls:// needs certificates: --tls-ca, --tls-cert, --tls-key, or "
+                "distributed.comm.tls of dask's configuration"
+            )
         raise ConnectionError(reason) from None
 
 
-async def _answer(scheduler: str) -> None:
+async def _answer(scheduler: str, security: Any) -> None:
     """Raises whatever distributed does where no scheduler listens."""
     from distributed.comm import connect
     from distributed.security import Security
 
-    how = Security().get_connection_args("client")
+    how = (security or Security()).get_connection_args("client")
     await (await connect(scheduler, timeout=ANSWER_SECONDS, **how)).close()
+
+
+def security(ca: Path | None, cert: Path | None, key: Path | None) -> Any:
+    """Certificates of a client; None where none are given. Raises ConnectionError."""
+    from distributed.security import Security
+
+    given = {"tls_ca_file": ca, "tls_client_cert": cert, "tls_client_key": key}
+    for path in given.values():
+        if path is not None and not path.is_file():
+            raise ConnectionError(f"{path}: no such file")
+    if not any(given.values()):
+        return None
+    found = {name: str(path) for name, path in given.items() if path is not None}
+    return Security(require_encryption=True, **found)
+
+
+def address_in(file: Path) -> str:
+    """The address in a scheduler's file. Raises ConnectionError."""
+    try:
+        found = json.loads(file.read_text(encoding="utf8"))["address"]
+    except OSError as error:
+        raise ConnectionError(error.strerror) from None
+    except (KeyError, TypeError, ValueError):
+        raise ConnectionError("it holds no address of a scheduler") from None
+    if not isinstance(found, str):
+        raise ConnectionError(f"found {found!r} as its address; allowed: a text")
+    return found
+
+
+def dashboard(client: Any) -> str:
+    """Address of a scheduler's dashboard; nothing where it has none."""
+    with suppress(Exception):
+        # what there is to ask differs between kinds of clusters
+        if "dashboard" in client.scheduler_info()["services"]:
+            return str(client.dashboard_link)
+    return ""

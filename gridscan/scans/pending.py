@@ -19,11 +19,13 @@ def compute(
     threads: int | None,
     progress: Callable[[int, int], None],
     needed: int = 0,
+    expected: int = 0,
 ) -> dict[Index, str]:
     """Have the missing blocks of a store attempted; why those failed that did.
 
     client: a distributed Client, else threads of this process. progress(done, total) is called
-    after every block. needed: bytes of memory of a block.
+    after every block. needed: bytes of memory of a block; expected: threads of workers that
+    are to come, where a cluster starts as many as there is work for.
     """
     missing, total = stored.missing, stored.grid.total
     done, failures = total - len(missing), {}
@@ -43,6 +45,6 @@ def compute(
         on_threads(partial(attempt, str(path)), missing, threads, report)
         return failures
     size = 8 * stored.layout.numbers_per_point * math.prod(stored.grid.block)
-    with returning(path, needed, size) as transport:
+    with returning(path, needed, size, expected) as transport:
         workers.on_cluster(attempt, missing, client, report, transport)
     return failures

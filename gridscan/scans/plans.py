@@ -14,7 +14,8 @@ from gridscan.scans import memory
 from gridscan.scans.axes import Axes
 from gridscan.scans.evaluation import evaluate
 from gridscan.scans.layout import Layout
-from gridscan.scans.stored import store_path
+from gridscan.scans.stored import Stored, store_path
+from gridscan.scans.teams import Team, cut
 
 SAMPLE_POINTS = 2048
 """Points, about, of the sample whose evaluation is timed."""
@@ -34,6 +35,10 @@ class Plan:
     seconds_per_task: float
     seconds_on_one_core: float
     store: str
+    threads: int = 1
+    """For which it is cut."""
+    seconds_on_threads: float = 0.0
+    """Blocks one after another on each of them, and nothing else."""
     toys: int | None = None
     """At each point, if it is of those."""
 
@@ -41,9 +46,14 @@ class Plan:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-def plan(study: Study, out: str | Path = "cubes") -> Plan:
-    """Points, blocks, bytes and time of a study, the time from a sample of its grid."""
-    layout = Layout.of(study)
+def plan(study: Study, out: str | Path = "cubes", team: Team | None = None) -> Plan:
+    """Points, blocks, bytes and time of a study, the time from a sample of its grid.
+
+    team: workers for which it is cut, unless the store is there already.
+    """
+    layout, path = Layout.of(study), store_path(study, out)
+    team = team or Team()
+    layout = Stored.ready(layout, path).layout if path.exists() else cut(layout, team)
     grid = layout.grid
     evaluate(study, _sample(study, grid.axes, (0.0, 1.0)))
     # elsewhere: a scan integrates its templates, too
@@ -58,10 +68,12 @@ def plan(study: Study, out: str | Path = "cubes") -> Plan:
         blocks=grid.total,
         block_shape=grid.block,
         bytes_on_disk_at_most=8 * layout.numbers_per_point * grid.points,
-        bytes_per_task=sum(memory.needs(layout.axes).values()),
+        bytes_per_task=sum(memory.needs(layout.axes, grid.sides).values()),
         seconds_per_task=each * math.prod(grid.block),
         seconds_on_one_core=each * grid.points,
-        store=str(store_path(study, out)),
+        store=str(path),
+        threads=team.threads,
+        seconds_on_threads=each * math.prod(grid.block) * math.ceil(grid.total / team.threads),
     )
 
 

@@ -42,7 +42,8 @@ def run(
     where a point is; ScanFailed for a cube that was begun in larger ones). Raises ScanFailed if
     blocks failed: the others are kept, and a further run resumes. A complete cube is taken as it
     is, whatever code computed it; an incomplete one is finished by the code that began it
-    (StoreError for another). What cannot be written ends the run: StoreError before the first block, ScanFailed after it.
+    (StoreError for another). What cannot be written ends the run: StoreError before the first
+    block, ScanFailed after it.
     """
     layout, path = Layout.of(study), store_path(study, out)
     if client is not None and not path.exists():
@@ -50,7 +51,7 @@ def run(
     stored = Stored.ready(layout, path)
     computes = client is not None and stored.missing
     needed = sum(memory.needs(layout.axes, stored.grid.sides).values()) if computes else 0
-    return completed(stored, _attempt, client, threads, progress, needed)
+    return completed(stored, _attempt, client, threads, progress, needed, expected)
 
 
 def completed(
@@ -60,15 +61,17 @@ def completed(
     threads: int | None,
     progress: Callable[[int, int], None],
     needed: int = 0,
+    expected: int = 0,
 ) -> Path:
     """The path of a store, when what was missing of it has been computed: see `run`.
 
-    attempt(store, index) writes a block, as `tried` does; needed: its bytes of memory.
+    attempt(store, index) writes a block, as `tried` does; needed: its bytes of memory;
+    expected: threads of workers that are to come.
     """
     total = stored.grid.total
     progress(total - len(stored.missing), total)
     stored.open_again()
-    failures = compute(attempt, stored, client, threads, progress, needed)
+    failures = compute(attempt, stored, client, threads, progress, needed, expected)
     stored.close(failures)
     return stored.path
 
