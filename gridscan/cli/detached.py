@@ -5,7 +5,6 @@ Whether one is at work is said by a lock that its process holds, which nothing o
 
 import json
 import os
-import subprocess
 import sys
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -18,6 +17,8 @@ from gridscan.storage.local import put
 
 if TYPE_CHECKING:
     from gridscan.cards.study import Study
+
+RUN = "from gridscan.cli.detached import main; main()"
 
 LAST_BYTES = 4000
 """Of a log, among which its last line is."""
@@ -55,15 +56,20 @@ def start(store: Path, arguments: list[str]) -> dict[str, Any]:
         os.set_inheritable(file.fileno(), True)
         file.truncate(0)
         about.unlink(missing_ok=True)
-        process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(store), str(file.fileno()), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            pass_fds=[file.fileno()],
-            start_new_session=True,
+        command = [sys.executable, "-c", RUN, str(store), str(file.fileno()), *arguments]
+        # nobody waits for it
+        pid = os.posix_spawn(
+            sys.executable,
+            command,
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, file.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, file.fileno(), 2),
+            ],
+            setsid=True,
         )
-    return {"store": str(store), "pid": process.pid, "log": str(log)}
+    return {"store": str(store), "pid": pid, "log": str(log)}
 
 
 def _locked(file: IO) -> bool:
@@ -114,7 +120,8 @@ def _recorded(about: Path):
         raise
 
 
-def _main() -> None:
+def main() -> None:
+    """What the process in the background does: the store, its lock, and the command follow."""
     from gridscan import cli
 
     store, lock, *arguments = sys.argv[1:]
@@ -123,7 +130,3 @@ def _main() -> None:
     sys.argv = ["gridscan", *arguments]
     with _recorded(files(Path(store))[1]):
         cli.main()
-
-
-if __name__ == "__main__":
-    _main()

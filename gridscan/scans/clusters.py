@@ -36,8 +36,8 @@ def job_script(card: Cluster) -> str:
 
 
 def options(card: Batch) -> dict[str, Any]:
-    """Arguments of dask-jobqueue's class."""
-    given: dict[str, Any] = {
+    """Arguments of dask-jobqueue's class: those that the card gives."""
+    found: dict[str, Any] = {
         "cores": card.cores,
         "memory": f"{card.memory_gb:g} GB",
         "processes": card.processes,
@@ -51,10 +51,12 @@ def options(card: Batch) -> dict[str, Any]:
         "log_directory": card.log_directory,
     }
     if isinstance(card, HTCondor):
-        return given | {"disk": f"{card.disk_gb:g} GB"}
-    walltime = {} if card.walltime_hours is None else {"walltime": _clock(card.walltime_hours)}
-    names = ("queue", "account")
-    return given | walltime | {name: getattr(card, name) for name in names}
+        found["disk"] = f"{card.disk_gb:g} GB"
+    else:
+        found |= {name: getattr(card, name) for name in ("queue", "account")}
+    if card.walltime_hours is not None:
+        found["walltime"] = _clock(card.walltime_hours)
+    return {name: value for name, value in found.items() if value}
 
 
 def _directives(card: Batch) -> Any:

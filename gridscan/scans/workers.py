@@ -8,6 +8,7 @@ reported.
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -26,6 +27,9 @@ POLL_SECONDS = 5.0
 
 ASK_SECONDS = 1.0
 """How long the number of workers is taken as known: blocks may end every few milliseconds."""
+
+FETCHED_AT_ONCE = 8
+"""Results that are on their way to this process: each takes some milliseconds."""
 
 PATIENCE_SECONDS = 30.0
 """How long a cluster may have no workers; one that dies is back in a few seconds."""
@@ -72,47 +76,79 @@ def on_cluster(
     Workers may come and go. Raises ScanFailed where none of a local cluster is left, or the
     scheduler is gone.
     """
-    by = transport or Transport()
-    waiting = list(reversed(blocks))
-    submissions: Counter[Index] = Counter()
-    flying: dict[Any, Index] = {}
-    ended: SimpleQueue[Any] = SimpleQueue()
-    workers = _Workers(client, by)
-    while waiting or flying:
-        room = by.most(workers.threads())
-        while waiting and len(flying) < room:
-            index = waiting.pop()
-            if by.has(index):
-                report(index, None)
-                continue
-            submissions[index] += 1
-            future = by.submitted(client, attempt, index)
-            flying[future] = index
-            future.add_done_callback(ended.put)
-        for future in _taken(ended) if flying else ():
-            outcome = _outcome(future)
-            if outcome is None:
-                # its worker died with the result, and the scheduler has it computed again
-                future.add_done_callback(ended.put)
-                continue
-            index = flying.pop(future)
-            status, result = outcome
-            if status == "cancelled" and submissions[index] < SUBMISSIONS:
-                waiting.append(index)
-            elif status == "finished":
-                report(index, by.received(*result))
-            else:
-                report(index, result)
+    flight = _Flight(attempt, blocks, client, report, transport or Transport())
+    fetching = ThreadPoolExecutor(FETCHED_AT_ONCE, "gridscan: results")
+    try:
+        while flight.goes_on():
+            landed = flight.landed()
+            outcomes = fetching.map(_outcome, landed)
+            while landed:
+                # a cluster keeps results as long as somebody has their futures
+                flight.end(landed.pop(0), next(outcomes))
+    finally:
+        # whoever is interrupted waits for nothing
+        fetching.shutdown(wait=False, cancel_futures=True)
 
 
-def _taken(ended: SimpleQueue) -> list[Any]:
-    """Futures that ended: those that have, or the next one if it does not take long."""
-    found = []
-    with suppress(Empty):
-        found.append(ended.get(timeout=POLL_SECONDS))
-        while True:
-            found.append(ended.get_nowait())
-    return found
+class _Flight:
+    """Blocks that wait, and those that a cluster has."""
+
+    def __init__(
+        self,
+        attempt: Callable[..., Any],
+        blocks: Sequence[Index],
+        client: Any,
+        report: Report,
+        transport: Transport,
+    ):
+        self._attempt, self._client = attempt, client
+        self._report, self._by = report, transport
+        self._waiting = list(reversed(blocks))
+        self._submissions: Counter[Index] = Counter()
+        self._flying: dict[Any, Index] = {}
+        self._ended: SimpleQueue[Any] = SimpleQueue()
+        self._workers = _Workers(client, transport)
+
+    def goes_on(self) -> bool:
+        """Give the cluster as many blocks as it may have; whether any are left."""
+        if not (self._waiting or self._flying):
+            return False
+        room = self._by.most(self._workers.threads())
+        while self._waiting and len(self._flying) < room:
+            index = self._waiting.pop()
+            if self._by.has(index):
+                self._report(index, None)
+                continue
+            self._submissions[index] += 1
+            future = self._by.submitted(self._client, self._attempt, index)
+            self._flying[future] = index
+            future.add_done_callback(self._ended.put)
+        return True
+
+    def landed(self) -> list[Any]:
+        """Futures that ended: those that have, or the next one if it does not take long."""
+        found: list[Any] = []
+        with suppress(Empty):
+            if self._flying:
+                found.append(self._ended.get(timeout=POLL_SECONDS))
+            while len(found) < FETCHED_AT_ONCE:
+                found.append(self._ended.get_nowait())
+        return found
+
+    def end(self, future: Any, outcome: tuple[str, Any] | None) -> None:
+        """Report a block by what became of its future, or give it to the cluster again."""
+        if outcome is None:
+            # its worker died with the result, and the scheduler has it computed again
+            future.add_done_callback(self._ended.put)
+            return
+        index = self._flying.pop(future)
+        status, result = outcome
+        if status == "cancelled" and self._submissions[index] < SUBMISSIONS:
+            self._waiting.append(index)
+        elif status == "finished":
+            self._report(index, self._by.received(*result))
+        else:
+            self._report(index, result)
 
 
 def _outcome(future: Any) -> tuple[str, Any] | None:

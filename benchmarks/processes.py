@@ -60,7 +60,7 @@ class Processes:
         self.file.unlink(missing_ok=True)
         process = self.start(
             *(sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1"),
-            *("--port", "0", "--no-dashboard", "--scheduler-file", str(self.file)),
+            *("--port", "0", "--dashboard-address", ":0", "--scheduler-file", str(self.file)),
             *(*self._tls, *options),
         )
         awaited(self.file.exists, "a scheduler")
