@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import psutil
 import xarray as xr
 from distributed import Client
 
-from benchmarks.processes import ROOT, can_hide, processes
+from benchmarks.processes import ROOT, Processes, can_hide, processes
 from gridscan.cards.library import Library
 from gridscan.scans import apart, program, runs, workers
 from gridscan.scans.blocks import Index
@@ -98,13 +98,17 @@ def on(
     return clock, own, its
 
 
-def rows(
-    client: Client, scheduler: psutil.Process, number: int, seen: Path, hidden: Path | None
-) -> None:
+def of_nothing(client: Client, scheduler: psutil.Process, number: int) -> None:
     tasks = [(i,) for i in range(TASKS)]
     spent = timed(scheduler, lambda: workers.on_cluster(nothing, tasks, client, lambda *it: None))
     clock, own, its = (one / TASKS for one in spent)
     row(number, "nothing", (clock, own, its))
+
+
+def of_blocks(
+    client: Client, scheduler: psutil.Process, number: int, seen: Path, hidden: Path | None
+) -> None:
+    client.run(program.here)
     side = 12
     for told, folder in (("64 × 64, written there", seen), ("64 × 64, sent back", hidden)):
         if folder is not None:
@@ -121,29 +125,40 @@ def row(number: int, what: str, spent: Spent, more: str = "") -> None:
           f"client {own:6.2f} ms  scheduler {its:6.2f} ms  {more}", flush=True)  # fmt: skip
 
 
+def grown(cluster: Processes, numbers: list[int], hidden: Path | None) -> Iterator[int]:
+    """As many workers as each number says, one after another."""
+    there = 0
+    for number in numbers:
+        while there < number:
+            # a few at a time: to start one takes a core some seconds
+            more = min(8, number - there)
+            for _ in range(more):
+                cluster.worker(hidden=hidden)
+            there += more
+            with Client(cluster.address) as client:
+                client.wait_for_workers(there, timeout=300)
+        yield number
+
+
 def main() -> None:
     numbers = [int(one) for one in sys.argv[1:]] or [1, 4, 16, 64]
     os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    with tempfile.TemporaryDirectory() as folder, processes(Path(folder, "cluster")) as cluster:
+    print(f"{os.cpu_count()} cores; workers, tasks, per second, each, and time of processors")
+    with tempfile.TemporaryDirectory() as folder:
         seen, hidden = Path(folder, "seen"), Path(folder, "hidden")
         seen.mkdir()
         hidden.mkdir()
-        program.here()
-        scheduler = psutil.Process(cluster.scheduler().pid)
-        print(f"{os.cpu_count()} cores; workers, tasks, per second, each, and time of processors")
-        there = 0
-        for number in numbers:
-            while there < number:
-                # a few at a time: to start one takes a core some seconds
-                more = min(4, number - there)
-                for _ in range(more):
-                    cluster.worker(hidden=hidden if can_hide() else None)
-                there += more
+        with processes(Path(folder, "nothing")) as cluster:
+            scheduler = psutil.Process(cluster.scheduler().pid)
+            for number in grown(cluster, numbers, None):
                 with Client(cluster.address) as client:
-                    client.wait_for_workers(there, timeout=120)
-            with Client(cluster.address) as client:
-                client.run(program.here)
-                rows(client, scheduler, number, seen, hidden if can_hide() else None)
+                    of_nothing(client, scheduler, number)
+        away = hidden if can_hide() else None
+        with processes(Path(folder, "blocks")) as cluster:
+            scheduler = psutil.Process(cluster.scheduler().pid)
+            for number in grown(cluster, numbers, away):
+                with Client(cluster.address) as client:
+                    of_blocks(client, scheduler, number, seen, away)
 
 
 if __name__ == "__main__":

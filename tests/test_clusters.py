@@ -1,6 +1,7 @@
 """Clusters of real processes: with TLS, without a shared folder, killed in the middle."""
 
 import fcntl
+import gc
 import json
 import math
 import os
@@ -330,6 +331,7 @@ def test_shipped_clusters_are_examples_with_their_sources(name):
     assert name == "laptop" or all(one.startswith("https://") for one in card.references)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_jobs_come_by_how_much_there_is_to_do(grid, tmp_path, monkeypatch):
     """On dask-jobqueue's own runner of jobs, which are processes of this machine."""
     monkeypatch.setitem(clusters.CLASSES, "slurm", "LocalCluster")
@@ -341,6 +343,8 @@ def test_jobs_come_by_how_much_there_is_to_do(grid, tmp_path, monkeypatch):
     with clusters.client_of(card) as client:
         assert not client.nthreads(), "nothing is started before there is something to do"
         path = runs.run(grid, tmp_path / "cubes", client, expected=card.threads)
+    # that runner leaves its processes' outputs open
+    gc.collect()
     same(path, runs.run(grid, tmp_path / "threads"))
 
 
