@@ -177,6 +177,7 @@ def test_a_run_without_a_shared_folder_outlasts_sigkill(who, grid, cluster, tmp_
     if who != "worker":
         assert 3 <= len(stores.complete_blocks(store)) < 16, err
         if who == "scheduler":
+            assert err.rstrip().endswith("run again"), err[-1000:]
             assert "the scheduler does not answer" in err
         done = stores.complete_blocks(store)
         cluster.end()

@@ -144,6 +144,8 @@ class _Flight:
         index = self._flying.pop(future)
         status, result = outcome
         if status == "cancelled" and self._submissions[index] < SUBMISSIONS:
+            # it may be that the scheduler is gone
+            self._workers.ask_again()
             self._waiting.append(index)
         elif status == "finished":
             self._report(index, self._by.received(*result))
@@ -211,6 +213,10 @@ class _Workers:
                 print("gridscan: no workers; waiting for some", file=sys.stderr, flush=True)
                 self._told = True
         return 1
+
+    def ask_again(self) -> None:
+        """Take nothing as known."""
+        self._found = 0
 
     def _there(self) -> dict[str, int]:
         """Threads of each worker. Raises ScanFailed where no scheduler says it."""
