@@ -256,7 +256,7 @@ SHARP = [
 
 def test_energies_kept_apart_and_summed_are_the_template():
     whole = by_species(SOURCE, *SETTINGS).isel(variant=0)
-    parts, energies = resolved(SOURCE, SMOOTH_MEV)
+    parts, energies = resolved(SOURCE, [SMOOTH_MEV] * len(SOURCE))
     apart = by_species(parts, *SETTINGS).isel(variant=0)
     names = [one.name for one in parts]
     assert names.count("nu_mu") == 1
@@ -268,7 +268,7 @@ def test_energies_kept_apart_and_summed_are_the_template():
 
 def test_what_is_smooth_in_energy_is_interpolated_however_sharp_the_detector_is():
     """E² between nodes is E²: counts are those of a spectrum E² times as high."""
-    parts, energies = resolved(SOURCE[:1], SMOOTH_MEV)
+    parts, energies = resolved(SOURCE[:1], [SMOOTH_MEV])
     apart = by_species(parts, *SETTINGS).isel(variant=0)
     found = (apart * xr.DataArray(np.square(energies), dims="species")).sum("species")
     one = SOURCE[0].continuum
@@ -346,7 +346,7 @@ def test_oscillating_neutrinos_with_couplings_that_change_flavour_equal_the_sum_
     The sign of ε_eμ is seen where flavours interfere, and not without mixing.
     """
     couplings = {"eps_ee_u": 0.05, "eps_emu_u": -0.2, "eps_mutau_u": 0.1}
-    parts, energies = resolved(SOURCE, SMOOTH_MEV)
+    parts, energies = resolved(SOURCE, [SMOOTH_MEV] * len(SOURCE))
     each = by_species(parts, *SETTINGS).isel(variant=0)
     energy = xr.DataArray(energies, dims="species")
     density = oscillated(emitted(parts), energy, turned(ANGLES))
@@ -425,7 +425,9 @@ def test_a_scan_is_of_neutrinos_that_changed_on_their_way():
     found = evaluate(study, grid(study))
     signal = Signal.of(study.inputs, "coherent-csi-2021")
     source = next(iter(study.inputs.sources.values()))
-    parts, energies = resolved(source.flux.species(), Oscillated.edges_mev)
+    parts, energies = resolved(
+        source.flux.species(), [Oscillated.edges_mev] * len(source.flux.species())
+    )
     each = signal.template.values.reshape(len(parts), 2, -1)
     at_source = emitted(parts)
     for i, j in product(range(3), range(3)):

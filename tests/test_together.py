@@ -14,10 +14,11 @@ from gridscan.cards.scans import Scan
 from gridscan.cards.sources import Together
 from gridscan.cards.study import Study
 from gridscan.channels.likelihood import Likelihood
+from gridscan.channels.requests import edges_of, species_of
 from gridscan.channels.signals import Signal
 from gridscan.physics.couplings.nsi import in_matter
 from gridscan.physics.flavour import on
-from gridscan.physics.fluxes.species import Species, emitted
+from gridscan.physics.fluxes.species import NODES, Species, emitted
 from gridscan.physics.propagation.each import Each, Passed
 from gridscan.physics.propagation.none import UNCHANGED, Unchanged
 from gridscan.scans.evaluation import evaluate
@@ -42,7 +43,7 @@ lines = [{ energy_mev = 15.0, fraction = 1.0 }]
 """
 
 
-def library(tmp_path, **cards):
+def cards_of(tmp_path, **cards):
     (tmp_path / "sources").mkdir()
     for name, text in cards.items():
         (tmp_path / "sources" / f"{name}.toml").write_text(text, encoding="utf8")
@@ -73,14 +74,28 @@ def test_ways_keep_the_contract_of_propagation():
 def test_energies_are_kept_apart_where_any_way_asks_for_it():
     assert Each((Passed(("a",), UNCHANGED),)).edges_mev is None
     other = SimpleNamespace(density=oscillated, edges_mev=(5.0,))
-    assert Each((Passed(("a",), TURNED), Passed(("b",), other))).edges_mev == (1.0, 5.0, 20.0)
+    each = Each((Passed(("a",), TURNED), Passed(("b",), other), Passed(("c",), UNCHANGED)))
+    assert each.edges_mev == (1.0, 5.0, 20.0)
+    assert [each.edges_of(name) for name in "abcd"] == [(1.0, 20.0), (5.0,), None, None]
+
+
+def test_species_are_resolved_as_their_own_way_asks(library):
+    """Those of the Sun at other energies than those of the sky, and of supernovae at none."""
+    source = library.load("sources", "natural-2307.15736")
+    edges = edges_of(source.flux, "", source.propagation)
+    species, energies = species_of(source.flux, "", edges)
+    names = [one.name for one in species]
+    assert [names.count(name) for name in ("pp", "pep", "B8")] == [NODES, 1, 2 * NODES]
+    assert names.count("atm_nu_mu") == 4 * NODES
+    whole = [name for name, energy in zip(names, energies, strict=True) if np.isnan(energy)]
+    assert whole == ["dsnb_nu_e", "dsnb_nu_e_bar", "dsnb_nu_x", "dsnb_nu_x_bar"]
 
 
 # Cards
 
 
 def test_sources_together_have_the_species_of_all(tmp_path):
-    found = library(tmp_path, both=SUN_AND_MUONS, more=MORE).load("sources", "both")
+    found = cards_of(tmp_path, both=SUN_AND_MUONS, more=MORE).load("sources", "both")
     names = [one.name for one in found.flux.species()]
     assert isinstance(found.flux, Together)
     assert names == ["pp", "pep", "hep", "Be7", "B8", "N13", "O15", "F17", "line"]
@@ -91,7 +106,7 @@ def test_sources_together_have_the_species_of_all(tmp_path):
 
 def test_sources_together_may_be_together_with_others(tmp_path):
     nested = 'title = "x"\ntogether = ["both"]'
-    found = library(tmp_path, both=SUN_AND_MUONS, more=MORE, nested=nested)
+    found = cards_of(tmp_path, both=SUN_AND_MUONS, more=MORE, nested=nested)
     assert found.load("sources", "nested").flux == found.load("sources", "both").flux
 
 
@@ -108,7 +123,7 @@ def test_sources_together_may_be_together_with_others(tmp_path):
     ],
 )
 def test_what_cannot_be_together_is_told(tmp_path, text, told):
-    cards = library(tmp_path, both=f'title = "x"\n{text}', more=MORE, copy=MORE)
+    cards = cards_of(tmp_path, both=f'title = "x"\n{text}', more=MORE, copy=MORE)
     with pytest.raises(CardError, match=told):
         cards.load("sources", "both")
 

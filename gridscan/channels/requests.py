@@ -13,10 +13,14 @@ from gridscan.physics.fluxes import Flux
 from gridscan.physics.fluxes.species import Species, resolved
 from gridscan.physics.form_factors import ProtonNeutron
 from gridscan.physics.propagation import Propagation, arriving
+from gridscan.physics.propagation.each import Each
 from gridscan.physics.propagation.mixing import Mixing
 from gridscan.physics.propagation.none import UNCHANGED
 from gridscan.physics.targets import Nuclide, target
 from gridscan.physics.templates import Variant
+
+Edges = tuple[tuple[float, ...] | None, ...] | None
+"""Energies in MeV of each species, None for one whose energies travel alike; None for all."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,8 @@ class Common:
     """The one species of the source that it is of, if not all."""
     propagation: Propagation | None = UNCHANGED
     """What makes the density matrix, where no couplings move it; else there is one of none."""
-    edges_mev: tuple[float, ...] | None = None
-    """Where it follows energy: those between which it is smooth. Species are resolved there."""
+    edges_mev: Edges = None
+    """Where it follows energy: of each species, those between which it is smooth."""
     mixing: Mixing | None = None
 
     @property
@@ -66,12 +70,24 @@ class Common:
         return self._number
 
 
+def edges_of(flux: Flux, only: str, way: Propagation) -> Edges:
+    """Where species of a source are resolved, all or one: each as its own way asks."""
+    if way.edges_mev is None:
+        return None
+    names = [one.name for one in _asked(flux, only)]
+    if isinstance(way, Each):
+        return tuple(map(way.edges_of, names))
+    return (way.edges_mev,) * len(names)
+
+
+def _asked(flux: Flux, only: str) -> list[Species]:
+    return [one for one in flux.species() if only in ("", one.name)]
+
+
 @lru_cache(maxsize=64)
-def species_of(
-    flux: Flux, only: str, edges_mev: tuple[float, ...] | None
-) -> tuple[Sequence[Species], list[float]]:
+def species_of(flux: Flux, only: str, edges_mev: Edges) -> tuple[Sequence[Species], list[float]]:
     """Species of a source, all or one, and the energy (MeV) of each where they are resolved."""
-    every = [one for one in flux.species() if only in ("", one.name)]
+    every = _asked(flux, only)
     return (every, []) if edges_mev is None else resolved(every, edges_mev)
 
 
@@ -79,7 +95,7 @@ def species_of(
 def _arriving(
     flux: Flux,
     only: str,
-    edges_mev: tuple[float, ...] | None,
+    edges_mev: Edges,
     way: Propagation | None,
     mixing: Mixing | None,
 ) -> xr.DataArray:

@@ -16,7 +16,7 @@ from gridscan.cards.responses import AnyResponse
 from gridscan.cards.sources import Source
 from gridscan.channels.charges import Charges, Way
 from gridscan.channels.recoils import template
-from gridscan.channels.requests import Common, Request, unit_target
+from gridscan.channels.requests import Common, Request, edges_of, unit_target
 from gridscan.channels.samples import events
 from gridscan.channels.theory import Theory
 from gridscan.physics.couplings import STRUCTURES, sums_nucleons
@@ -149,7 +149,7 @@ def _physics(
         _kernels(model.structure, scatters_on),
         only,
         None if follows else way,
-        way.edges_mev,
+        edges_of(source.flux, only, way),
         conventions.oscillations,
     )
     if "time" in edges and not all(one.arrival for one in common.species):

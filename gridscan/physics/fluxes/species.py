@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import isclose
+from math import isclose, nan
 from typing import Annotated, Any, ClassVar, Protocol
 
 import numpy as np
@@ -133,16 +133,23 @@ def emitted(species: Sequence[Species]) -> xr.DataArray:
 
 
 def resolved(
-    species: Sequence[Species], edges_mev: Sequence[float] = ()
+    species: Sequence[Species], edges_mev: Sequence[Sequence[float] | None]
 ) -> tuple[list[Species], list[float]]:
     """Species with their energies apart, and the energy (MeV) of each.
 
+    edges_mev: of each species, or None where all its energies travel alike: it stays whole, and has
+    no energy (nan).
+
     A continuum φ becomes one species for each node E_j of its panels, with the spectrum φ(E) L_j(E)
     of Lagrange's polynomials: Σ_j f(E_j) T_j is ∫ f(E) φ(E) T(E) dE with f interpolated between
-    nodes, as exact as f is smooth, however sharp the detector is. Panels end at `edges_mev`: f is
+    nodes, as exact as f is smooth, however sharp the detector is. Panels end at its edges: f is
     smooth in between, whatever φ is. Lines are species of their own.
     """
-    found = [piece for one in species for piece in (*_lines(one), *_nodes(one, edges_mev))]
+    found = [
+        piece
+        for one, edges in zip(species, edges_mev, strict=True)
+        for piece in ([(one, nan)] if edges is None else (*_lines(one), *_nodes(one, edges)))
+    ]
     return [piece for piece, _ in found], [energy for _, energy in found]
 
 

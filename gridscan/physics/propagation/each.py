@@ -34,6 +34,10 @@ class Each:
         every = [one.way.edges_mev for one in self.ways if one.way.edges_mev is not None]
         return tuple(sorted({edge for edges in every for edge in edges})) if every else None
 
+    def edges_of(self, species: str) -> tuple[float, ...] | None:
+        """Of the way of one species."""
+        return next((one.way.edges_mev for one in self.ways if species in one.species), None)
+
     def density(
         self,
         emitted: xr.DataArray,
