@@ -11,7 +11,7 @@ from iminuit import Minuit
 import gridscan
 from gridscan.cards.base import CardError
 from gridscan.scans import evaluation
-from gridscan.scans.function import ChiSquare
+from gridscan.scans.function import ChiSquare, is_quick
 from tests.conftest import CSI, study_of
 
 SMALL = {"axes.eps_ee_u.num": 5, "axes.eps_ee_d.num": 5}
@@ -33,6 +33,11 @@ def test_points_give_what_a_block_gives(chi2):
     assert np.ndim(one) == 0
     assert one == pytest.approx(block.ravel()[7], rel=1e-11)
     assert chi2(np.empty((0, 2))).shape == (0,)
+
+
+def test_points_are_quick_where_counts_are_polynomials_of_one_template(library):
+    quick = {"csi-2021-ee-ud": True, "csi-2021-light-vector": False, "b8-ee-ud": False}
+    assert {name: is_quick(library.study(name)) for name in quick} == quick
 
 
 def test_points_may_move_cards_and_masses_each_as_it_likes():

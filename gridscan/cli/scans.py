@@ -118,7 +118,7 @@ def run(
     """Compute what is missing of a scan; print best fit, intervals and the cube's path."""
     from gridscan.cards.base import CardError
     from gridscan.scans import runs, toy_stores
-    from gridscan.scans.axes import Axes
+    from gridscan.scans.function import is_quick
     from gridscan.storage import stores
 
     tls = (tls_ca, tls_cert, tls_key)
@@ -143,8 +143,8 @@ def run(
             found = toy_stores.run(study, place, feldman_cousins, seed, client, threads, report)
             toys = {"feldman_cousins": str(found)}
     cube = stores.read_statistic(path)
-    # a value of any other axis costs milliseconds: `intervals` asks for as many as it takes
-    quick = not Axes.of(study).of_settings
+    # where it is not, `intervals` asks for as many points as it takes
+    quick = is_quick(study)
     broken = None
     if plot is not None:
         try:
