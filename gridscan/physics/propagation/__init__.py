@@ -23,6 +23,7 @@ from gridscan.physics.propagation.earth import Earth
 from gridscan.physics.propagation.mixing import Mixing
 from gridscan.physics.propagation.none import UNCHANGED, Unchanged
 from gridscan.physics.propagation.sun import Sun
+from gridscan.physics.propagation.sun_earth import SunEarth
 from gridscan.physics.propagation.vacuum import Vacuum
 
 
@@ -64,6 +65,7 @@ PROPAGATION: dict[str, type[Propagation]] = {
     "vacuum": Vacuum,
     "sun": Sun,
     "earth": Earth,
+    "sun-earth": SunEarth,
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from annotated_types import Ge, Le
 
-from gridscan.physics.flavour import ENTRIES, components
+from gridscan.physics.flavour import BASIS, ENTRIES, components, on
 from gridscan.physics.propagation.mixing import Mixing
 from gridscan.physics.propagation.potential import (
     PER_EV_PER_KM,
@@ -64,13 +64,42 @@ class Earth:
         energies, of_species = np.unique(every, return_inverse=True)
         starts, of_start = np.unique(matrices(emitted), axis=0, return_inverse=True)
         rho = np.empty((len(of_species), len(PAIRS), len(felt)))
-        step = max(1, TOGETHER // len(energies))
-        for at in (slice(first, first + step) for first in range(0, len(felt), step)):
-            evolution = Evolution(energies, felt.part(at), known)
-            found = components(self._arriving(evolution, starts))
-            found = found.reshape(len(PAIRS), len(starts), -1, len(energies))
+        for at, found in self._evolved(energies, starts, felt, known):
             rho[..., at] = found[:, of_start.ravel(), :, of_species]
         return felt.labelled(rho, emitted)
+
+    def through(
+        self,
+        arriving: xr.DataArray,
+        energy_mev: xr.DataArray | None,
+        matter: xr.DataArray | None = None,
+        mixing: Mixing | None = None,
+    ) -> xr.DataArray:
+        """ρ of what arrives from afar, whose ρ may follow matter too, at the detector.
+
+        arriving, and what is returned: dims (species, pair, *other dims of matter).
+        """
+        known, felt = checked(self.kind, mixing), Potential.of(matter)
+        energies, of_species = np.unique(
+            signed(self.kind, arriving, energy_mev), return_inverse=True
+        )
+        given = on(arriving, PAIRS).transpose("species", "pair", *felt.dims).values
+        given = given.reshape(len(of_species), len(PAIRS), len(felt))
+        rho = np.empty_like(given)
+        for at, found in self._evolved(energies, BASIS.values, felt, known):
+            # what becomes of every component is linear in them
+            rho[..., at] = np.einsum("pqns,sqn->spn", found[..., of_species], given[..., at])
+        return felt.labelled(rho, arriving)
+
+    def _evolved(
+        self, energies: np.ndarray, starts: np.ndarray, felt: Potential, mixing: Mixing
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        """Some points at a time, and components of each ρ at the beginning: (pair, start, n, E)."""
+        step = max(1, TOGETHER // len(energies))
+        for at in (slice(first, first + step) for first in range(0, len(felt), step)):
+            evolution = Evolution(energies, felt.part(at), mixing)
+            found = components(self._arriving(evolution, starts))
+            yield at, found.reshape(len(PAIRS), len(starts), -1, len(energies))
 
     def _arriving(self, evolution: Evolution, starts: np.ndarray) -> np.ndarray:
         """Entries of ρ at the detector for each ρ at the beginning: (entry, start, n)."""

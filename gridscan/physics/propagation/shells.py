@@ -80,7 +80,7 @@ class Shells:
             one
             for low, high in pairwise(np.unique([begin, *inside, end]).tolist())
             for one in self._slices(low, high, nearest)
-        ]
+        ] or [Slice(0.0)]
         ends = begin + np.cumsum([one.length_km for one in found])
         return found, int(np.argmax(ends > 0)) if end > 0 else 0
 
