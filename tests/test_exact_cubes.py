@@ -122,3 +122,14 @@ def test_edges_and_lines_go_along_where_a_function_is_infinite():
     (one,) = Plane(Profile(walled, [0, 1], found), found).lines(15.0)
     apart = np.minimum(np.abs(walled(one) - 15), np.abs(one[:, 0] - 0.3 + 0.2 * one[:, 1]))
     assert apart.max() < 0.01
+
+
+def test_an_end_at_which_signals_drown_the_data_leaves_a_cube_exact():
+    """χ² there is rounding: 10^15 events that a pull takes away."""
+    axis = {"start": 1e-8, "stop": 1e8, "num": 7, "scale": "log"}
+    found = lazy.dataset(study_of({"eps_mumu_u": axis})).compute().gridscan
+    fine = lazy.dataset(study_of({"eps_mumu_u": {"start": 0.0, "stop": 1.0, "num": 7}})).compute()
+    for one in (found, fine.gridscan):
+        assert one.best_fit().attrs["exact"] == 1
+    edges, expected = (one.intervals("eps_mumu_u").values for one in (found, fine.gridscan))
+    np.testing.assert_allclose(edges.ravel()[1:], expected.ravel()[1:], rtol=1e-4)
