@@ -291,3 +291,18 @@ def test_of_two_wells_the_lower_is_found_though_the_quartic_has_both_elsewhere()
         )
         found = answers.profile(["eps_emu_d"], np.array([[place]]))[0] + answers.least
         assert found < least + 1e-6
+
+
+@pytest.mark.parametrize("wide", [1e-2, 1e-3, 3e-4, 1e-4])
+def test_lines_of_a_thin_valley_are_whole_or_said_to_have_gaps(wide):
+    """The valley goes from one side to the other."""
+
+    def valley(points: np.ndarray) -> np.ndarray:
+        across = points[:, 1] - 0.21 - 0.37 * points[:, 0]
+        return (across / wide) ** 2
+
+    centre = np.array([[0.5, 0.395]])
+    plane = Plane(Profile(valley, [0, 1], centre), centre)
+    length = sum(np.hypot(*np.diff(one, axis=0).T).sum() for one in plane.lines(1.0))
+    assert plane.gaps or length == pytest.approx(2 * np.hypot(1, 0.37), abs=1e-3)
+    assert plane.gaps == (wide < 1e-3)

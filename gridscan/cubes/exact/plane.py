@@ -76,16 +76,16 @@ class Plane:
         while True:
             corners = cells[:, None] + step * np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
             self._ask(corners.reshape(-1, 2))
-            crossed, hidden = self._unsure(corners, step, level)
+            crossed, hidden, through = self._unsure(corners, step, level)
             if step == 1:
-                hidden &= ~self._beside(cells, crossed)
+                hidden &= through | ~self._beside(cells, crossed)
                 if not hidden.any():
                     return
                 if self.side == FINEST:
                     self.gaps = True
                     return
-                # only what may be hidden: lines that cross cells are fine enough
-                crossed[:] = False
+                # what may be hidden, and what leads there: other lines are fine enough
+                crossed &= self._beside(cells, hidden)
                 self._double()
                 cells, step = 2 * cells, 2
             split = cells[crossed | hidden]
@@ -93,12 +93,12 @@ class Plane:
             parts = split[:, None] + step * np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
             cells = parts.reshape(-1, 2)
 
-    def _beside(self, cells: np.ndarray, crossed: np.ndarray) -> np.ndarray:
-        """Finest cells (n, 2) beside one that is crossed: what they hide is a bulge of its line."""
+    def _beside(self, cells: np.ndarray, some: np.ndarray) -> np.ndarray:
+        """Which finest cells (n, 2) are one of some (n,), or beside one of them."""
         from scipy.ndimage import binary_dilation
 
         there = np.zeros((self.side, self.side), dtype=bool)
-        there[tuple(cells[crossed].T)] = True
+        there[tuple(cells[some].T)] = True
         return binary_dilation(there, np.ones((3, 3)))[tuple(cells.T)]
 
     def _double(self) -> None:
@@ -120,11 +120,11 @@ class Plane:
 
     def _unsure(
         self, corners: np.ndarray, step: int, level: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Cells (n, 4, 2) that the level crosses, and those inside of which it may: each (n,).
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Cells (n, 4, 2) that the level crosses, those inside of which it may, and not as a bulge.
 
-        A function that bends up lies above the tangents of all corners, one that bends down below
-        them: where these agree that the other side is not reached, it is not.
+        Each (n,). A function that bends up lies above the tangents of all corners, one that bends
+        down below them: where these agree that the other side is not reached, it is not.
         """
         values = self.values[corners[..., 0], corners[..., 1]]
         slopes = self.slopes[corners[..., 0], corners[..., 1]]
@@ -136,7 +136,10 @@ class Plane:
         crossed = below.any(axis=1) & ~below.all(axis=1)
         dip = ~below.any(axis=1) & (fall.max(axis=1) <= level)
         bump = below.all(axis=1) & (rise.min(axis=1) > level)
-        return crossed, dip | bump | (~below.all(axis=1) & self._holds_minimum(corners, level))
+        # two of the corners across each other: whether they are joined is not known
+        saddle = crossed & (below == below[:, ::-1]).all(axis=1)
+        hidden = dip | bump | saddle | (~below.all(axis=1) & self._holds_minimum(corners, level))
+        return crossed, hidden, saddle | (~crossed & _through(values, inward, level))
 
     def _holds_minimum(self, corners: np.ndarray, level: float) -> np.ndarray:
         """Cells (n, 4, 2) above the level with one of the known minima."""
@@ -203,6 +206,20 @@ class Plane:
         part = roots(along, zero, one, at_low, at_high, NEAR * self.side)
         found = starts + part[:, None] * (ends - starts)
         return np.split(found, np.cumsum([len(line) for line in lines])[:-1])
+
+
+def _through(values: np.ndarray, inward: np.ndarray, level: float) -> np.ndarray:
+    """Cells whose edges say that a level passes through, or is inside, if anywhere: (n,).
+
+    values (n, 4) at corners, inward (n, 4, 2) what tangents there rise by on the way to the next
+    corners. A bulge of what is beside a cell comes and goes by one and the same edge.
+    """
+    along = values[..., None] + inward
+    edges = [(0, 1, 1), (2, 3, 1), (0, 2, 0), (1, 3, 0)]
+    ends = np.stack([along[:, [i, j], axis] for i, j, axis in edges], axis=1)
+    above = (values > level).all(axis=1)[:, None]
+    crossed = np.where(above, ends.max(axis=2) <= level, ends.min(axis=2) > level)
+    return np.asarray(crossed.sum(axis=1) != 1)
 
 
 class _Cubics:
