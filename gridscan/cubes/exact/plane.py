@@ -217,7 +217,7 @@ def _through(values: np.ndarray, inward: np.ndarray, level: float) -> np.ndarray
     along = values[..., None] + inward
     edges = [(0, 1, 1), (2, 3, 1), (0, 2, 0), (1, 3, 0)]
     ends = np.stack([along[:, [i, j], axis] for i, j, axis in edges], axis=1)
-    above = (values > level).all(axis=1)[:, None]
+    above = np.all(values > level, axis=1, keepdims=True)
     crossed = np.where(above, ends.max(axis=2) <= level, ends.min(axis=2) > level)
     return np.asarray(crossed.sum(axis=1) != 1)
 
