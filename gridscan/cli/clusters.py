@@ -140,8 +140,10 @@ def _of_card(name: str) -> Iterator[Any]:
 
     card = card_of(name)
     if card.example:
-        note(f"cluster {name} is an example from public documentation: a card that extends it "
-             "and is yours says what it should be")  # fmt: skip
+        note(
+            f"cluster {name} is an example from public documentation: a card of yours may extend "
+            "it, with example = false"
+        )
     with clusters.client_of(card) as client:
         yield client
 
