@@ -20,6 +20,7 @@ from gridscan.storage.home import cubes_folder
 from gridscan.storage.local import is_url
 from gridscan.storage.places import place
 from gridscan.storage.publications import Entry, Publication
+from gridscan.storage.remote import Unreadable
 
 HASH = re.compile(r"[0-9a-f]{4,64}")
 """The start of a cube's hash, long enough to be no word."""
@@ -165,8 +166,9 @@ class Cubes(listing.Listed):
         start = name.removesuffix(".zarr").lower()
         if not HASH.fullmatch(start):
             return None
-        found = [cube for cube in self if cube.sha256.startswith(start)]
-        if len({cube.sha256 for cube in found}) > 1:
+        named = [cube for cube in self if cube.sha256.startswith(start)]
+        found = [cube for cube in named if not cube.published] or named
+        if (len(found) > 1 and not found[0].published) or len({c.sha256 for c in found}) > 1:
             several = ", ".join(str(cube.path).rpartition("/")[2] for cube in found)
             raise CardError(f"{name}: found {several}; allowed: the start of one cube's hash")
         return place(found[0].path) if found else None
@@ -266,7 +268,9 @@ def open_catalog(*roots: str | Path, cubes: str | Path | None = None) -> Catalog
     that cannot be read.
     """
     library, home = Library(roots), cubes or cubes_folder()
-    found = [one for root in library.roots[1:] if (one := _publication(root))]
+    found = [
+        one for root in library.roots[1:] if (one := _publication(root, root in map(str, roots)))
+    ]
     if is_url(home) or str(home).endswith(".zip"):
         try:
             return Catalog(library, Cubes(None, (*found, publications.read(str(home)))))
@@ -278,9 +282,17 @@ def open_catalog(*roots: str | Path, cubes: str | Path | None = None) -> Catalog
     return Catalog(library, Cubes(Path(home).expanduser().absolute(), tuple(found)))
 
 
-def _publication(root: str) -> Publication | None:
-    """The index of a root, if it has one. What cannot be read the library tells of."""
-    with suppress(FileNotFoundError):
+def _publication(root: str, asked: bool) -> Publication | None:
+    """The index of a root, if it has one.
+
+    Raises StoreError for one that cannot be read; of the environment, the library warns of it.
+    """
+    try:
         if is_url(root) or Path(root, publications.NAME).is_file():
             return publications.read(root)
+    except FileNotFoundError:
+        return None
+    except Unreadable:
+        if asked:
+            raise
     return None

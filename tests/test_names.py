@@ -193,7 +193,7 @@ def test_a_home_of_cubes_is_no_url(monkeypatch, capsys):
     for command in (("status",), ("ls", "cubes"), ("intervals", "0123abcd")):
         status, out, err = gridscan(monkeypatch, capsys, *command)
         assert (status, out) == (2, "")
-        assert "http://host/cubes: cubes are folders of this machine" in err
+        assert "http://host/cubes: cubes are written to folders of this machine" in err
 
 
 def test_without_a_project_the_nearest_cubes_of_ones_own_are_home(tmp_path, monkeypatch):

@@ -69,7 +69,7 @@ def test_nothing_is_written_to_a_url_and_no_folder_is_made(url, small, tmp_path)
         lambda: runs.run(small, Path(url)),
         lambda: plans.plan(small, url),
     ):
-        with pytest.raises(stores.StoreError, match="folders of this machine, not at URLs"):
+        with pytest.raises(stores.StoreError, match="folders of this machine, not URLs"):
             use()
     assert list(tmp_path.iterdir()) == []
 

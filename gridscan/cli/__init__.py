@@ -140,8 +140,9 @@ def _ended() -> tuple[str, int]:
             # a table or a picture where the user may not write
             named = f"{error.filename}: " if error.filename is not None else ""
             return f"{named}{error.strerror or error}", 2
-        if type(error).__name__ not in EXIT_STATUS:
+        kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__name__ in EXIT_STATUS]
+        if not kinds:
             raise
-        return str(error), EXIT_STATUS[type(error).__name__]
+        return str(error), EXIT_STATUS[kinds[0]]
     # typer, too, turns Ctrl-C into this status, and says nothing
     return ("interrupted; what is complete is kept" if status == INTERRUPTED else ""), status

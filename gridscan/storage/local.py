@@ -33,7 +33,7 @@ class StoreError(ValueError):
 def local(path: str | Path) -> Path:
     """A path on this machine, its `~` expanded. Raises StoreError for a URL."""
     if is_url(path):
-        raise StoreError(f"{path}: is written in folders of this machine, not at URLs")
+        raise StoreError(f"{path}: cubes are written to folders of this machine, not URLs")
     return Path(os.path.expanduser(path))
 
 

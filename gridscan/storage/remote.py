@@ -39,6 +39,10 @@ EXTRA = "pip install 'gridscan[remote]'"
 """What brings the packages that read https and object stores."""
 
 
+class Unreadable(StoreError):
+    """A place that is not to be had, or that nothing here reads."""
+
+
 class Altered(StoreError):
     """A file that is gone, or is another than the manifest has."""
 
@@ -155,16 +159,16 @@ def fetched(where: str, fs: AbstractFileSystem, path: str, most: int) -> bytes:
     return found
 
 
-def unreadable(where: str, error: Exception) -> StoreError:
+def unreadable(where: str, error: Exception) -> Unreadable:
     if isinstance(error, ImportError):
-        return StoreError(f"{where}: needs a package that is not here ({error.name or error}): "
+        return Unreadable(f"{where}: needs a package that is not here ({error.name or error}): "
                           f"{EXTRA}")  # fmt: skip
     if isinstance(error, zipfile.BadZipFile):
-        return StoreError(f"{where}: is no zip file that can be read ({error})")
+        return Unreadable(f"{where}: is no zip file that can be read ({error})")
     if isinstance(error, FileNotFoundError):
-        return StoreError(f"{where}: no cube there")
+        return Unreadable(f"{where}: no cube there")
     told = " ".join(str(error).split()) or type(error).__name__
-    return StoreError(f"{where}: cannot be read ({told})")
+    return Unreadable(f"{where}: cannot be read ({told})")
 
 
 def _inside(fs: AbstractFileSystem, base: str) -> str:

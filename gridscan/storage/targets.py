@@ -53,8 +53,6 @@ def archive(path: Path) -> Iterator[Put]:
             def put(key: str, data: bytes) -> None:
                 one = zipfile.ZipInfo(key, DATED)
                 one.external_attr = 0o644 << 16
-                # numbers are packed already
-                one.compress_type = zipfile.ZIP_STORED if "/c/" in key else zipfile.ZIP_DEFLATED
                 with guard:
                     packed.writestr(one, data)
 
