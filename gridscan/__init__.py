@@ -30,7 +30,6 @@ if TYPE_CHECKING:
         chi2,
         counts,
         feldman_cousins,
-        merge,
         open_cube,
         plan,
         probabilities,
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from gridscan.cubes.differences import diff
     from gridscan.cubes.publishing import publish
     from gridscan.cubes.pulling import pull
+    from gridscan.scans.merging import merge
 
 _HOME = {
     "CardError": "gridscan.cards.base",
@@ -51,7 +51,7 @@ _HOME = {
     "counts": "gridscan.api",
     "diff": "gridscan.cubes.differences",
     "feldman_cousins": "gridscan.api",
-    "merge": "gridscan.api",
+    "merge": "gridscan.scans.merging",
     "open_catalog": "gridscan.catalog",
     "open_cube": "gridscan.api",
     "plan": "gridscan.api",

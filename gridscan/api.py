@@ -20,7 +20,7 @@ from gridscan.channels.recoils import integrate
 from gridscan.channels.samples import events
 from gridscan.channels.signals import complete, mediator_of
 from gridscan.physics.detectors import bin_coordinates
-from gridscan.scans import lazy, merging, plans, runs, toy_stores
+from gridscan.scans import lazy, plans, runs, toy_stores
 from gridscan.scans.function import ChiSquare
 from gridscan.scans.progress import Progress
 from gridscan.schema import BIN_NAMES, VARIABLES
@@ -221,20 +221,6 @@ def run(
     """
     study = Library(catalog).study(scan, changes)
     return runs.opened(runs.run, study, out=out, client=client, threads=threads, progress=progress)
-
-
-def merge(
-    scan: ScanLike,
-    cubes: Sequence[Where],
-    out: str | Path | None = None,
-    changes: Changes = None,
-    *,
-    catalog: Roots = (),
-    **how: Unpack[merging.How],
-) -> merging.Merged:
-    """Compute a scan to disk, every value that cubes hold taken from them: see `merging.merge`."""
-    study = Library(catalog).study(scan, changes)
-    return merging.merge(study, cubes, out or cubes_folder(), **how)
 
 
 def feldman_cousins(

@@ -11,7 +11,8 @@ from iminuit import Minuit
 import gridscan
 from gridscan.cards.base import CardError
 from gridscan.scans import evaluation
-from gridscan.scans.function import ChiSquare, is_quick
+from gridscan.scans.computing import is_quick
+from gridscan.scans.function import ChiSquare
 from tests.conftest import CSI, study_of
 
 SMALL = {"axes.eps_ee_u.num": 5, "axes.eps_ee_d.num": 5}

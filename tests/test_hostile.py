@@ -16,7 +16,7 @@ from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
 from gridscan.catalog import Cubes
 from gridscan.scans import runs, verification
-from gridscan.storage import guard, metadata, stores
+from gridscan.storage import bounds, metadata, stores
 from gridscan.storage.local import StoreError
 from tests.test_cards import gridscan
 from tests.test_damage import STUDY, edit, put_right
@@ -246,18 +246,18 @@ def test_a_store_of_very_many_arrays_is_none_of_ours(path):
 def test_frames_say_what_they_unpack_to():
     for size in (0, 1, 200, 255, 256, 300, 65_791, 65_792, 10**6):
         data = np.arange(size, dtype="u1").tobytes()
-        assert guard.unpacked(guard.Zstd().encode(data)[:18]) == size
-        assert guard.unpacked(guard.Blosc().encode(data)[:18]) == size
-    assert guard.unpacked(guard.ZSTD) is None
-    assert guard.unpacked(b"") is None
+        assert bounds.unpacked(bounds.Zstd().encode(data)[:18]) == size
+        assert bounds.unpacked(bounds.Blosc().encode(data)[:18]) == size
+    assert bounds.unpacked(bounds.ZSTD) is None
+    assert bounds.unpacked(b"") is None
 
 
 def test_the_first_cubes_whose_axes_have_no_checksum_still_open(path):
     """They were packed with zstd alone."""
     for name in ("eps_ee_u", "experiment"):
         file = path / name / "c" / "0"
-        data = bytes(guard.Blosc().decode(file.read_bytes()[:-4]))
-        file.write_bytes(guard.Zstd().encode(data))
+        data = bytes(bounds.Blosc().decode(file.read_bytes()[:-4]))
+        file.write_bytes(bounds.Zstd().encode(data))
         zstd = [{"name": "zstd", "configuration": {"level": 0, "checksum": False}}]
         edit(path, name, lambda found, zstd=zstd: found.update(codecs=[found["codecs"][0], *zstd]))
     assert damage.same(stores.read(path).load())

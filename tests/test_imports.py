@@ -24,7 +24,7 @@ MAY_IMPORT = {
     # what users touch
     "plots": set(),
     "cubes": {"schema", "storage", "cards", "physics", "statistics", "scans", "plots"},
-    "catalog": {"storage", "cards"},
+    "catalog": {"storage", "cards", "cubes"},
     "api": {
         *("schema", "physics", "statistics", "storage", "cards", "channels"),
         "scans",

@@ -68,13 +68,13 @@ def begin_alike(study, path, out):
 
 def check(study, cubes, tmp_path, counted):
     """The law: a merged cube is a fresh run's, verified, complete, and nothing computed twice."""
-    merged = merging.merge(study, cubes, tmp_path / "merged")
+    merged = merging.merged(study, cubes, tmp_path / "merged")
     begin_alike(study, merged.path, tmp_path / "fresh")
     same_bits(merged.path, runs.run(study, tmp_path / "fresh"))
     assert merged.taken + merged.computed == merged.points
     assert sum(counted) == merged.computed
     assert verification.verify(study, tmp_path / "merged", every=True)["good"]
-    again = merging.merge(study, cubes, tmp_path / "merged")
+    again = merging.merged(study, cubes, tmp_path / "merged")
     assert (again.taken, again.computed) == (0, 0)
     assert runs.run(study, tmp_path / "merged") == merged.path
     return merged
@@ -104,7 +104,7 @@ def test_a_merge_in_the_usual_blocks_is_an_ordinary_run_bit_by_bit(cut, tmp_path
     path = runs.run(plane(tenths(-5, 5), tenths(-5, 5)), tmp_path / "old")
     study = plane(tenths(-6, 8), tenths(-5, 6))
     same_bits(
-        merging.merge(study, [path], tmp_path / "merged").path,
+        merging.merged(study, [path], tmp_path / "merged").path,
         runs.run(study, tmp_path / "fresh"),
     )
 
@@ -132,7 +132,7 @@ def test_of_compiled_statistics_whole_blocks_are_taken(cut, by_compiled_code, co
     # of the last row a block is cut off
     assert merged.taken == 72
     with pytest.raises(CardError, match="nothing to take: no whole block of theirs"):
-        merging.merge(plane(tenths(-1, 8), tenths(0, 8)), [path], tmp_path / "left")
+        merging.merged(plane(tenths(-1, 8), tenths(0, 8)), [path], tmp_path / "left")
     assert not (tmp_path / "left").exists()
 
 
@@ -160,7 +160,7 @@ def test_experiments_that_were_scanned_alone_are_joined(cut, counted, tmp_path):
     # with longer axes at once, and of the sum of the first two
     some = runs.run(plane(u, d, experiments=EXPERIMENTS[:2]), tmp_path / "some")
     longer = plane(tenths(-5, 7), d, experiments=EXPERIMENTS)
-    merged = merging.merge(longer, [some, each[2]], tmp_path / "longer")
+    merged = merging.merged(longer, [some, each[2]], tmp_path / "longer")
     same_bits(merged.path, runs.run(longer, tmp_path / "fresh longer"))
     assert merged.taken == 110
 
@@ -169,7 +169,7 @@ def test_experiments_whose_templates_are_made_together_are_not_joined(tmp_path):
     both = [runs.run(plane([0.0], [0.0], experiments=[one]), tmp_path / one)
             for one in ("conus-p1", "nucleus-p1")]  # fmt: skip
     with pytest.raises(CardError, match="integrated together, between edges of more bins"):
-        merging.merge(plane([0.0], [0.0], experiments=["conus-p1", "nucleus-p1"]), both, tmp_path)
+        merging.merged(plane([0.0], [0.0], experiments=["conus-p1", "nucleus-p1"]), both, tmp_path)
 
 
 def test_experiments_that_share_a_nuisance_are_not_joined(tmp_path):
@@ -184,7 +184,7 @@ def test_experiments_that_share_a_nuisance_are_not_joined(tmp_path):
     ]
     study = plane(u, u, experiments=names, fixed=shared[names[0]] | shared[names[1]])
     with pytest.raises(CardError, match="share a nuisance, and have one minimum"):
-        merging.merge(study, alone, tmp_path / "merged")
+        merging.merged(study, alone, tmp_path / "merged")
 
 
 def test_sums_that_no_run_adds_up_in_this_order_are_refused(cut, tmp_path):
@@ -193,9 +193,9 @@ def test_sums_that_no_run_adds_up_in_this_order_are_refused(cut, tmp_path):
     first = runs.run(plane(u, u), tmp_path / "first")
     study = plane(u, u, experiments=EXPERIMENTS)
     with pytest.raises(CardError, match="allowed: cubes of each alone"):
-        merging.merge(study, [first, last], tmp_path / "merged")
+        merging.merged(study, [first, last], tmp_path / "merged")
     with pytest.raises(CardError, match=r"experiments: found cubes of conus-p1 \+ red100-p1"):
-        merging.merge(study, [last], tmp_path / "merged")
+        merging.merged(study, [last], tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
 
 
@@ -227,7 +227,7 @@ def test_cubes_of_other_code_engines_or_with_gaps_are_refused(small, cut, tmp_pa
 
     def refused(kind, told):
         with pytest.raises(kind, match=told):
-            merging.merge(small, [path], tmp_path / "merged")
+            merging.merged(small, [path], tmp_path / "merged")
 
     with monkeypatch.context() as patch:
         patch.setattr(stores, "attributes", lambda _: attributes | {"engine_revision": 1})
@@ -243,19 +243,19 @@ def test_a_cube_lends_no_variables_that_it_has_not(tmp_path):
     axes = {U: {"values": [0.0, 0.1]}}
     path = runs.run(study_of(axes), tmp_path / "old")
     with pytest.raises(CardError, match="has no counts, pulls, which the card saves"):
-        merging.merge(study_of(axes, save=["pulls", "counts"]), [path], tmp_path)
+        merging.merged(study_of(axes, save=["pulls", "counts"]), [path], tmp_path)
     more = runs.run(study_of(axes, save=["pulls"]), tmp_path / "more")
-    assert merging.merge(study_of(axes), [more], tmp_path / "fewer").taken == 2
+    assert merging.merged(study_of(axes), [more], tmp_path / "fewer").taken == 2
 
 
 def test_a_merge_goes_on_where_it_stopped(cut, counted, tmp_path):
     old = runs.run(plane(tenths(-5, 5), tenths(-5, 5)), tmp_path / "old")
     study = plane(tenths(-5, 9), tenths(-5, 5))
-    path = merging.merge(study, [old], tmp_path / "merged").path
+    path = merging.merged(study, [old], tmp_path / "merged").path
     for index in [(0, 0), (3, 1)]:
         stores.remove_block(path, index)
     counted.clear()
-    again = merging.merge(study, [old], tmp_path / "merged")
+    again = merging.merged(study, [old], tmp_path / "merged")
     assert 0 < again.taken + again.computed < again.points
     assert sum(counted) == again.computed
     same_bits(path, runs.run(study, tmp_path / "fresh"))

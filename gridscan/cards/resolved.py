@@ -239,8 +239,7 @@ class Inputs(Card):
         return named
 
     def references(self) -> tuple[str, ...]:
-        every = (r for card in self.cards.values() for r in card.references)
-        return tuple(dict.fromkeys(every))
+        return tuple(dict.fromkeys(r for card in self.cards.values() for r in card.references))
 
 
 @lru_cache(maxsize=512)

@@ -21,6 +21,7 @@ from gridscan.cli import (
     output,
     scans,
     sharing,
+    verification,
 )
 
 
@@ -48,8 +49,8 @@ app = typer.Typer(
 for command in (
     scans.plan,
     scans.run,
-    scans.status,
-    scans.verify,
+    verification.status,
+    verification.verify,
     checks.check,
     catalog.ls,
     catalog.show,

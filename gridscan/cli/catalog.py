@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gridscan.cards.written import as_toml
-from gridscan.cli.common import AsJson, Settings, settings
+from gridscan.cli.common import AsJson, Settings
 from gridscan.cli.completion import cards
 from gridscan.cli.output import note, say, say_json
+from gridscan.cli.settings import settings
 
 if TYPE_CHECKING:
     from gridscan.catalog import Catalog

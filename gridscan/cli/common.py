@@ -1,6 +1,5 @@
 """What the commands share: options, errors, printing."""
 
-import tomllib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ import typer
 
 from gridscan.cli import piped
 from gridscan.cli.completion import cards
+from gridscan.cli.settings import settings
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -161,41 +161,6 @@ def cube_of(name: str) -> "Path | Elsewhere":
     if not cube.exists():
         raise CardError(f"{name}: no cube yet ({cube}); first: gridscan run {name}")
     return cube
-
-
-def settings(pairs: list[str]) -> dict[str, Any]:
-    """KEY=VALUE pairs, values as in TOML; a bare word is a string. Raises CardError."""
-    from gridscan.cards.base import CardError
-
-    found = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.strip():
-            raise CardError(f"--set {pair!r}: allowed: KEY=VALUE")
-        if key.strip() in found:
-            raise CardError(f"--set {key.strip()}: given twice")
-        found[key.strip()] = _value(value.strip(), f"--set {key.strip()}")
-    return found
-
-
-def _value(text: str, where: str) -> Any:
-    """What a text is in TOML, else the text. Raises CardError for what no card may have."""
-    from gridscan.cards.base import CardError, check_bounds
-
-    try:
-        found = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
-        found = {"value": text}
-    except (RecursionError, ValueError):
-        raise CardError(f"{where}: found a value too long or too deep for a card") from None
-    if len(found) > 1:
-        # what stands in further lines would be lost
-        found = {"value": text}
-    try:
-        check_bounds(found)
-    except CardError as error:
-        raise CardError(f"{where}: {str(error).removeprefix('value: ')}") from None
-    return found["value"]
 
 
 def folder(out: Path | None) -> Path:

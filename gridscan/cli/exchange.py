@@ -66,7 +66,7 @@ def merge(
     study, place = study_of(card, experiments, changes, out)
     paths = [cube_of(name) for name in cubes]
     shown = False if as_json else None
-    it = merging.merge(study, paths, place, threads=threads, progress=shown)
+    it = merging.merged(study, paths, place, threads=threads, progress=shown)
     if as_json:
         return say_json(it.as_dict() | {"sha256": study.key})
     there = it.points - it.taken - it.computed

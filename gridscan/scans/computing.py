@@ -6,6 +6,7 @@ from typing import Any
 import xarray as xr
 
 from gridscan.cards.study import Study
+from gridscan.scans.axes import Axes
 from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.evaluation import evaluate
 from gridscan.scans.refined.blocks import refined
@@ -24,3 +25,15 @@ def block(
     recorded = (about or {}).get(ATTRIBUTE)
     known = Known.of(study) if recorded is None else Known.recorded(study, recorded)
     return refined(study, grid, index, known)
+
+
+def is_quick(study: Study) -> bool:
+    """Whether any point costs microseconds: no axis of settings, no way that follows couplings.
+
+    Else it costs milliseconds.
+    """
+    axes = Axes.of(study)
+    if axes.of_settings:
+        return False
+    parts = axes.joint(axes.at(())).parts
+    return all(charges.polynomial for part in parts for charges in part.models)

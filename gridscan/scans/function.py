@@ -24,18 +24,6 @@ ALWAYS_COMPILED = int(1e12)
 """A function is asked often: as if its points were of a scan as large as this."""
 
 
-def is_quick(study: Study) -> bool:
-    """Whether any point costs microseconds: no axis of settings, no way that follows couplings.
-
-    Else it costs milliseconds.
-    """
-    axes = Axes.of(study)
-    if axes.of_settings:
-        return False
-    parts = axes.joint(axes.at(())).parts
-    return all(charges.polynomial for part in parts for charges in part.models)
-
-
 class ChiSquare:
     """Profiled χ² of a study at any points in the space of its axes.
 

@@ -16,6 +16,8 @@ import numpy as np
 import xarray as xr
 
 from gridscan.cards.base import CardError
+from gridscan.cards.library import Library, Roots
+from gridscan.cards.scans import Scan
 from gridscan.cards.study import Study
 from gridscan.scans import runs, sources
 from gridscan.scans.blocks import Index
@@ -26,6 +28,7 @@ from gridscan.scans.sources import Source
 from gridscan.scans.stored import Stored, begin, store_path
 from gridscan.storage import stores
 from gridscan.storage.guard import Where
+from gridscan.storage.home import cubes_folder
 from gridscan.storage.places import place
 
 
@@ -58,7 +61,24 @@ class How(TypedDict, total=False):
     progress: bool | Progress | None
 
 
-def merge(study: Study, cubes: Sequence[Where], out: str | Path, **how: Unpack[How]) -> Merged:
+def merge(
+    scan: str | Path | Scan,
+    cubes: Sequence[Where],
+    out: str | Path | None = None,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    catalog: Roots = (),
+    **how: Unpack[How],
+) -> "Merged":
+    """Compute a scan to disk, every value that cubes hold taken from them: see `merged`.
+
+    All else as for `gridscan.run`.
+    """
+    study = Library(catalog).study(scan, changes)
+    return merged(study, cubes, out or cubes_folder(), **how)
+
+
+def merged(study: Study, cubes: Sequence[Where], out: str | Path, **how: Unpack[How]) -> Merged:
     """The cube of a study, in the folder `out`, with all values that `cubes` hold taken from them.
 
     These are folders, zip files or URLs, of the same study but for the ranges of its axes, which

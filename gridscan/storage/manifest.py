@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from gridscan.storage import listed, metadata, opening
+from gridscan.storage.bounds import OVERHEAD
 from gridscan.storage.chunks import Index
 from gridscan.storage.damage import consolidated
-from gridscan.storage.guard import OVERHEAD, Elsewhere, Where, content, document
+from gridscan.storage.guard import Elsewhere, Where, content, document
 from gridscan.storage.listed import MOST_BYTES, NAME, File
 from gridscan.storage.local import StoreError, below, put, remove
 from gridscan.storage.metadata import CHUNK_BYTES, ROOT, Array, Contents

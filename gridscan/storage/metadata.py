@@ -12,7 +12,8 @@ from typing import Any
 
 import xarray as xr
 
-from gridscan.storage.guard import Bounds, Elsewhere, Where, document
+from gridscan.storage.bounds import Bounds
+from gridscan.storage.guard import Elsewhere, Where, document
 from gridscan.storage.local import REMOVE, StoreError
 
 ROOT = "zarr.json"

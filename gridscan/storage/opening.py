@@ -13,8 +13,8 @@ import zarr
 from zarr.abc.store import Store
 
 from gridscan.storage import metadata
+from gridscan.storage.bounds import Bounds
 from gridscan.storage.guard import (
-    Bounds,
     Elsewhere,
     Guarded,
     Where,

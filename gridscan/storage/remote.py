@@ -24,7 +24,8 @@ from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 
 from gridscan.storage import listed
-from gridscan.storage.guard import FEW_BYTES, Bounds, Elsewhere, check_chunk, table_of
+from gridscan.storage.bounds import Bounds, check_chunk
+from gridscan.storage.guard import FEW_BYTES, Elsewhere, table_of
 from gridscan.storage.listed import File
 from gridscan.storage.local import StoreError
 

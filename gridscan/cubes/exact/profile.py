@@ -56,7 +56,7 @@ AT_ONCE = 48
 
 
 class Minimised(Protocol):
-    """A function minimised over some axes, which is asked at places (n, kept)."""
+    """A function minimised over some axes, asked at places (n, kept)."""
 
     def __call__(self, places: np.ndarray) -> np.ndarray:
         """Least values (n,)."""
@@ -123,10 +123,7 @@ class Profile:
         return slopes(self.function, points, self.kept, steps)
 
     def _on_the_way(self, places: np.ndarray) -> np.ndarray:
-        """Places (n, kept) between the minima of the whole function and others.
-
-        A valley that leads from one minimum to another may be far from both where it passes.
-        """
+        """Places (n, kept) between the whole function's minima and others: its valleys are bent."""
         if self._costly:
             return places[:0]
         ends = self._minima[:, self.kept]
@@ -159,10 +156,9 @@ class Profile:
     def _starts(self, points: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Where to begin, lot by lot: at which places, and their free coordinates (n, free).
 
-        Wells of the quartic, each of them: where it and the function are apart, they are higher
-        than what is scattered beside another well. Then the lowest of the minima of the whole
-        function, of those at places nearby and of places all over; no two of them in what looks
-        like one basin.
+        Wells of the quartic: where it and the function are apart, they are higher than what is
+        scattered. Then the lowest of the minima of the whole function, of those at places nearby
+        and of places all over; no two of them in what looks like one basin.
         """
         first = len(self._known) < FIRST
         everywhere = self._everywhere(SCATTERED if first else FEWER)
