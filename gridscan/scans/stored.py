@@ -214,7 +214,8 @@ class Stored:
 
 def begin(layout: Layout, path: Path) -> None:
     """Write an empty cube, in blocks as its layout cuts them. Raises StoreError."""
-    stores.create(path, contents(layout))
+    given = contents(layout)
+    stores.create(path, given)
 
 
 def contents(layout: Layout) -> Contents:
