@@ -18,7 +18,7 @@ from gridscan.storage.chunks import Index
 from gridscan.storage.damage import consolidated
 from gridscan.storage.guard import Elsewhere, Where, content, document
 from gridscan.storage.listed import MOST_BYTES, NAME, File
-from gridscan.storage.local import StoreError, below, put, remove
+from gridscan.storage.local import StoreError, below, on_disk, put, remove
 from gridscan.storage.metadata import CHUNK_BYTES, ROOT, Array, Contents
 
 
@@ -29,6 +29,7 @@ def seal(path: str | Path) -> None:
     if whole != root:
         put(json.dumps(whole, indent=2), Path(path, "zarr.json"))
     files = {key: _file(Path(path, key)) for key in sorted(_files(path))}
+    on_disk(Path(path, key) for key in files if key.endswith(ROOT))
     told = listed.about(whole["attributes"], _axes(path))
     put(listed.written(told, files), Path(path, NAME))
 
@@ -115,12 +116,9 @@ def _is_there(path: Where, key: str) -> bool:
 
 
 def _file(path: Path) -> File:
-    """What is in a file, once it is on the disk; of what is none of ours, by its kind or size,
-    nothing."""
+    """What is in a file; of what is none of ours, by its kind or size, nothing."""
     with suppress(OSError):
         if path.is_file() and (size := path.stat().st_size) <= CHUNK_BYTES + OVERHEAD:
             with path.open("rb") as file:
-                # a manifest never outlives what it tells of
-                os.fsync(file.fileno())
                 return File(hashlib.file_digest(file, "sha256").hexdigest(), size)
     return File("", 0)

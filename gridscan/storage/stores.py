@@ -17,8 +17,8 @@ from gridscan.storage import coordinates
 from gridscan.storage.chunks import Index, block_shape, chunk_keys, complete_blocks, remove_block
 from gridscan.storage.coordinates import COMPRESSORS
 from gridscan.storage.guard import Elsewhere, Where
-from gridscan.storage.local import StoreError, beside
-from gridscan.storage.metadata import Contents
+from gridscan.storage.local import StoreError, beside, on_disk
+from gridscan.storage.metadata import ROOT, Contents
 from gridscan.storage.opening import CHI2, arrays, attributes, dims, opened, table, variables
 from gridscan.storage.reading import read, read_block, read_statistic
 
@@ -52,6 +52,7 @@ def create(path: Path, contents: Contents) -> None:
                 attributes=dict(array.attributes),
             )
         partial.chmod(0o755)
+        on_disk(partial.rglob(ROOT))
         try:
             os.rename(partial, path)
         except OSError:
