@@ -35,7 +35,7 @@ from gridscan.cards.library import Library
 from gridscan.cards.study import Study
 from gridscan.catalog import Cubes
 from gridscan.channels import combination
-from gridscan.scans import runs, stored, verification
+from gridscan.scans import runs, stored, tolerances, verification
 from gridscan.scans.layout import Layout
 from gridscan.scans.workers import ScanFailed
 from gridscan.storage import manifest, stores
@@ -149,12 +149,12 @@ def told(step: Callable[[], object], *more: type[Exception]) -> tuple[object, st
 def same(found: xr.Dataset) -> bool:
     """Whether a cube has the numbers of the good one, pulls and parts to what verify can tell.
 
-    Without a manifest, as in older cubes, it cannot tell more: see `verification.STATIONARY`.
+    Without a manifest, as in older cubes, it cannot tell more: see `tolerances.STATIONARY`.
     """
     reference = good()[1]
     try:
         xr.testing.assert_allclose(found["chi2"], reference["chi2"], rtol=1e-9)
-        loose = 1.01 * verification.STATIONARY
+        loose = 1.01 * tolerances.STATIONARY
         xr.testing.assert_allclose(found, reference, rtol=loose, atol=loose)
     except (AssertionError, ValueError, KeyError):
         return False

@@ -63,7 +63,8 @@ class Processes:
             *("--port", "0", "--dashboard-address", ":0", "--scheduler-file", str(self.file)),
             *(*self._tls, *options),
         )
-        awaited(self.file.exists, "a scheduler")
+        awaited(lambda: self.file.exists() and self.file.read_text().rstrip()[-1:] == "}",
+                "a scheduler")  # fmt: skip
         return process
 
     @property

@@ -86,8 +86,9 @@ def test_a_polynomial_expects_what_its_hypothesis_does(kind):
         for m, (parent, factor) in enumerate(zip(form.parent, form.factor, strict=True), start=1):
             powers[m] = powers[parent] * pulls[factor]
         whole = form.fixed.copy()
-        square = np.einsum("i,j,sijb->sb", x, x, form.square) / 2
-        whole[form.of_signal] += form.constant + x @ form.linear + square
+        u = x / found.units
+        square = np.einsum("i,j,sijb->sb", u, u, form.square) / 2
+        whole[form.of_signal] += form.constant + u @ form.linear + square
         np.testing.assert_allclose(powers @ whole, expected[0], rtol=1e-9, atol=1e-9)
         for k in range(len(pulls)):
             of_pull = slice(form.first[k], form.first[k + 1])
@@ -101,17 +102,17 @@ def test_a_compiled_minimum_stays_where_it_is(kind):
     """And χ² there is no more than profiled over pulls by the statistic of scans."""
     place, data = toys(study_of(PLANE, **STUDIES[kind]), TRUTHS[1], 4)
     found = place.fits.hypothesis
-    form, size = Polynomial.of(found), len(found.names)
-    start = np.concatenate([place.pulls, place.couplings])
+    form, size, units = Polynomial.of(found), len(found.names), found.units
+    start = np.concatenate([place.pulls, place.couplings / units])
     starts = np.tile(start, (len(data), 1, 1))
     used = np.ones(len(data), int)
-    asked = Toys(data, starts, used, found.low, found.high)
+    asked = Toys(data, starts, used, found.low / units, found.high / units)
     chi2, points, lost = joint.least(form, found.variance, asked)
     assert not lost.any()
-    assert (np.abs(points[:, size:]) <= 1).all()
+    assert (np.abs(points[:, size:]) <= 1 / units).all()
     again = joint.least(form, found.variance, asked._replace(starts=points[:, None])).chi2
     np.testing.assert_allclose(again, chi2, atol=1e-7)
-    slow = [found.chi2(x[None, size:], d)[0] for x, d in zip(points, data, strict=True)]
+    slow = [found.chi2(x[None, size:] * units, d)[0] for x, d in zip(points, data, strict=True)]
     assert (chi2 <= np.array(slow) + 1e-5).all()
 
 

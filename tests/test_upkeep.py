@@ -55,7 +55,7 @@ def test_verify_says_what_it_did(study, cubes):
     found = verification.verify(study, cubes)
     assert found["good"]
     assert (found["blocks"], found["points"], found["bad"]) == (16, 64, {})
-    assert found["difference"] < verification.EXACT
+    assert found["difference"] < tolerances.EXACT
 
 
 def test_every_block_is_sampled_however_few_the_points(study, cubes):
