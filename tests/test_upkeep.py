@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from gridscan.cards.base import CardError
-from gridscan.scans import program, runs, stored, verification
+from gridscan.scans import program, runs, stored, tolerances, verification
 from gridscan.scans.layout import Layout
 from gridscan.storage import coordinates, stores
 from tests.conftest import study_of
