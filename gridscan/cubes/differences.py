@@ -1,6 +1,6 @@
 """In what two cubes differ: the card, its inputs, the code, and values where grids coincide."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -120,18 +120,21 @@ def diff(a: Where, b: Where) -> Difference:
     axes = _axes(*cubes)
     compared = _Compared(*cubes, list(first.scan.axes))
     missing = {
-        name: tuple("there" if name in cube else None for cube in cubes)
-        for name in sorted({*map(str, cubes[0])} ^ {*map(str, cubes[1])})
+        name: _there(name, *cubes) for name in sorted({*map(str, cubes[0])} ^ {*map(str, cubes[1])})
     }
     return Difference(
         changes(_dumped(first.scan), _dumped(second.scan)),
         _inputs(first, second),
         _code(one, other),
         axes,
-        missing,  # type: ignore[arg-type]
+        missing,
         compared.values(stores.block_shape(a)),
         compared.points,
     )
+
+
+def _there(name: str, one: Container, other: Container) -> tuple[Any, Any]:
+    return ("there" if name in one else None), ("there" if name in other else None)
 
 
 def _study(path: Where, about: Mapping[str, Any]) -> Study:
@@ -153,7 +156,7 @@ def _inputs(one: Study, other: Study) -> dict[str, Pairs]:
         if name in cards and name in others:
             found[name] = changes(_dumped(cards[name]), _dumped(others[name]))
         else:
-            found[name] = {"": tuple("there" if name in some else None for some in (cards, others))}  # type: ignore[dict-item]
+            found[name] = {"": _there(name, cards, others)}
     return {name: pairs for name, pairs in found.items() if pairs}
 
 

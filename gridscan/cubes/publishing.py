@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import gridscan.cubes.accessor  # noqa: F401  (cubes are drawn by it)
 from gridscan.cards.study import Study
 from gridscan.cards.written import as_toml
 from gridscan.storage import copies, publications, stores

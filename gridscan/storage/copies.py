@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from gridscan.storage import listed
+from gridscan.storage import listed, parts
 from gridscan.storage.guard import Elsewhere, Where, content
 from gridscan.storage.listed import File, Manifest
 from gridscan.storage.local import StoreError
@@ -76,15 +76,7 @@ def good(place: Where, key: str, file: File) -> bytes:
 
 def into(folder: Path) -> Callable[[str, bytes], None]:
     """What puts files into a folder of this machine, each whole or not at all."""
-
-    def put(key: str, data: bytes) -> None:
-        path = folder / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.partial")
-        partial.write_bytes(data)
-        partial.replace(path)
-
-    return put
+    return lambda key, data: parts.put(folder / key, data)
 
 
 def has(folder: Path) -> Callable[[str, File], bool]:

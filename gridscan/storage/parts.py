@@ -40,7 +40,7 @@ def _keys(path: str | Path) -> Iterator[str]:
 def plant(files: Files, folder: Path) -> Path:
     """Write files into a folder of their own."""
     for key, content in files.items():
-        _put(folder / key, content)
+        put(folder / key, content)
     return folder
 
 
@@ -62,10 +62,10 @@ def add(path: str | Path, index: Index, files: Files) -> None:
         raise StoreError(f"{path}: found files {sorted(files)}; allowed: those of block {index}")
     for key in keys:
         plain(path, key.rpartition("/")[0])
-        _put(Path(path, key), files[key])
+        put(Path(path, key), files[key])
 
 
-def _put(path: Path, content: bytes) -> None:
+def put(path: Path, content: bytes) -> None:
     """Write a file, under its name complete or not at all; several may write the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{uuid4().hex}.partial")

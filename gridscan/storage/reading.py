@@ -28,6 +28,7 @@ def read(path: Where) -> xr.Dataset:
     Raises StoreError where there is no cube or its coordinates are damaged.
     """
     path = place(path)
+    # an engine takes what it likes; its type says paths
     cube = xr.open_dataset(path, engine=Engine)  # type: ignore[arg-type]
     for name in cube.dims:
         # of a chunk that is gone, zarr reads what stands for nothing

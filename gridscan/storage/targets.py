@@ -28,6 +28,8 @@ def target(where: str | Path) -> Iterator[Put]:
             yield put
         return
     if is_url(where):
+        if str(where).endswith(".zip"):
+            raise StoreError(f"{where}: zip files are written on this machine; copy it there, then")
         try:
             fs, base = url_to_fs(str(where))
         except Exception as error:
