@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gridscan.cards.study import Study
 from gridscan.cards.written import as_toml
+from gridscan.scans.computing import is_quick
 from gridscan.storage import copies, publications, stores
 from gridscan.storage.guard import Where
 from gridscan.storage.local import memory_bytes
@@ -84,7 +85,7 @@ def _published(one: Where, put: Put, progress: Callable[[int, int], None], abrea
     )
     said = study.scan.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     put(card, f"# gridscan run {path}\n{as_toml(said)}\n".encode())
-    drawn = _drawn(one)
+    drawn = _drawn(one, study)
     if drawn:
         put(picture, drawn)
     return Entry(
@@ -103,8 +104,11 @@ def _published(one: Where, put: Put, progress: Callable[[int, int], None], abrea
     )
 
 
-def _drawn(one: Where) -> bytes:
-    """The picture of a cube, by its grid; nothing of one that cannot be drawn."""
+def _drawn(one: Where, study: Study) -> bytes:
+    """The picture of a cube; nothing of one that cannot be drawn.
+
+    Between the points where that takes seconds, else by the grid, which its title says.
+    """
     from gridscan import plots
 
     cube = stores.read(one)
@@ -115,7 +119,9 @@ def _drawn(one: Where) -> bytes:
         with warnings.catch_warnings():
             # whoever asks the cube is told what a coarse grid leaves open
             warnings.simplefilter("ignore", UserWarning)
-            drawn = cube.load().gridscan.plot(exact=False)
+            exact = sum(n > 1 for n in study.shape) < 3 and is_quick(study)
+            title = None if exact else f"{study.scan.title} (by the grid)"
+            drawn = cube.load().gridscan.plot(exact=exact, title=title)
         return plots.save(drawn, Path(folder, "cube.png")).read_bytes()
     return b""
 
