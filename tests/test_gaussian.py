@@ -382,7 +382,7 @@ def test_entries_make_the_matrix_of_scalar_products_complete():
     rng = np.random.default_rng(14)
     template, observed, nuisances, *_ = contracted(*bent_problem(rng, partial=True))
     form, rows = Gram.of(template, observed, nuisances), rng.uniform(0, 3, (4, 3))
-    for point, entries in zip(rows, form.entries(rows).T, strict=True):
+    for point, entries in zip(rows, form.entries(rows), strict=True):
         signal = np.tensordot(point @ form.coordinates, form.signal, axes=1)
         vectors = np.vstack([form.fixed, signal])
         found, (i, j) = form.matrix, form.place.T

@@ -244,7 +244,7 @@ def test_compiled_forms_have_the_derivatives_of_their_chi2(monomials):
     rows, template, observed, nuisances = surface(rng, monomials)
     form = Gram.of(template, observed, nuisances)
     lanes = forms.Lanes.of(form.matrix, form.columns)
-    for (m, n), entry in zip(form.place, form.entries(rows[:1])[:, 0], strict=True):
+    for (m, n), entry in zip(form.place, form.entries(rows[:1])[0], strict=True):
         lanes.gram[m, n] = lanes.gram[n, m] = entry
     at, unit = rng.normal(0, 0.7, 4), 1e-5 * np.eye(4)
     lanes.pulls[:] = at[:, None]

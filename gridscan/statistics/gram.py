@@ -117,11 +117,11 @@ class Gram:
         return cross.reshape(len(cross), -1), own[left, right] * twice
 
     def entries(self, rows: np.ndarray) -> np.ndarray:
-        """What signals add to G at every point: (entries, points), for terms (points, terms)."""
-        at = self.coordinates.T @ rows.T
-        left, right = np.tril_indices(len(at))
+        """What signals add to G at every point: (points, entries), for terms (points, terms)."""
+        at = rows @ self.coordinates
+        left, right = np.tril_indices(at.shape[1])
         cross, own = self._expansion
-        return np.vstack([cross.T @ at, own.T @ (at[left] * at[right])])
+        return np.hstack([at @ cross, (at[:, left] * at[:, right]) @ own])
 
     def residuals(self, rows: np.ndarray, pulls: np.ndarray) -> np.ndarray:
         """Prediction less data: (bins, points), for pulls (points, K + S)."""

@@ -9,7 +9,7 @@ from gridscan.statistics.compiled.steps import HELPER, INLINE
 from gridscan.statistics.gram import Columns
 from gridscan.statistics.newton import RIDGE
 
-LANES = 32
+LANES = 64
 """Points side by side; each lane walks along neighbouring points."""
 
 
@@ -53,6 +53,9 @@ class Lanes(NamedTuple):
     """How many points in a row have settled, this one with them."""
     singular: np.ndarray
     room: np.ndarray
+    point: np.ndarray
+    """The point that each lane is at, and the steps taken there: (lanes,), whole numbers."""
+    steps: np.ndarray
 
     @classmethod
     def of(cls, gram: np.ndarray, columns: Columns) -> "Lanes":
@@ -64,6 +67,7 @@ class Lanes(NamedTuple):
         sizes |= {"scale": (1 + len(columns.factor),), "part": (len(columns.moved),)}
         sizes |= {"power": (1 + len(columns.parent),)}
         room = {name: np.zeros((*sizes.get(name, ()), LANES)) for name in cls._fields}
+        room |= {name: np.zeros(LANES, int) for name in ("point", "steps")}
         return cls(**room | {"gram": np.repeat(gram[:, :, None], LANES, axis=2)})
 
 

@@ -2,8 +2,9 @@
 
 χ² = pᵀG p + Σ (pull/σ)² as in `gram`. Steps are Gauss–Newton's, as in `shapes`, until they are
 small, and Newton's from there or where the points before lend their pulls, which are given back as
-in `compiled.shapes`: so the minimum is the one that the slow twin finds. Steps are halved until χ²
-falls. A point that does not settle is left to the slow twin.
+in `compiled.shapes`: so the minimum is the one that the slow twin finds. A point from which pulls
+would be given back lends none. Steps are halved until χ² falls. A point that does not settle is
+left to the slow twin.
 """
 
 import numpy as np
@@ -65,54 +66,61 @@ def scan(
 
 @njit(**OPTIONS)
 def _minimise(entries, place, columns, turning, lanes, pulls, lost):
-    points, count = entries.shape[1], len(lanes.room)
-    segment = (points + count - 1) // count
-    lanes.solved[:] = 0
-    for i in range(segment):
-        _load(i, segment, entries, place, lanes)
-        _start(lanes)
-        for _ in range(MAX_STEPS):
-            forces(columns, lanes)
+    """Each lane walks along its part of the points, and takes the next when one has settled."""
+    segment = (len(entries) + len(lanes.room) - 1) // len(lanes.room)
+    for x in range(len(lanes.room)):
+        lanes.point[x], lanes.solved[x] = x * segment, 0.0
+        _start(x, segment, entries, place, lanes)
+    while lanes.active.any():
+        forces(columns, lanes)
+        curvatures(columns, lanes)
+        factorise(lanes.hessian, lanes.singular)
+        if _stepped_back(lanes):
             curvatures(columns, lanes)
-            factorise(lanes.hessian, lanes.singular, lanes.room)
-            if _stepped_back(lanes):
-                curvatures(columns, lanes)
-                factorise(lanes.hessian, lanes.singular, lanes.room)
-            _step(lanes)
-            if not _advanced(turning, lanes):
-                break
-        for x in range(count):
-            point = min(x * segment + i, points - 1)
-            lost[point] = lanes.active[x] > 0 or lanes.solved[x] == 0
-            for k in range(len(lanes.pulls)):
-                pulls[point, k] = 0.0 if lost[point] else lanes.pulls[k, x]
+            factorise(lanes.hessian, lanes.singular)
+        _step(lanes)
+        for x in range(len(lanes.room)):
+            if lanes.active[x] == 0:
+                continue
+            _advance(x, turning, lanes)
+            lanes.steps[x] += 1
+            if lanes.active[x] == 0 or lanes.steps[x] == MAX_STEPS:
+                _store(x, turning, lanes, pulls, lost)
+                _start(x, segment, entries, place, lanes)
 
 
 @njit(**HELPER)
-def _load(i, segment, entries, place, lanes):
-    """Each lane's G at its point i; the last point again where a lane has no more."""
-    last = entries.shape[1] - 1
+def _store(x, turning, lanes, pulls, lost):
+    """Pulls where lane x has settled, which lend themselves to its next point."""
+    point = lanes.point[x]
+    settled = lanes.active[x] == 0 and lanes.solved[x] > 0
+    lost[point] = not settled
+    for k in range(len(lanes.pulls)):
+        pulls[point, k] = lanes.pulls[k, x] if settled else 0.0
+    lanes.solved[x] = lanes.solved[x] if settled and not _turned(x, turning, lanes) else 0.0
+    lanes.point[x] = point + 1
+
+
+@njit(**HELPER)
+def _start(x, segment, entries, place, lanes):
+    """The next point of lane x, if it has one; its pulls extrapolated from those before or zero."""
+    point = lanes.point[x]
+    if point >= min((x + 1) * segment, len(entries)):
+        lanes.active[x] = 0.0
+        return
     for e in range(len(place)):
         m, n = place[e]
-        for x in range(len(lanes.room)):
-            lanes.gram[m, n, x] = lanes.gram[n, m, x] = entries[e, min(x * segment + i, last)]
-
-
-@njit(**HELPER)
-def _start(lanes):
-    """Pulls extrapolated from the points before, else zero."""
-    for x in range(len(lanes.room)):
-        if lanes.active[x] > 0:
-            lanes.solved[x] = 0.0
-        warm = 1.0 if lanes.solved[x] > 0 else 0.0
-        ahead = 1.0 if lanes.solved[x] > 1 else 0.0
-        for k in range(len(lanes.pulls)):
-            latest = lanes.pulls[k, x]
-            lanes.pulls[k, x] = warm * (latest + ahead * (latest - lanes.last[k, x]))
-            lanes.last[k, x] = latest
-        lanes.warm[x] = lanes.newton[x] = warm
-        lanes.solved[x] += 1
-        lanes.least[x], lanes.length[x], lanes.active[x] = np.inf, 1.0, 1.0
+        lanes.gram[m, n, x] = lanes.gram[n, m, x] = entries[point, e]
+    warm = 1.0 if lanes.solved[x] > 0 else 0.0
+    ahead = 1.0 if lanes.solved[x] > 1 else 0.0
+    for k in range(len(lanes.pulls)):
+        latest = lanes.pulls[k, x]
+        lanes.pulls[k, x] = warm * (latest + ahead * (latest - lanes.last[k, x]))
+        lanes.last[k, x] = latest
+    lanes.warm[x] = lanes.newton[x] = warm
+    lanes.solved[x] += 1
+    lanes.least[x], lanes.length[x], lanes.active[x] = np.inf, 1.0, 1.0
+    lanes.steps[x] = 0
 
 
 @njit(**HELPER)
@@ -163,31 +171,25 @@ def _give_back(x, lanes):
 
 
 @njit(**HELPER)
-def _advanced(turning, lanes):
-    """Take the step where χ² fell, go half the way back where it rose; whether any lane is left."""
-    left = False
-    for x in range(len(lanes.room)):
-        if lanes.active[x] == 0:
-            continue
-        pulls, origin, taken = lanes.pulls[:, x], lanes.origin[:, x], lanes.taken[:, x]
-        rounding = ROUNDING * (10 * lanes.least[x] + lanes.gram[0, 0, x])
-        if not lanes.value[x] <= lanes.least[x] + rounding:
-            lanes.length[x] /= 2
-            for k in range(len(pulls)):
-                pulls[k] = origin[k] + lanes.length[x] * taken[k]
-            if lanes.length[x] < SHORTEST:
-                lanes.active[x] = lanes.solved[x] = 0.0
-        elif lanes.warm[x] > 0 and lanes.decrement[x] > NEAR:
+def _advance(x, turning, lanes):
+    """Take the step where χ² fell, go half the way back where it rose."""
+    pulls, origin, taken = lanes.pulls[:, x], lanes.origin[:, x], lanes.taken[:, x]
+    rounding = ROUNDING * (10 * lanes.least[x] + lanes.gram[0, 0, x])
+    if not lanes.value[x] <= lanes.least[x] + rounding:
+        lanes.length[x] /= 2
+        for k in range(len(pulls)):
+            pulls[k] = origin[k] + lanes.length[x] * taken[k]
+        if lanes.length[x] < SHORTEST:
+            lanes.active[x] = lanes.solved[x] = 0.0
+    elif lanes.warm[x] > 0 and lanes.decrement[x] > NEAR:
+        _give_back(x, lanes)
+    else:
+        for k in range(len(pulls)):
+            origin[k], taken[k] = pulls[k], lanes.step[k, x]
+            pulls[k] += taken[k]
+        lanes.least[x], lanes.length[x] = lanes.value[x], 1.0
+        goal = SETTLED if lanes.newton[x] > 0 else DECREMENT
+        lanes.active[x] = 0.0 if lanes.decrement[x] < goal else 1.0
+        lanes.newton[x] = 1.0 if lanes.decrement[x] < NEAR else 0.0
+        if lanes.warm[x] > lanes.active[x] and _turned(x, turning, lanes):
             _give_back(x, lanes)
-        else:
-            for k in range(len(pulls)):
-                origin[k], taken[k] = pulls[k], lanes.step[k, x]
-                pulls[k] += taken[k]
-            lanes.least[x], lanes.length[x] = lanes.value[x], 1.0
-            goal = SETTLED if lanes.newton[x] > 0 else DECREMENT
-            lanes.active[x] = 0.0 if lanes.decrement[x] < goal else 1.0
-            lanes.newton[x] = 1.0 if lanes.decrement[x] < NEAR else 0.0
-            if lanes.warm[x] > lanes.active[x] and _turned(x, turning, lanes):
-                _give_back(x, lanes)
-        left |= lanes.active[x] > 0
-    return left

@@ -9,28 +9,28 @@ from gridscan.statistics.compiled.steps import HELPER
 
 
 @njit(**HELPER)
-def factorise(matrix, singular, room):
-    """LDLᵀ in place of the lower half of (n, n, lanes).
+def factorise(matrix, singular):
+    """LDLᵀ in place of the lower half of (n, n, lanes): L, and 1/D on the diagonal.
 
     Sets (lanes,) `singular` to one where a pivot is not positive, which then counts as one, else
     to zero.
     """
-    count = room.shape[0]
+    count = singular.shape[0]
     for x in range(count):
         singular[x] = 0.0
     for i in range(len(matrix)):
-        for j in range(i + 1):
-            for x in range(count):
-                room[x] = matrix[i, j, x]
+        for j in range(i):
             for m in range(j):
                 for x in range(count):
-                    room[x] -= matrix[i, m, x] * matrix[j, m, x] * matrix[m, m, x]
-            if j < i:
-                for x in range(count):
-                    matrix[i, j, x] = room[x] / matrix[j, j, x]
+                    matrix[i, j, x] -= matrix[i, m, x] * matrix[j, m, x]
+        for j in range(i):
+            for x in range(count):
+                entry = matrix[i, j, x] * matrix[j, j, x]
+                matrix[i, i, x] -= entry * matrix[i, j, x]
+                matrix[i, j, x] = entry
         for x in range(count):
-            positive = room[x] > 0
-            matrix[i, i, x] = room[x] if positive else 1.0
+            positive = matrix[i, i, x] > 0
+            matrix[i, i, x] = 1 / matrix[i, i, x] if positive else 1.0
             singular[x] = singular[x] if positive else 1.0
 
 
@@ -44,7 +44,7 @@ def solve(factors, vector):
                 vector[i, x] -= factors[i, m, x] * vector[m, x]
     for i in range(size - 1, -1, -1):
         for x in range(count):
-            vector[i, x] /= factors[i, i, x]
+            vector[i, x] *= factors[i, i, x]
         for m in range(i + 1, size):
             for x in range(count):
                 vector[i, x] -= factors[m, i, x] * vector[m, x]
