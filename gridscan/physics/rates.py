@@ -24,7 +24,7 @@ AVERAGE_ORDER = 32
 ENERGY_ORDER = 24
 """Nodes of each panel of neutrino energies."""
 
-RECOILS_TOGETHER = 4096
+RECOILS_TOGETHER = 1024
 """Recoils at which cross sections are interpolated at once."""
 
 PANELS_TOGETHER = RECOILS_TOGETHER // AVERAGE_ORDER
