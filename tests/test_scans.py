@@ -5,7 +5,9 @@ import json
 import math
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Semaphore
 
 import dask
 import numpy as np
@@ -378,6 +380,32 @@ def test_an_interrupted_run_resumes_with_what_is_missing(small, cube, tmp_path, 
     xr.testing.assert_identical(stores.read(path).load().drop_attrs(), cube.load().drop_attrs())
     runs.run(small, tmp_path / "again")
     assert len(calls) == 16, "a complete cube is not computed again"
+
+
+def test_who_reads_while_a_run_goes_on_sees_whole_blocks_and_right_numbers(small, cube, tmp_path):
+    grid, right = Layout.of(small).grid, cube["chi2"].values
+    path, looked, seen = stored.store_path(small, tmp_path / "again"), Semaphore(0), []
+
+    def wait_for_a_reader(done, total):
+        assert done in (0, total) or looked.acquire(timeout=60)
+
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(
+            runs.run, small, tmp_path / "again", threads=2, progress=wait_for_a_reader
+        )
+        while not run.done():
+            if path.exists():
+                found = stores.read(path)["chi2"].values
+                blocks = [tuple(grid.region(i).values()) for i in grid.blocks()]
+                there = [not np.isnan(found[block]).any() for block in blocks]
+                for block, whole in zip(blocks, there, strict=True):
+                    expected = right[block] if whole else np.full_like(right[block], np.nan)
+                    np.testing.assert_array_equal(found[block], expected)
+                seen.append(sum(there))
+            looked.release()
+        run.result()
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 2
 
 
 def test_failed_blocks_are_reported_and_the_others_kept(small, tmp_path, monkeypatch):
