@@ -4,7 +4,7 @@ import functools
 import http.server
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,8 @@ class Served:
     bytes: int = 0
     left: int = 10**9
     """Answers until it fails."""
+    endless: str = ""
+    """The end of the paths whose answers never end."""
 
 
 @contextmanager
@@ -39,7 +41,16 @@ def served(folder: Path, listing: bool = False) -> Iterator[Served]:
             found.left -= 1
             if found.left < 0:
                 return self.send_error(503)
+            if found.endless and self.path.endswith(found.endless):
+                return self.send_without_end()
             return super().do_GET()
+
+        def send_without_end(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(ConnectionError):
+                while True:
+                    found.bytes += self.wfile.write(bytes(2**16))
 
         def copyfile(self, source, outputfile) -> None:
             data = source.read()

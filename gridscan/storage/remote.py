@@ -149,7 +149,7 @@ def place(where: str) -> tuple[AbstractFileSystem, str]:
 def fetched(where: str, fs: AbstractFileSystem, path: str, most: int) -> bytes:
     """A file, whole. Raises FileNotFoundError, and StoreError where it cannot be read."""
     try:
-        found: bytes = fs.cat_file(path, start=0, end=most)
+        found = _first(fs, path, most)
     except FileNotFoundError:
         raise
     except Exception as error:
@@ -158,6 +158,19 @@ def fetched(where: str, fs: AbstractFileSystem, path: str, most: int) -> bytes:
     if len(found) >= most:
         raise Altered(f"{where}: {posixpath.basename(path)}: is longer than it may be")
     return found
+
+
+def _first(fs: AbstractFileSystem, path: str, most: int) -> bytes:
+    """The first bytes of a file; what a web server sends beyond them is not waited for."""
+    if not path.startswith(("http:", "https:")):
+        found: bytes = fs.cat_file(path, start=0, end=most)
+        return found
+    parts = bytearray()
+    # its size is not asked for, as it would be if none were given
+    with fs.open(path, block_size=0, size=most) as stream:
+        while len(parts) < most and (more := stream.read(most - len(parts))):
+            parts += more
+    return bytes(parts)
 
 
 def unreadable(where: str, error: Exception) -> Unreadable:
