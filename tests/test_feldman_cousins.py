@@ -7,11 +7,22 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from distributed import Client, LocalCluster
 
 import gridscan
 from gridscan.cards.base import CardError
-from gridscan.scans import feldman_cousins, program, runs, toy_checks, toy_stores, verification
+from gridscan.scans import (
+    feldman_cousins,
+    memory,
+    program,
+    runs,
+    teams,
+    toy_checks,
+    toy_stores,
+    verification,
+)
 from gridscan.scans.ensembles import Place
+from gridscan.scans.failures import ScanFailed
 from gridscan.schema import LEVELS
 from gridscan.storage import manifest, stores
 from gridscan.storage.local import StoreError
@@ -224,6 +235,20 @@ def test_more_toys_than_the_memory_has_room_for_are_refused(study, tmp_path, mon
     with pytest.raises(CardError, match=r"toys: found 9000, which need .* GB of memory; allowed"):
         toy_stores.run(study, tmp_path, 9000)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_toys_that_do_not_fit_into_a_worker_are_refused(study, tmp_path):
+    needed = memory.of_toys(toy_stores.first(study), TOYS)
+    limit = int((teams.PROGRAM_BYTES + needed / 2) / teams.PAUSE)
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, memory_limit=limit,
+            dashboard_address=":0",
+        ) as small,
+        Client(small) as client,
+        pytest.raises(ScanFailed, match=r"a block needs .* GB of memory; worker .* has .* GB"),
+    ):  # fmt: skip
+        toy_stores.run(study, tmp_path, TOYS, client=client)
 
 
 def test_commands_tell_verify_and_plan_toys(monkeypatch, capsys):

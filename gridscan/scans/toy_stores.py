@@ -23,7 +23,7 @@ from gridscan.scans.blocks import Grid, Index
 from gridscan.scans.ensembles import Place
 from gridscan.scans.feldman_cousins import evaluate
 from gridscan.scans.layout import Layout
-from gridscan.scans.memory import check_toys
+from gridscan.scans.memory import check_toys, of_toys
 from gridscan.scans.stored import TOYS, Stored
 from gridscan.schema import DIMENSIONS, LEVELS, VARIABLES
 from gridscan.storage import stores
@@ -177,12 +177,14 @@ def run(
     """Compute what is missing and return the path of the store: see `evaluate` for what it holds.
 
     Raises CardError for a number of toys that makes no sense, StoreError for a store that other
-    code or another study began, ScanFailed if blocks failed (the others are kept).
+    code or another study began, ScanFailed if blocks failed (the others are kept) or toys do not
+    fit into the memory of a worker.
     """
     check_number(toys, seed)
     null.check_chi2(study.scan)
     found = ToyStore.of_run(study, store_path(study, out, toys, seed), toys, seed)
-    return runs.completed(found, _attempt, client, threads, progress)
+    needed = of_toys(first(study), toys) if client is not None and found.missing else 0
+    return runs.completed(found, _attempt, client, threads, progress, needed)
 
 
 def _attempt(store: str, index: Index) -> tuple[Index, str | None]:
