@@ -303,6 +303,12 @@ def test_a_zip_file_of_cubes_is_a_catalog_and_equal_cubes_make_equal_files(cube,
     assert sorted(p.name for p in tmp_path.iterdir()) == ["one.zip", "two.zip"]
 
 
+def test_a_zip_file_is_written_on_this_machine_or_refused(cube):
+    with pytest.raises(StoreError, match="a zip file at a URL; allowed: one on this machine"):
+        publish([cube], "memory://cubes/one.zip")
+    assert not fsspec.filesystem("memory").exists("cubes/one.zip")
+
+
 def test_a_cube_that_is_damaged_is_not_published(here, tmp_path):
     (here / "pulls/c/0/0/0/0").write_bytes(b"other")
     with pytest.raises(StoreError, match="is not as in the manifest"):

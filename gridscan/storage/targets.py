@@ -29,7 +29,7 @@ def target(where: str | Path) -> Iterator[Put]:
         return
     if is_url(where):
         if str(where).endswith(".zip"):
-            raise StoreError(f"{where}: zip files are written on this machine; copy it there, then")
+            raise StoreError(f"{where}: found a zip file at a URL; allowed: one on this machine")
         try:
             fs, base = url_to_fs(str(where))
         except Exception as error:
