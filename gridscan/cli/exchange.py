@@ -26,7 +26,7 @@ Cubes = Annotated[
     list[str],
     typer.Argument(
         metavar="CUBE...",
-        help="Saved cubes: folders, starts of hashes, or scans.",
+        help="Saved cubes: folders, zip files, URLs, starts of hashes, or scans.",
         autocompletion=cards("scans", cubes=True),
     ),
 ]
@@ -56,10 +56,11 @@ def merge(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute a scan, every value that saved cubes hold taken from them.
+    """Compute a scan, what saved cubes hold of it taken from them.
 
     For longer or finer axes (a changed card, or --set axes.NAME.stop=…), and for experiments that
-    were scanned alone. The cube is the one that `gridscan run CARD` takes as complete, bit by bit.
+    were scanned alone. The cube is the one that `gridscan run CARD` takes as complete, bit by bit;
+    so of statistics that are compiled, and along axes that move cards, whole blocks are taken only.
     """
     from gridscan.scans import merging
 
