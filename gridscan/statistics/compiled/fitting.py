@@ -110,12 +110,15 @@ def _descend(room, weight, used, free):
 
 
 @njit(**HELPER)
-def fit(room, weight, used, free):
-    """As `_descend`, with no less than nothing in the empty bins.
+def fit(room, weight, used, moved):
+    """As `_descend`, with no less than nothing in the empty bins; moved: numbers of the point that
+    are fitted, the pulls or one more.
 
     Where they would have less, they are held off zero by counts that fade away: see `poisson`.
     """
     size = len(weight)
+    # said by a number: were it a constant, each would be compiled
+    free = moved > size
     value, settled = _descend(room, weight, used, free)
     if value == np.inf or (settled and empty_bins_are_left(room, size, free)):
         return value, settled

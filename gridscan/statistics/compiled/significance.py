@@ -93,7 +93,7 @@ def _asimov(rows, null, template, fixed, weight, room, found):
         used = gather(room, False, 0.0)
         for k in range(len(room.point)):
             room.point[k] = 0.0
-        least, settled = fit(room, weight, used, False)
+        least, settled = fit(room, weight, used, len(weight))
         found[p] = 2 * (least - value_at(room.data)) if settled else np.nan
         found[p] = max(found[p], 0.0) if settled else np.nan
 
@@ -166,7 +166,7 @@ def _alternative(room, weight, used, x):
     for k in range(len(weight)):
         room.point[k] = 0.0
     room.point[len(weight)] = x
-    return fit(room, weight, used, True)
+    return fit(room, weight, used, len(weight) + 1)
 
 
 @njit(**HELPER)
@@ -177,7 +177,7 @@ def _toy(room, weight, half, start, mirror):
     for k in range(size):
         room.point[k] = room.pulls[k]
     room.point[size] = 0.0
-    null, settled = fit(room, weight, used, False)
+    null, settled = fit(room, weight, used, len(weight))
     if not settled or null == np.inf:
         return 2 * null, settled
     if half and not twofold:
@@ -225,7 +225,7 @@ def _toys(
         used = gather(room, True, 0.0)
         for k in range(size + 1):
             room.point[k] = 0.0
-        _, settled = fit(room, weight, used, False)
+        _, settled = fit(room, weight, used, len(weight))
         for k in range(size):
             room.pulls[k] = room.point[k] if settled else 0.0
         for t in range(len(share)):
