@@ -158,7 +158,7 @@ def test_levels_that_cross_share_what_is_theirs():
 
 def test_the_remainder_of_a_slice_turns_by_a_unitary_matrix():
     k = 0.01 * random_matrices(5)
-    found = slices.unitary(k[:, 0, 1], k[:, 0, 2], k[:, 1, 2])
+    found = slices.unitary(np.stack([k[:, 0, 1], k[:, 0, 2], k[:, 1, 2]]))
     whole = k * (1 - np.eye(3))
     values, vectors = np.linalg.eigh(whole)
     exact = (vectors * np.exp(-1j * values)[:, None]) @ vectors.conj().swapaxes(1, 2)
@@ -167,6 +167,29 @@ def test_the_remainder_of_a_slice_turns_by_a_unitary_matrix():
     np.testing.assert_allclose(
         one @ one.conj().swapaxes(1, 2), np.tile(np.eye(3), (5, 1, 1)), atol=1e-14
     )
+
+
+def test_slices_together_are_each_in_flavours_after_the_other():
+    evolution = Evolution(np.array([3e7, 4e8, -2e8]), Potential.of(ANY), NUFIT)
+    path, middle = SHELLS.path(-0.95, UPWARDS.outer_km, UPWARDS.inner_km)
+    whole = np.eye(3, dtype=complex)[..., None]
+    for one in path:
+        whole = np.einsum("abn,bcn->acn", evolution.through([one], slices.IDENTITY), whole)
+    np.testing.assert_allclose(evolution.through(path, slices.IDENTITY), whole, atol=1e-13)
+    there, kept = path[middle].density, {}
+    start = slices.IDENTITY[:, 1:]
+    before = evolution.through(path[:middle], start, last=there, kept=kept)
+    after = evolution.through(path[middle:], before, first=there, kept=kept)
+    np.testing.assert_allclose(after, whole[:, 1:], atol=1e-13)
+
+
+@pytest.mark.parametrize(("way", "number"), [(SUN, 30), (UPWARDS, 5)], ids=["sun", "earth"])
+def test_couplings_together_are_each_alone(way, number):
+    energies, epsilons = np.linspace(14.0, 60.0, 800), random_matrices(number)
+    together = way.density(beam(800), mev(*energies), matter("d", epsilons), NUFIT)
+    for point in (0, number - 1):
+        alone = way.density(beam(800), mev(*energies), matter("d", epsilons[[point]]), NUFIT)
+        np.testing.assert_allclose(together.isel(point=[point]), alone, atol=1e-13)
 
 
 def test_nodes_of_a_table_integrate_polynomials_with_it():

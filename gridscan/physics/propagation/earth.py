@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from gridscan.physics.propagation.potential import (
     signed,
 )
 from gridscan.physics.propagation.shells import Shells
-from gridscan.physics.propagation.slices import Evolution
+from gridscan.physics.propagation.slices import IDENTITY, Evolution, Slice
 from gridscan.physics.quadrature import panels
 from gridscan.schema import PAIRS, STRICT
 
@@ -104,16 +105,27 @@ class Earth:
     def _arriving(self, evolution: Evolution, starts: np.ndarray) -> np.ndarray:
         """Entries of ρ at the detector for each ρ at the beginning: (entry, start, n)."""
         total: Any = 0.0
-        for cosine, weight, spread_km in self._directions():
-            path, varying = self.shells.path(cosine, self.outer_km, self.inner_km)
-            system = evolution.eigen(path[varying])
-            before = evolution.through(path[:varying], np.eye(3)[..., None])
-            before = np.einsum("ijn,jkn->ikn", system.adjoint, before)
-            after = evolution.through(path[varying:], system.vectors)
-            phase = (system.values[:, None] - system.values) * (spread_km * PER_EV_PER_KM)
+        # of flavours that there are
+        some = starts.any(axis=(0, 1))
+        begun, starts = IDENTITY[:, some], starts[:, some][..., some]
+        for path, varying, weight, spread_km in self._paths:
+            there = path[varying].density
+            kept: dict = {}
+            before = evolution.through(path[:varying], begun, last=there, kept=kept)
+            after = evolution.through(path[varying:], IDENTITY, first=there, kept=kept)
+            values = evolution.eigen(there).values
+            phase = (values[:, None] - values) * (spread_km * PER_EV_PER_KM)
             coherent = weight * np.sinc(phase / (2 * np.pi))
             total = total + np.stack([_turned(one, before, coherent, after) for one in starts], 1)
         return total
+
+    @cached_property
+    def _paths(self) -> list[tuple[list[Slice], int, float, float]]:
+        """Of each direction: slices, that whose length varies most, weight and spread."""
+        return [
+            (*self.shells.path(cosine, self.outer_km, self.inner_km), weight, spread_km)
+            for cosine, weight, spread_km in self._directions()
+        ]
 
     @property
     def outer_km(self) -> float:

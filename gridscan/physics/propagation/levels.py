@@ -52,19 +52,30 @@ class Levels:
             whole=np.trace(rho).real,
         )
 
+    def part(self, points: slice) -> "Levels":
+        """Some of the points."""
+
+        def some(polynomial: Polynomial) -> Polynomial:
+            # what follows no coupling is one for all
+            return tuple(one[points] if len(one) > 1 else one for one in polynomial)
+
+        square, determinant = some(self.square), some(self.determinant)
+        return Levels(square, determinant, some(self.first), some(self.second), self.whole)
+
     def shares(self, strength: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """⟨ν_i|ρ|ν_i⟩ at each a of `strength`: (points, strengths) for each i, ascending.
 
         Eigenvalues are √(tr H²/6) times numbers, of which the squares less one are the products of
         differences above.
         """
-        scale = np.sqrt(_at(strength, self.square))
-        cosine = np.clip(_at(strength, self.determinant) / scale**3, -1, 1)
+        square = _at(strength, self.square)
+        scale = np.sqrt(square)
+        cosine = np.clip(_at(strength, self.determinant) / (scale * square), -1, 1)
         # one tangent for the cosine and the sine of a third of the angle
         tangent = np.square(half := np.tan(np.arccos(cosine) / 6))
         c, s = (1 - tangent) / (1 + tangent), 2 * np.sqrt(3) * half / (1 + tangent)
         first = _at(strength, self.first) / scale
-        second = _at(strength, self.second) / scale**2 - 3 * self.whole
+        second = _at(strength, self.second) / square - 3 * self.whole
         lowest, highest = (
             (second + (first + self.whole * mu) * mu) / np.maximum(3 * (mu * mu - 1), DEGENERATE)
             for mu in (-c - s, 2 * c)

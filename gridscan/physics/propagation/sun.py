@@ -161,9 +161,10 @@ class Sun:
         shares = np.zeros((3, len(felt), len(energies)))
         for n, y, weight in zip(electrons, per_electron, weights, strict=True):
             strength = 2 * energies * EV_PER_MOL_PER_CM3 * n
+            levels = Levels.of(mixing.mass_matrix_ev2, felt.at(y), rho)
             for at in _blocks(len(felt), len(energies)):
-                levels = Levels.of(mixing.mass_matrix_ev2, felt.at(y)[..., at], rho)
-                for mean, share in zip(shares[:, at], levels.shares(strength), strict=True):
+                found = levels.part(at).shares(strength)
+                for mean, share in zip(shares[:, at], found, strict=True):
                     mean += weight * share
         return shares
 
