@@ -118,14 +118,14 @@ def test_a_card_that_needs_too_much_memory_is_refused_before_it_runs(use, monkey
         raise AssertionError("integrated")
 
     study = Library().study("csi-2021-ee-ud", BINS)
-    monkeypatch.setenv(memory.LIMIT, "0.002")
+    monkeypatch.setenv(memory.LIMIT, "0.001")
     monkeypatch.setattr(recoils, "_integrated", integrates)
     with pytest.raises(CardError) as caught:
         use(study, tmp_path / "cubes")
     said = str(caught.value)
     assert "\n" not in said
     assert said.startswith("conus-p1.bins: a block of this scan needs 0.")
-    assert "allowed: 0.002 GB (GRIDSCAN_MEMORY_GB" in said
+    assert "allowed: 0.001 GB (GRIDSCAN_MEMORY_GB" in said
     assert not (tmp_path / "cubes").exists()
 
 

@@ -12,6 +12,7 @@ from gridscan.channels import recoils
 from gridscan.channels.signals import Signal
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.detectors import ConstantEfficiency
+from gridscan.physics.fluxes.species import resolved
 from gridscan.physics.rates import Averages, _rates_of, kinematic_limits
 from gridscan.physics.targets import electrons
 from gridscan.physics.templates import DECADES
@@ -43,6 +44,23 @@ def test_interpolated_averages_are_those_of_every_recoil(source, kind):
         largest = abs(expected * recoil).max(["recoil"])
         apart = abs((found.isel(species=i) - expected) * recoil) / largest
         assert float(apart.max()) < 1e-11
+
+
+def test_nodes_of_a_panel_are_averaged_together_as_each_alone():
+    """The slow twin averages over φ(E) L_j(E), one node after the other."""
+    of_sns = of("sns-2021", "nucleus")
+    parts, _ = resolved(of_sns.species, [(20.0, 40.0)] * len(of_sns.species))
+    # one of a panel is missing, and another is out of order
+    some = (*parts[:3], *parts[4:9], parts[3], *parts[9:])
+    averages = dataclasses.replace(of_sns, species=some)
+    recoil = xr.DataArray(np.geomspace(1e-6, 0.04, 30), dims="recoil")
+    found = np.concatenate([*averages._rates(recoil)], axis=1)
+    rest = recoil, averages.mass, "full", DECADES // 2
+    for i, one in enumerate(some):
+        direct = _rates_of(averages.kernels, one, *rest)
+        expected = direct.transpose("recoil", "kernel", "nuclide").values
+        largest = np.abs(expected).max()
+        np.testing.assert_allclose(found[:, i], expected, rtol=1e-9, atol=1e-13 * largest)
 
 
 def test_averages_do_not_depend_on_what_was_asked_before():

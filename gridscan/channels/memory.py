@@ -14,6 +14,7 @@ from gridscan.channels.requests import Common, Request, unit_target
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.detectors import MatrixResponse, PoissonResolution
 from gridscan.physics.detectors.response import NUMBERS_TOGETHER, ORDER
+from gridscan.physics.fluxes.species import NODES, Node
 from gridscan.physics.nucleons import NUCLEONS
 from gridscan.physics.rates import (
     AVERAGE_ORDER,
@@ -47,9 +48,10 @@ def of_integration(request: Request, variants: int, edges: int = 1) -> int:
     recoils += RECOIL_ORDER * (edges - 1)
     cells, kernels = len(common.nuclides), len(common.kernels)
     averaged = min(AVERAGE_ORDER * panels, RECOILS_TOGETHER)
-    interpolated = min(recoils, RECOILS_TOGETHER)
+    shares = NODES if any(isinstance(one.continuum, Node) for one in common.species) else 0
     averages = max(
-        7 * cells * averaged * ENERGY_ORDER, _columns(common) * interpolated * AVERAGE_ORDER
+        (7 + 3 * shares) * cells * averaged * ENERGY_ORDER,
+        (_columns(common) + 3) * panels * AVERAGE_ORDER,
     )
     # rates are copied when parts are put together, and when they are weighted
     weights = (kernels + 2) * _parts(request) * variants * cells

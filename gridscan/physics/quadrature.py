@@ -26,17 +26,17 @@ def _barycentric(order: int) -> np.ndarray:
 
 
 def lagrange(at: np.ndarray, order: int) -> np.ndarray:
-    """Polynomials L_j on [0, 1], one at node j of `unit_interval` and zero at others: (n, order).
+    """Polynomials L_j on [0, 1], one at node j of `unit_interval` and zero at others: (…, order).
 
     By the barycentric formula (J.-P. Berrut, L. N. Trefethen, SIAM Rev. 46, 501), of which the
     sums are kept to rounding.
     """
     nodes, _ = _legendre(order)
-    away = at[:, None] - nodes
+    away = at[..., None] - nodes
     on = away == 0
     found = _barycentric(order) / np.where(on, 1.0, away)
-    found = found / found.sum(axis=1, keepdims=True)
-    return np.where(on.any(axis=1, keepdims=True), on, found)
+    found = found / found.sum(axis=-1, keepdims=True)
+    return np.where(on.any(axis=-1, keepdims=True), on, found)
 
 
 def panels(breakpoints, order: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,9 @@
 """Cross sections averaged over a flux, and the recoil energies at which they are needed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from threading import Lock
 from typing import Any
 
@@ -12,7 +12,7 @@ import xarray as xr
 
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.detectors import Detector
-from gridscan.physics.fluxes.species import Continuum, Species
+from gridscan.physics.fluxes.species import NODES, Continuum, Node, Species
 from gridscan.physics.kinematics import max_recoil, min_energy
 from gridscan.physics.quadrature import lagrange, panels, refine, unit_interval
 
@@ -25,10 +25,9 @@ ENERGY_ORDER = 24
 """Nodes of each panel of neutrino energies."""
 
 RECOILS_TOGETHER = 1024
-"""Recoils at which cross sections are interpolated at once."""
+"""Recoils at which cross sections are averaged over the flux, or interpolated, at once."""
 
 PANELS_TOGETHER = RECOILS_TOGETHER // AVERAGE_ORDER
-"""Panels of recoils whose cross sections are averaged over the flux at once."""
 
 
 def flux_averaged(kernel, species: Species, recoil, mass, decades: int = 0) -> xr.DataArray:
@@ -42,21 +41,42 @@ def flux_averaged(kernel, species: Species, recoil, mass, decades: int = 0) -> x
     for energy, weight in species.lines:
         total += weight * kernel(given, energy, masses) * (given <= max_recoil(energy, masses))
     if species.continuum is not None:
-        ends = species.continuum.low, species.continuum.high
-        inner = [*_powers_below(ends[1], decades), *species.continuum.kinks]
-        for low, high in pairwise(refine(ends, inner)):
-            reached = recoil.values < max_recoil(high, masses.min())
-            total[reached] += _over(kernel, species.continuum, low, high, given[reached], masses)
+        total += _integrals(kernel, species.continuum, given, masses, decades)
     return xr.DataArray(total, mass.coords, ("recoil", *mass.dims))
 
 
-def _over(kernel, spectrum: Continuum, low: float, high: float, recoil, mass) -> np.ndarray:
-    """The integral over a panel of energies, from where recoils (n, 1) begin: (n, nuclides)."""
+def by_node(kernel, panel: Continuum, recoil, mass, decades: int = 0) -> np.ndarray:
+    """The same of all `Node`s of a panel: (recoil, nuclide, nodes)."""
+
+    def shares(energy) -> np.ndarray:
+        return lagrange((energy - panel.low) / (panel.high - panel.low), NODES)
+
+    return _integrals(kernel, panel, recoil.values[:, None], mass.values, decades, shares)
+
+
+def _integrals(kernel, spectrum, recoil, mass, decades, shares=None) -> np.ndarray:
+    """Over a spectrum, at recoils (n, 1): (n, nuclide), or by its shares (n, nuclide, shares)."""
+    inner = [*_powers_below(spectrum.high, decades), *spectrum.kinks]
+    total: np.ndarray | float = 0.0
+    for low, high in pairwise(refine((spectrum.low, spectrum.high), inner)):
+        reached = recoil[:, 0] < max_recoil(high, mass.min())
+        found = _over(kernel, spectrum, low, high, recoil[reached], mass, shares)
+        every = np.zeros((len(recoil), *found.shape[1:]))
+        every[reached] = found
+        total = total + every
+    return np.asarray(total)
+
+
+def _over(kernel, spectrum, low: float, high: float, recoil, mass, shares) -> np.ndarray:
+    """The integral over a panel of energies, from where recoils (n, 1) begin."""
     nodes, weights = unit_interval(ENERGY_ORDER)
     threshold = min_energy(recoil, mass).clip(low, high)
     energy = threshold[..., None] + (high - threshold)[..., None] * nodes
     rates = spectrum.density(energy) * kernel(recoil[..., None], energy, mass[:, None])
-    return (high - threshold) * (rates @ weights)
+    if shares is None:
+        return (high - threshold) * (rates @ weights)
+    each = np.matmul((rates * weights)[..., None, :], shares(energy))[..., 0, :]
+    return (high - threshold)[..., None] * each
 
 
 def _powers_below(highest: float, decades: int) -> np.ndarray:
@@ -101,18 +121,24 @@ class Averages:
         with self._guard:
             self._complete(np.unique(panel))
         found = np.empty((recoil.size, *self._values.shape[2:]))
-        for start in range(0, recoil.size, RECOILS_TOGETHER):
-            some = slice(start, start + RECOILS_TOGETHER)
-            basis = self._basis(recoil.values[some], panel[some])
-            nodes = self._values[panel[some]]
-            found[some] = np.einsum("rj,rj...->r...", basis, nodes)
-            # next to where a spectrum ends, rounding may leave less than nothing
-            np.maximum(found[some], 0, out=found[some], where=(nodes >= 0).all(axis=1))
+        order = np.argsort(panel, kind="stable")
+        for at in np.split(order, range(RECOILS_TOGETHER, recoil.size, RECOILS_TOGETHER)):
+            basis = self._basis(recoil.values[at], panel[at])
+            asked, first = np.unique(panel[at], return_index=True)
+            for one, some in zip(asked, np.split(np.arange(len(at)), first[1:]), strict=True):
+                found[at[some]] = self._interpolated(basis[some], self._values[one])
         dims = ("recoil", "species", "kernel", "nuclide")
         labelled = xr.DataArray(found, self.mass.coords, dims).assign_coords(
             kernel=list(self.kernels)
         )
         return labelled.transpose("species", "kernel", "recoil", "nuclide")
+
+    @staticmethod
+    def _interpolated(basis: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+        """At recoils of one panel."""
+        found = np.tensordot(basis, nodes, axes=1)
+        # next to where a spectrum ends, rounding may leave less than nothing
+        return np.maximum(found, 0, out=found, where=(nodes >= 0).all(axis=0))
 
     def _complete(self, panels_asked: np.ndarray) -> None:
         """Compute the panels among these that are not yet known."""
@@ -124,8 +150,7 @@ class Averages:
         for start in range(0, len(missing), PANELS_TOGETHER):
             some = slice(start, start + PANELS_TOGETHER)
             recoil = xr.DataArray(nodes[some].ravel(), dims="recoil")
-            rates = xr.concat([self._rates(one, recoil) for one in self.species], dim="species")
-            found = rates.transpose("recoil", "species", "kernel", "nuclide").values
+            found = np.concatenate([*self._rates(recoil)], axis=1)
             self._values[missing[some]] = found.reshape(-1, *self._values.shape[1:])
         self._known[missing] = True
 
@@ -136,11 +161,26 @@ class Averages:
         at = np.clip((np.sqrt(recoil) - low) / (high - low), 0, 1)
         return lagrange(at, AVERAGE_ORDER)
 
-    def _rates(self, species: Species, recoil: xr.DataArray) -> xr.DataArray:
-        # T_max ∝ E²: half as many decades of energy as of recoil
-        return _rates_of(
-            self.kernels, species, recoil, self.mass, self.kinematics, self.decades // 2
-        )
+    def _rates(self, recoil: xr.DataArray) -> Iterator[np.ndarray]:
+        """Of all species, some of them together: (recoil, species, kernel, nuclide)."""
+        for _, alike in groupby(self.species, _averaged_with):
+            some = list(alike)
+            # T_max ∝ E²: half as many decades of energy as of recoil
+            rest = recoil, self.mass, self.kinematics, self.decades // 2
+            nodes = [s.continuum for s in some if isinstance(s.continuum, Node)]
+            if nodes:
+                panel, numbers = nodes[0].panel, [one.number for one in nodes]
+                antineutrino = some[0].antineutrino
+                yield _rates_by_node(self.kernels, panel, antineutrino, *rest)[:, numbers]
+            else:
+                every = xr.concat([_rates_of(self.kernels, one, *rest) for one in some], "species")
+                yield every.transpose("recoil", "species", "kernel", "nuclide").values
+
+
+def _averaged_with(species: Species) -> tuple[int, bool]:
+    """What a species has in common with those that are averaged together with it."""
+    spectrum = species.continuum
+    return id(spectrum.panel if isinstance(spectrum, Node) else None), species.antineutrino
 
 
 def kinematic_panels(
@@ -175,6 +215,19 @@ def _rates_of(
     }
     every = xr.concat([averaged[f] for f in functions], dim="kernel")
     return every.assign_coords(kernel=list(kernels))
+
+
+def _rates_by_node(
+    kernels: Sequence[str], panel: Continuum, antineutrino: bool, recoil, mass, kinematics: str,
+    decades: int,
+) -> np.ndarray:  # fmt: skip
+    """`_rates_of` all nodes of a panel: (recoil, nodes, kernel, nuclide)."""
+    functions = [KERNELS[kernel].function(antineutrino) for kernel in kernels]
+    averaged = {
+        f: by_node(lambda t, e, m, f=f: f(t, e, m, kinematics), panel, recoil, mass, decades)
+        for f in dict.fromkeys(functions)
+    }
+    return np.moveaxis(np.stack([averaged[f] for f in functions], axis=1), -1, 1)
 
 
 def recoil_nodes(

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from annotated_types import Gt, Le
 
-from gridscan.physics.quadrature import panels, refine
+from gridscan.physics.quadrature import lagrange, panels, refine
 from gridscan.schema import PAIRS, STRICT
 
 NODES = 12
@@ -52,6 +52,25 @@ class Continuum:
     high: float
     density: Callable
     kinks: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node(Continuum):
+    """The part φ(E) L_j(E) of a spectrum that stands for node j of one of its panels.
+
+    Those of a panel are averaged together.
+    """
+
+    panel: Continuum
+    number: int
+
+    @classmethod
+    def of(cls, panel: Continuum, number: int) -> "Node":
+        def weighted(energy):
+            at = (energy - panel.low) / (panel.high - panel.low)
+            return panel.density(energy) * lagrange(at, NODES)[..., number]
+
+        return cls(panel.low, panel.high, weighted, panel.kinks, panel=panel, number=number)
 
 
 @dataclass(frozen=True)
@@ -165,17 +184,6 @@ def _nodes(one: Species, edges_mev: Sequence[float]) -> Iterator[tuple[Species, 
     for low, high in pairwise(refine((whole.low, whole.high), edges_mev).tolist()):
         nodes, _ = panels(np.array([low, high]), NODES)
         kinks = tuple(kink for kink in whole.kinks if low < kink < high)
+        panel = Continuum(low, high, whole.density, kinks)
         for j, energy in enumerate(nodes.tolist()):
-            part = Continuum(low, high, _times_lagrange(whole.density, nodes, j), kinks)
-            yield replace(one, lines=(), continuum=part), energy
-
-
-def _times_lagrange(density: Callable, nodes: np.ndarray, j: int) -> Callable:
-    """φ(E) Π_m (E − E_m)/(E_j − E_m)."""
-    others = np.delete(nodes, j)
-
-    def weighted(energy):
-        factors = [(energy - other) / (nodes[j] - other) for other in others]
-        return density(energy) * np.prod(factors, axis=0)
-
-    return weighted
+            yield replace(one, lines=(), continuum=Node.of(panel, j)), energy
