@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from gridscan.statistics import methods
 from gridscan.statistics.auxiliary import with_constraints
@@ -133,6 +132,8 @@ class Hypothesis:
 
         starts: couplings (n, d), from each of which scipy's L-BFGS-B goes down.
         """
+        from scipy.optimize import minimize
+
         free = np.flatnonzero(self.high > self.low)
         if not free.size:
             return float(self.chi2(self.low[None], data)[0]), self.low

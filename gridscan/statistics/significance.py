@@ -14,7 +14,6 @@ from dataclasses import replace
 from functools import lru_cache, partial
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import ndtri
 
 from gridscan.statistics import poisson
@@ -130,6 +129,8 @@ def _along(line: Line, weight: np.ndarray, data: np.ndarray, x: float) -> float:
 
 def _least(chi2: partial, line: Line, start: float) -> float:
     """Least χ² along a line: between nodes, which lie farther out while the least is at an end."""
+    from scipy.optimize import minimize_scalar
+
     vertex = line.vertex if np.isfinite(line.vertex) else 0.0
     reach = REACH * max(abs(start - vertex), abs(vertex), 1e-3)
     for _ in range(WIDER):

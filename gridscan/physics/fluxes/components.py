@@ -8,17 +8,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 import xarray as xr
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
-from scipy.interpolate import CubicSpline
 
 from gridscan.constants import SECONDS_PER_DAY
 from gridscan.physics.fluxes.species import Continuum, Line, Species, check_fractions, check_table
 from gridscan.physics.quadrature import panels
 from gridscan.schema import STRICT
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicSpline
 
 LONGEST = 2000
 """Energies of a table: where it is linear, each is the end of an integral."""
@@ -54,7 +56,10 @@ class Spectrum:
             raise ValueError("per_mev: found zeros alone; allowed: a value above zero")
 
     @cached_property
-    def _spline(self) -> CubicSpline:
+    def _spline(self) -> "CubicSpline":
+        # most runs need none, and it takes long to import
+        from scipy.interpolate import CubicSpline
+
         return CubicSpline(self.energy_mev, np.sqrt(self.per_mev))
 
     def _values(self, energy):

@@ -12,12 +12,11 @@ no eigenvectors are needed (P. Denton et al., Bull. Am. Math. Soc. 59 (2022) 31)
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 import xarray as xr
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
-from scipy.interpolate import CubicSpline
 
 from gridscan.physics.propagation.levels import Levels
 from gridscan.physics.propagation.mixing import Mixing
@@ -30,6 +29,9 @@ from gridscan.physics.propagation.potential import (
 )
 from gridscan.physics.quadrature import gauss_of_table
 from gridscan.schema import STRICT
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicSpline
 
 LONGEST = 2000
 NODES = 8
@@ -67,7 +69,10 @@ class Density:
         )
 
     @cached_property
-    def _logarithms(self) -> CubicSpline:
+    def _logarithms(self) -> "CubicSpline":
+        # most runs need none, and it takes long to import
+        from scipy.interpolate import CubicSpline
+
         return CubicSpline(
             self.radius,
             np.log([self.electrons_mol_per_cm3, self.neutrons_mol_per_cm3]),
