@@ -125,7 +125,8 @@ class Averages:
         for at in np.split(order, range(RECOILS_TOGETHER, recoil.size, RECOILS_TOGETHER)):
             basis = self._basis(recoil.values[at], panel[at])
             asked, first = np.unique(panel[at], return_index=True)
-            for one, some in zip(asked, np.split(np.arange(len(at)), first[1:]), strict=True):
+            for one, ends in zip(asked, pairwise((*first, len(at))), strict=True):
+                some = slice(*ends)
                 found[at[some]] = self._interpolated(basis[some], self._values[one])
         dims = ("recoil", "species", "kernel", "nuclide")
         labelled = xr.DataArray(found, self.mass.coords, dims).assign_coords(
