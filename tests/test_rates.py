@@ -10,10 +10,11 @@ from gridscan import testing
 from gridscan.cards.library import Library
 from gridscan.channels import recoils
 from gridscan.channels.signals import Signal
+from gridscan.physics.averaging import rates_of
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.detectors import ConstantEfficiency
 from gridscan.physics.fluxes.species import resolved
-from gridscan.physics.rates import Averages, _rates_of, kinematic_limits
+from gridscan.physics.rates import Averages, kinematic_limits
 from gridscan.physics.targets import electrons
 from gridscan.physics.templates import DECADES
 
@@ -38,7 +39,7 @@ def test_interpolated_averages_are_those_of_every_recoil(source, kind):
     recoil = xr.DataArray(highest * below, dims="recoil")
     found = averages.at(recoil)
     for i, one in enumerate(averages.species):
-        direct = _rates_of(averages.kernels, one, recoil, averages.mass, "full", DECADES // 2)
+        direct = rates_of(averages.kernels, one, recoil, averages.mass, "full", DECADES // 2)
         expected = direct.transpose("kernel", "recoil", "nuclide")
         # to what an average at the smallest recoils adds to an integral over all of them
         largest = abs(expected * recoil).max(["recoil"])
@@ -57,7 +58,7 @@ def test_nodes_of_a_panel_are_averaged_together_as_each_alone():
     found = np.concatenate([*averages._rates(recoil)], axis=1)
     rest = recoil, averages.mass, "full", DECADES // 2
     for i, one in enumerate(some):
-        direct = _rates_of(averages.kernels, one, *rest)
+        direct = rates_of(averages.kernels, one, *rest)
         expected = direct.transpose("recoil", "kernel", "nuclide").values
         largest = np.abs(expected).max()
         np.testing.assert_allclose(found[:, i], expected, rtol=1e-9, atol=1e-13 * largest)

@@ -11,14 +11,14 @@ import numpy as np
 from gridscan.channels.combination import is_compiled
 from gridscan.channels.likelihood import Likelihood
 from gridscan.channels.requests import Common, Request, unit_target
+from gridscan.physics.averaging import ENERGY_ORDER
 from gridscan.physics.cross_sections import KERNELS
 from gridscan.physics.detectors import MatrixResponse, PoissonResolution
 from gridscan.physics.detectors.response import NUMBERS_TOGETHER, ORDER
-from gridscan.physics.fluxes.species import NODES, Node
+from gridscan.physics.fluxes.species import Node
 from gridscan.physics.nucleons import NUCLEONS
 from gridscan.physics.rates import (
     AVERAGE_ORDER,
-    ENERGY_ORDER,
     RECOIL_ORDER,
     RECOILS_TOGETHER,
     kinematic_panels,
@@ -48,9 +48,9 @@ def of_integration(request: Request, variants: int, edges: int = 1) -> int:
     recoils += RECOIL_ORDER * (edges - 1)
     cells, kernels = len(common.nuclides), len(common.kernels)
     averaged = min(AVERAGE_ORDER * panels, RECOILS_TOGETHER)
-    shares = NODES if any(isinstance(one.continuum, Node) for one in common.species) else 0
+    by_node = any(isinstance(one.continuum, Node) for one in common.species)
     averages = max(
-        (7 + 3 * shares) * cells * averaged * ENERGY_ORDER,
+        (7 + 4 * by_node) * cells * averaged * ENERGY_ORDER,
         (_columns(common) + 3) * panels * AVERAGE_ORDER,
     )
     # rates are copied when parts are put together, and when they are weighted

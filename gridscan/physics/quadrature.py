@@ -39,6 +39,38 @@ def lagrange(at: np.ndarray, order: int) -> np.ndarray:
     return np.where(on.any(axis=-1, keepdims=True), on, found)
 
 
+def onto_nodes(values: np.ndarray, at: np.ndarray, weights: np.ndarray, order: int) -> np.ndarray:
+    """Σ_i w_i f_i L_j(x_i) with the polynomials of `lagrange`: (…, order).
+
+    values, at: f and x in [0, 1], (…, i); weights: (i,). By Legendre's polynomials, of leading
+    coefficient one: each follows from two before it, and nothing larger than f is made.
+    """
+    x, here = 2 * at - 1, values.copy()
+    found, following = np.empty((*values.shape[:-1], order)), x * values
+    for k in range(order):
+        found[..., k] = here @ weights
+        here *= _step(k + 1)
+        np.subtract(x * following, here, out=here)
+        here, following = following, here
+    return found @ _of_legendre(order)
+
+
+def _step(k: int) -> float:
+    """β in p_{k+1} = x p_k − β p_{k−1}."""
+    return k * k / (4 * k * k - 1)
+
+
+@cache
+def _of_legendre(order: int) -> np.ndarray:
+    """L_j = Σ_k p_k c_kj: (order, order); nodes integrate p_k L_j exactly."""
+    nodes, weights = _legendre(order)
+    each = [np.ones(order), 2 * nodes - 1]
+    for k in range(1, order):
+        each.append(each[1] * each[k] - _step(k) * each[k - 1])
+    every = weights * np.array(each[:order])
+    return every / (every * np.array(each[:order])).sum(axis=1, keepdims=True)
+
+
 def panels(breakpoints, order: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights over consecutive panels between sorted breakpoints, flattened."""
     edges = np.asarray(breakpoints, dtype=float)

@@ -1,4 +1,4 @@
-"""Cross sections averaged over a flux, and the recoil energies at which they are needed."""
+"""Cross sections averaged over a source, interpolated, and the recoils at which they are needed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridscan.physics.cross_sections import KERNELS
+from gridscan.physics.averaging import powers_below, rates_by_node, rates_of
 from gridscan.physics.detectors import Detector
-from gridscan.physics.fluxes.species import NODES, Continuum, Node, Species
-from gridscan.physics.kinematics import max_recoil, min_energy
+from gridscan.physics.fluxes.species import Node, Species
+from gridscan.physics.kinematics import max_recoil
 from gridscan.physics.quadrature import lagrange, panels, refine, unit_interval
 
 RECOIL_ORDER = 24
@@ -21,66 +21,10 @@ RECOIL_ORDER = 24
 AVERAGE_ORDER = 32
 """Recoils of each panel at which cross sections are averaged over the flux: 24 give ten digits."""
 
-ENERGY_ORDER = 24
-"""Nodes of each panel of neutrino energies."""
-
 RECOILS_TOGETHER = 1024
 """Recoils at which cross sections are averaged over the flux, or interpolated, at once."""
 
 PANELS_TOGETHER = RECOILS_TOGETHER // AVERAGE_ORDER
-
-
-def flux_averaged(kernel, species: Species, recoil, mass, decades: int = 0) -> xr.DataArray:
-    """∫ dE φ(E) dσ/dT over the species' lines and continuum: cm²/MeV, dims (recoil, nuclide).
-
-    decades: how many powers of ten below the end of the continuum begin a panel of their own.
-    """
-    # many small arrays: without labels they take a fifth of the time
-    given, masses = recoil.values[:, None], mass.values
-    total = np.zeros((recoil.size, mass.size))
-    for energy, weight in species.lines:
-        total += weight * kernel(given, energy, masses) * (given <= max_recoil(energy, masses))
-    if species.continuum is not None:
-        total += _integrals(kernel, species.continuum, given, masses, decades)
-    return xr.DataArray(total, mass.coords, ("recoil", *mass.dims))
-
-
-def by_node(kernel, panel: Continuum, recoil, mass, decades: int = 0) -> np.ndarray:
-    """The same of all `Node`s of a panel: (recoil, nuclide, nodes)."""
-
-    def shares(energy) -> np.ndarray:
-        return lagrange((energy - panel.low) / (panel.high - panel.low), NODES)
-
-    return _integrals(kernel, panel, recoil.values[:, None], mass.values, decades, shares)
-
-
-def _integrals(kernel, spectrum, recoil, mass, decades, shares=None) -> np.ndarray:
-    """Over a spectrum, at recoils (n, 1): (n, nuclide), or by its shares (n, nuclide, shares)."""
-    inner = [*_powers_below(spectrum.high, decades), *spectrum.kinks]
-    total: np.ndarray | float = 0.0
-    for low, high in pairwise(refine((spectrum.low, spectrum.high), inner)):
-        reached = recoil[:, 0] < max_recoil(high, mass.min())
-        found = _over(kernel, spectrum, low, high, recoil[reached], mass, shares)
-        every = np.zeros((len(recoil), *found.shape[1:]))
-        every[reached] = found
-        total = total + every
-    return np.asarray(total)
-
-
-def _over(kernel, spectrum, low: float, high: float, recoil, mass, shares) -> np.ndarray:
-    """The integral over a panel of energies, from where recoils (n, 1) begin."""
-    nodes, weights = unit_interval(ENERGY_ORDER)
-    threshold = min_energy(recoil, mass).clip(low, high)
-    energy = threshold[..., None] + (high - threshold)[..., None] * nodes
-    rates = spectrum.density(energy) * kernel(recoil[..., None], energy, mass[:, None])
-    if shares is None:
-        return (high - threshold) * (rates @ weights)
-    each = np.matmul((rates * weights)[..., None, :], shares(energy))[..., 0, :]
-    return (high - threshold)[..., None] * each
-
-
-def _powers_below(highest: float, decades: int) -> np.ndarray:
-    return highest / 10.0 ** np.arange(1, decades + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +60,7 @@ class Averages:
         return np.zeros((len(self._known), AVERAGE_ORDER, *sizes))
 
     def at(self, recoil: xr.DataArray) -> xr.DataArray:
-        """Averages at recoils (MeV): cm²/MeV, dims (species, kernel, recoil, nuclide)."""
+        """Averages at recoils (MeV): cm²/MeV, dims (species, kernel, nuclide, recoil)."""
         panel = np.clip(np.searchsorted(self.edges, recoil.values) - 1, 0, len(self._known) - 1)
         with self._guard:
             self._complete(np.unique(panel))
@@ -128,11 +72,10 @@ class Averages:
             for one, ends in zip(asked, pairwise((*first, len(at))), strict=True):
                 some = slice(*ends)
                 found[at[some]] = self._interpolated(basis[some], self._values[one])
-        dims = ("recoil", "species", "kernel", "nuclide")
-        labelled = xr.DataArray(found, self.mass.coords, dims).assign_coords(
-            kernel=list(self.kernels)
-        )
-        return labelled.transpose("species", "kernel", "recoil", "nuclide")
+        # recoils are summed over: neighbours in memory
+        each = np.ascontiguousarray(np.moveaxis(found, 0, -1))
+        dims = ("species", "kernel", "nuclide", "recoil")
+        return xr.DataArray(each, self.mass.coords, dims).assign_coords(kernel=list(self.kernels))
 
     @staticmethod
     def _interpolated(basis: np.ndarray, nodes: np.ndarray) -> np.ndarray:
@@ -172,9 +115,9 @@ class Averages:
             if nodes:
                 panel, numbers = nodes[0].panel, [one.number for one in nodes]
                 antineutrino = some[0].antineutrino
-                yield _rates_by_node(self.kernels, panel, antineutrino, *rest)[:, numbers]
+                yield rates_by_node(self.kernels, panel, antineutrino, *rest)[:, numbers]
             else:
-                every = xr.concat([_rates_of(self.kernels, one, *rest) for one in some], "species")
+                every = xr.concat([rates_of(self.kernels, one, *rest) for one in some], "species")
                 yield every.transpose("recoil", "species", "kernel", "nuclide").values
 
 
@@ -189,7 +132,7 @@ def kinematic_panels(
 ) -> np.ndarray:
     """Recoils (MeV) between which averages are smooth."""
     limits = kinematic_limits(species, masses)
-    return refine([0.0, max(limits)], [*limits, *_powers_below(max(limits), decades)])
+    return refine([0.0, max(limits)], [*limits, *powers_below(max(limits), decades)])
 
 
 def kinematic_limits(species: Sequence[Species], masses: np.ndarray) -> list[float]:
@@ -198,37 +141,6 @@ def kinematic_limits(species: Sequence[Species], masses: np.ndarray) -> list[flo
     spectra = [s.continuum for s in species if s.continuum]
     energies += [e for c in spectra for e in (c.low, *c.kinks, c.high)]
     return [float(max_recoil(e, m)) for e in energies for m in masses]
-
-
-def _rates_of(
-    kernels: Sequence[str], species: Species, recoil, mass, kinematics: str, decades: int
-) -> xr.DataArray:
-    """Flux-averaged cross sections without propagators: dims (kernel, recoil, nuclide).
-
-    Kernels that share a function are averaged once.
-    """
-    functions = [KERNELS[kernel].function(species.antineutrino) for kernel in kernels]
-    averaged = {
-        f: flux_averaged(
-            lambda t, e, m, f=f: f(t, e, m, kinematics), species, recoil, mass, decades
-        )
-        for f in dict.fromkeys(functions)
-    }
-    every = xr.concat([averaged[f] for f in functions], dim="kernel")
-    return every.assign_coords(kernel=list(kernels))
-
-
-def _rates_by_node(
-    kernels: Sequence[str], panel: Continuum, antineutrino: bool, recoil, mass, kinematics: str,
-    decades: int,
-) -> np.ndarray:  # fmt: skip
-    """`_rates_of` all nodes of a panel: (recoil, nodes, kernel, nuclide)."""
-    functions = [KERNELS[kernel].function(antineutrino) for kernel in kernels]
-    averaged = {
-        f: by_node(lambda t, e, m, f=f: f(t, e, m, kinematics), panel, recoil, mass, decades)
-        for f in dict.fromkeys(functions)
-    }
-    return np.moveaxis(np.stack([averaged[f] for f in functions], axis=1), -1, 1)
 
 
 def recoil_nodes(
@@ -246,7 +158,7 @@ def recoil_nodes(
     highest = max(limits)
     inner = [
         *limits,
-        *_powers_below(highest, decades),
+        *powers_below(highest, decades),
         *response.recoil_breakpoints(edges, highest),
     ]
     nodes, weights = panels(refine([0.0, highest], inner), RECOIL_ORDER)

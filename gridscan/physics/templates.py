@@ -63,24 +63,28 @@ def _summed(
     """Events × counted × the weights of each kernel, summed over recoils.
 
     weights: what differs between variants, dims (variant[, nucleons], recoil, nuclide). A matrix
-    product per kernel and nuclide: (variant, recoil) × (recoil, species and bins). Probabilities
-    below TINY are left out: with subnormal numbers, products are ten times slower.
+    product per kernel and nuclide, over recoils, of what there are more of, species or variants,
+    with the others in each bin. Probabilities below TINY are left out: with subnormal numbers,
+    products are ten times slower.
     """
     counted = xr.where(counted < TINY, 0.0, counted)
 
     def of(nuclide: str) -> xr.DataArray:
-        each = [
-            xr.dot(
-                weight.sel(nuclide=nuclide),
-                events.sel(kernel=kernel, nuclide=nuclide) * counted,
-                dim="recoil",
-                optimize=True,
-            )
-            for kernel, weight in weights.items()
-        ]
+        each = []
+        for kernel, weight in weights.items():
+            both = events.sel(kernel=kernel, nuclide=nuclide), weight.sel(nuclide=nuclide)
+            few, many = sorted(both, key=lambda one: one.size)
+            each.append(xr.dot(many, few * counted, dim="recoil", optimize=True))
         return xr.concat(each, dim="kernel")
 
     return xr.concat([of(str(n)) for n in events["nuclide"].values], dim="nuclide")
+
+
+def _run(places: np.ndarray) -> np.ndarray | slice:
+    """Places as a slice, of which nothing is copied, where they follow each other."""
+    if len(places) and places[-1] - places[0] == len(places) - 1:
+        return slice(places[0], places[-1] + 1)
+    return places
 
 
 def _weights(
@@ -228,7 +232,7 @@ def _in_energy(
         damped = _weights(names, variants, recoil, cells, not nuclei)
         in_bins = []
         for at, counted in parts:
-            here = {"recoil": np.searchsorted(some, at)}
+            here = {"recoil": _run(np.searchsorted(some, at))}
             each = {name: weight.isel(here) for name, weight in damped.items()}
             in_bins.append(_summed(events.isel(here), counted, each))
         whole = xr.concat(in_bins, dim=response.observable).assign_coords(kernel=names)
