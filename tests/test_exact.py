@@ -293,6 +293,23 @@ def test_of_two_wells_the_lower_is_found_though_the_quartic_has_both_elsewhere()
         assert found < least + 1e-6
 
 
+@pytest.mark.parametrize("height", [1e2, 1e6, np.inf])
+@pytest.mark.parametrize("wall", [0.3, 0.9, 2.0])
+@pytest.mark.parametrize("wide", [3e-3, 1e-3, 5e-4])
+def test_lines_of_a_strip_beside_a_wall_are_whole_or_said_to_have_gaps(wide, wall, height):
+    """Tangents beyond the wall, so many widths of the valley from its middle, are flat."""
+
+    def strip(points: np.ndarray) -> np.ndarray:
+        across = points[:, 1] - 0.5 - 0.37 * (points[:, 0] - 0.5)
+        return np.where(across < wall * wide, (across / wide) ** 2, height)
+
+    centre = np.array([[0.5, 0.5]])
+    plane = Plane(Profile(strip, [0, 1], centre), centre)
+    length = sum(np.hypot(*np.diff(one, axis=0).T).sum() for one in plane.lines(1.0))
+    whole = length == pytest.approx(2 * np.hypot(1, 0.37), abs=1e-3)
+    assert plane.gaps != whole
+
+
 @pytest.mark.parametrize("wide", [1e-2, 1e-3, 3e-4, 1e-4])
 def test_lines_of_a_thin_valley_are_whole_or_said_to_have_gaps(wide):
     """The valley goes from one side to the other."""

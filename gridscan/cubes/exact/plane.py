@@ -24,7 +24,7 @@ NEAR = 1e-5
 
 
 TOO_NARROW = (
-    f"lines may have gaps: what they enclose is narrower than 1/{FINEST} of an axis; "
+    f"lines may have gaps: what they enclose is narrower than 1/{SIDE} of an axis; "
     "select a smaller part of the cube"
 )
 
@@ -66,8 +66,11 @@ class Plane:
         self._refine(level)
         whole = self.whole(level)
         # beside infinity, a vertex would be at the very node
-        found = contour_generator(z=np.minimum(whole.T, level + WALL)).lines(level)
-        return self._exact([np.asarray(line) for line in found], level)
+        drawn = contour_generator(z=np.minimum(whole.T, level + WALL)).lines(level)
+        found = self._exact([np.asarray(line) for line in drawn], level)
+        # beside a wall, tangents may not say that a thin island goes on
+        self.gaps |= any(_width(line) < 1 / SIDE for line in found)
+        return found
 
     def _refine(self, level: float) -> None:
         self.gaps = False
@@ -206,6 +209,15 @@ class Plane:
         part = roots(along, zero, one, at_low, at_high, NEAR * self.side)
         found = starts + part[:, None] * (ends - starts)
         return np.split(found, np.cumsum([len(line) for line in lines])[:-1])
+
+
+def _width(line: np.ndarray) -> float:
+    """Of what a closed line (vertices, 2) encloses, on the whole; infinite for one that is open."""
+    if not np.array_equal(line[0], line[-1]):
+        return np.inf
+    step = np.diff(line, axis=0)
+    area = abs(np.sum(line[:-1, 0] * step[:, 1] - line[:-1, 1] * step[:, 0])) / 2
+    return float(2 * area / max(np.hypot(*step.T).sum(), NEAR))
 
 
 def _through(values: np.ndarray, inward: np.ndarray, level: float) -> np.ndarray:
