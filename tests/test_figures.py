@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -448,22 +448,31 @@ def test_a_title_that_is_no_formula_is_told_in_one_line(catalog, tmp_path):
     assert "\n" not in str(error.value)
 
 
-@given(low=st.floats(0.02, 500.0), powers=st.floats(0.2, 5.0), columns=st.sampled_from([1, 2, 3]))
-@settings(max_examples=40, deadline=None)
-def test_numbers_of_a_logarithmic_axis_keep_apart(low, powers, columns):
-    """In every panel of a page, whatever its range."""
-    axis = xr.DataArray(
-        np.array([low, low * 10**powers]), dims="m", attrs={"scale": "log"}, name="m"
-    )
+def check_apart(axis: xr.DataArray, columns: int) -> None:
+    """In every panel of a page."""
     page, axes = plots.page(columns, columns)
     for ax in axes:
-        brush.axes_of(ax, axis)
+        brush.axes_of(ax, axis, axis)
     page.draw_without_rendering()
     ticks = [*axes[0].xaxis.get_majorticklabels(), *axes[0].xaxis.get_minorticklabels()]
     within = axes[0].get_xlim()
     seen = [t for t in ticks if t.get_text() and within[0] <= t.get_position()[0] <= within[1]]
     boxes = sorted((t.get_window_extent() for t in seen), key=lambda box: box.x0)
     assert all(one.x1 <= other.x0 for one, other in pairwise(boxes))
+
+
+@given(low=st.floats(0.02, 500.0), powers=st.floats(0.2, 5.0), columns=st.sampled_from([1, 2, 3]))
+@settings(max_examples=20, deadline=None)
+def test_numbers_of_a_logarithmic_axis_keep_apart(low, powers, columns):
+    ends = np.array([low, low * 10**powers])
+    check_apart(xr.DataArray(ends, dims="m", attrs={"scale": "log"}, name="m"), columns)
+
+
+@given(low=st.floats(-2.0, 2.0), wide=st.floats(0.05, 1e3), columns=st.sampled_from([1, 2, 3]))
+@settings(max_examples=20, deadline=None)
+@example(low=-0.5, wide=1.5, columns=3)
+def test_numbers_of_a_linear_axis_keep_apart(low, wide, columns):
+    check_apart(xr.DataArray(np.array([low, low + wide]), dims="x", name="x"), columns)
 
 
 def test_a_band_lies_between_the_limits_of_its_members(catalog, tmp_path):

@@ -68,7 +68,16 @@ def axes_of(ax: Axes, x: xr.DataArray, y: xr.DataArray | None = None) -> None:
                 if coordinate.attrs.get("scale") == "log":
                     log_numbers(ax, which)
                 else:
-                    ax.locator_params(axis=which, nbins=6)
+                    ax.locator_params(axis=which, nbins=_steps(ax) if which == "x" else MOST_STEPS)
+
+
+MOST_STEPS = 6
+"""Of a linear axis."""
+
+
+def _steps(ax: Axes) -> int:
+    """Steps whose numbers have room side by side: matplotlib's, for longer numbers."""
+    return max(2, min(MOST_STEPS, ax.xaxis.get_tick_space() // 2))
 
 
 def line(ax: Axes, delta: xr.DataArray, look: Style) -> Any:
