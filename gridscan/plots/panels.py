@@ -77,7 +77,7 @@ MOST_STEPS = 6
 
 def _steps(ax: Axes) -> int:
     """Steps whose numbers have room side by side: matplotlib's, for longer numbers."""
-    return max(2, min(MOST_STEPS, ax.xaxis.get_tick_space() // 2))
+    return max(3, min(MOST_STEPS, ax.xaxis.get_tick_space() // 2))
 
 
 def line(ax: Axes, delta: xr.DataArray, look: Style) -> Any:
