@@ -15,6 +15,7 @@ from gridscan.cards.base import CardError
 from gridscan.cards.library import Library
 from gridscan.cubes.regions import last_crossing, specks, threshold
 from gridscan.figures import draw, layers
+from gridscan.plots import labels
 from gridscan.plots import panels as brush
 from gridscan.scans import runs, stored
 from gridscan.storage import stores
@@ -473,6 +474,17 @@ def test_numbers_of_a_logarithmic_axis_keep_apart(low, powers, columns):
 @example(low=-0.5, wide=1.5, columns=3)
 def test_numbers_of_a_linear_axis_keep_apart(low, wide, columns):
     check_apart(xr.DataArray(np.array([low, low + wide]), dims="x", name="x"), columns)
+
+
+def test_legends_in_panels_say_what_not_all_panels_show():
+    """So that a colour may mean one thing in each."""
+    _, axes = plots.page(2, 2)
+    pairs = zip(axes, [("3σ", "1 keV"), ("3σ", "sky to 5 %")], strict=True)
+    each = [[ax.plot([0, 1], label=label)[0] for label in some] for ax, some in pairs]
+    shared = labels.in_panels(axes, each)
+    assert [one.get_label() for one in shared] == ["3σ"]
+    told = [[text.get_text() for text in ax.get_legend().get_texts()] for ax in axes]
+    assert told == [["1 keV"], ["sky to 5 %"]]
 
 
 def test_a_band_lies_between_the_limits_of_its_members(catalog, tmp_path):

@@ -195,9 +195,14 @@ Scanned = Drawn | Table | Limits
 
 
 class Figure(Described):
-    """A figure or a table of a publication, made from scans."""
+    """A figure or a table of a publication, made from scans.
+
+    legends: above all panels, or in each, for what not all of them show: a colour may then mean
+    something else in another panel.
+    """
 
     caption: str = ""
+    legends: Literal["page", "panels"] = "page"
     columns: Annotated[int, Ge(1), Le(100)] | None = None
     panels: Annotated[tuple[Panel, ...], MinLen(1)]
 

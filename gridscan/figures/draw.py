@@ -1,7 +1,7 @@
 """Panels of a figure, drawn from complete cubes."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +32,17 @@ def picture(
 ) -> Path:
     """Draw every panel (card, axes, layers) of a figure and write it."""
     page, axes = plots.page(len(views), figure.columns)
-    handles: list[Any] = []
+    each = []
     for ax, (panel, view, drawn) in zip(axes, views, strict=True):
-        if isinstance(panel, Spectrum):
-            handles += _spectrum(ax, panel, library)
-        elif isinstance(panel, Fluxes):
-            handles += sources.fluxes(ax, panel, library)
-        elif isinstance(panel, Efficiency):
-            handles += sources.efficiencies(ax, panel, library)
-        elif isinstance(panel, Probabilities):
-            handles += probabilities.draw(ax, panel, library)
-        else:
-            handles += list(_panel(ax, panel, view, drawn, cubes))
-        handles += list(drawn_limits(ax, panel, drawn, view, library))
+        unscanned = UNSCANNED.get(type(panel))
+        handles = (
+            unscanned(ax, panel, library) if unscanned else _panel(ax, panel, view, drawn, cubes)
+        )
+        each.append([*handles, *drawn_limits(ax, panel, drawn, view, library)])
         plots.frame(ax, panel.title, panel.x, panel.y)
-    plots.legend(page, handles, _heading(figure))
+    apart = figure.legends == "panels"
+    shared = labels.in_panels(axes, each) if apart else [one for some in each for one in some]
+    plots.legend(page, shared, _heading(figure))
     return plots.save(page, path)
 
 
@@ -253,3 +249,12 @@ def check_spectrum(panel: Spectrum, library: Library, where: str) -> None:
                         raise CardError(f"{one.label}: {name}: {error}") from None
     except CardError as error:
         raise CardError(f"{where}: {error}") from None
+
+
+UNSCANNED: Mapping[type, Callable[[Any, Any, Library], Iterable[Any]]] = {
+    Spectrum: _spectrum,
+    Fluxes: sources.fluxes,
+    Efficiency: sources.efficiencies,
+    Probabilities: probabilities.draw,
+}
+"""What draws panels that need no scan; each gives handles of the legend."""

@@ -1,4 +1,4 @@
-"""A legend in a panel that says more of its lines than their names."""
+"""Legends in panels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,3 +24,16 @@ def crossings(
     title = f"{level} CL at" + (f" [{units}]" if units not in ("", "1") else "")
     with mpl.rc_context(STYLE):
         ax.legend(handles=shown, title=title, loc="best", fontsize=8.5, title_fontsize=8.5)
+
+
+def in_panels(axes: Sequence[Axes], each: Sequence[Sequence[Any]]) -> list[Any]:
+    """A legend in each panel, of what not all of them show; handles of what all do."""
+    named = [{handle.get_label(): handle for handle in some} for some in each]
+    common = set.intersection(*map(set, named))
+    with mpl.rc_context(STYLE):
+        for ax, found in zip(axes, named, strict=True):
+            own = [handle for label, handle in found.items() if label not in common]
+            if own:
+                # lines of regions are not what "best" looks at
+                ax.legend(handles=own, loc="lower left", fontsize=8.5)
+    return [handle for label, handle in named[0].items() if label in common]
