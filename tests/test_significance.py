@@ -16,7 +16,6 @@ from gridscan.statistics.compiled import significance as twin
 from gridscan.statistics.lines import PLACES, TWICE, Affine, directions, is_even
 from gridscan.statistics.toys import FEW, counts, shares
 from gridscan.storage import stores
-from tests.conftest import study_of
 
 RECOIL = np.geomspace(0.5, 50, 41)
 SIGMA = np.array([0.12, 0.3, 0.5, 0.5])
@@ -386,9 +385,8 @@ def test_a_line_of_points_goes_from_the_null_hypothesis_to_each_of_them():
     """At the null hypothesis itself, by the unit of every axis."""
     axes = {"eps_ee_u": np.array([-0.4, 0.1, 0.6]), "eps_ee_d": np.array([0.1, 0.3])}
     null = {"eps_ee_u": 0.1, "eps_ee_d": 0.1}
-    study = study_of({name: {"values": values.tolist()} for name, values in axes.items()})
     follows = {name: (name, 1.0) for name in axes}
-    couplings = Couplings.of(study.inputs, follows, axes, null)
+    couplings = Couplings.of(Library().inputs([NAI], "nsi"), follows, axes, null)
     points, units = Points.grid(couplings, axes), dict(couplings.units)
     for place in (0.0, 0.5, 1.0, 2.0, -1.0):
         moved = points.along(place).samples
