@@ -14,6 +14,7 @@ from gridscan.channels.likelihood import Likelihood
 from gridscan.statistics import deviance as deviances
 from gridscan.statistics import gaussian, poisson, shapes
 from gridscan.statistics.compiled import gram as compiled_gram
+from gridscan.statistics.compiled.forms import LANES
 from gridscan.statistics.contraction import basis, contracted
 from gridscan.statistics.gaussian import QuadraticForm
 from gridscan.statistics.gram import Gram
@@ -396,7 +397,7 @@ def test_entries_make_the_matrix_of_scalar_products_complete():
     bend=st.sampled_from([0.0, 0.03, 0.3, 1.0]),
     scale=st.sampled_from([0.0, 1.0, 10.0, 1e3]),
     partial=st.booleans(),
-    points=st.sampled_from([1, 5, 40]),
+    points=st.sampled_from([1, 5, 4 * LANES]),
 )
 def test_newtons_method_on_forms_finds_the_minimum_of_the_slow_twin(
     seed, bend, scale, partial, points

@@ -15,6 +15,7 @@ from gridscan.statistics import shapes
 from gridscan.statistics.compiled import bends, forms
 from gridscan.statistics.compiled import gram as compiled_gram
 from gridscan.statistics.compiled import shapes as compiled_shapes
+from gridscan.statistics.compiled.forms import LANES
 from gridscan.statistics.compiled.problems import ShapedProblem, ShapedRoom
 from gridscan.statistics.contraction import contracted
 from gridscan.statistics.curvature import bending
@@ -59,7 +60,7 @@ def surface(rng, monomials=TENSOR, bins=12, level=40.0, bend=0.08):
     return rows, template, observed, nuisances
 
 
-def turning(rng, points=100):
+def turning(rng, points=4 * LANES):
     """Rows along a line, predictions that bend more than they slope, and data that they fit."""
     monomials = [TENSOR, parabolas([2, 3])][rng.integers(2)]
     rows, template, _, nuisances = surface(
@@ -77,7 +78,7 @@ def turning(rng, points=100):
     return line, template, rng.poisson(np.maximum(mu[0], 0)).astype(float), bent
 
 
-def far(rng, points=100):
+def far(rng, points=4 * LANES):
     """Rows along a line that goes far from what data fit."""
     monomials, level = [TENSOR, BOTH][rng.integers(2)], 10 ** rng.uniform(0.5, 4)
     rows, *data = surface(rng, monomials, level=level, bend=rng.choice([0.08, 0.3]))
@@ -270,9 +271,9 @@ def test_compiled_forms_have_the_derivatives_of_their_chi2(monomials):
     seed=SEEDS,
     monomials=st.sampled_from([TENSOR, BOTH]),
     bend=st.sampled_from([0.0, 0.03, 0.2]),
-    points=st.sampled_from([1, 5, 40]),
+    points=st.sampled_from([1, 5, 4 * LANES]),
 )
-@example(seed=1502, monomials=TENSOR, bend=0.03, points=40)
+@example(seed=1502, monomials=TENSOR, bend=0.03, points=4 * LANES)
 def test_forms_with_products_of_pulls_end_where_the_slow_twin_does(seed, monomials, bend, points):
     rng = np.random.default_rng(seed)
     rows, template, observed, nuisances = surface(rng, monomials, bins=60, bend=bend)
@@ -288,7 +289,7 @@ def test_forms_with_products_of_pulls_end_where_the_slow_twin_does(seed, monomia
 def test_forms_do_not_depend_on_the_order_of_points(seed):
     """Two minima, of which the lower one is now this and now that: neighbours do not decide."""
     rows, template, observed, nuisances = surface(np.random.default_rng(seed), bins=60, bend=0.03)
-    rows = np.linspace(rows[0], rows[1], 40)
+    rows = np.linspace(rows[0], rows[1], 4 * LANES)
     data = contracted(template, observed, nuisances, FIRST, observed + 5.0)
     found, back = (
         total(compiled_gram.scan(r, *data), nuisances) for r in (rows, rows[::-1].copy())
