@@ -92,6 +92,35 @@ def test_a_line_beside_the_points_of_a_grid_needs_no_number_but_those_of_its_cor
     np.testing.assert_allclose(found, expected)
 
 
+@pytest.fixture(scope="module")
+def huge() -> xr.Dataset:
+    axes = {n: {"start": -0.5, "stop": 0.5, "num": 100_001} for n in NAMES}
+    return lazy.dataset(study_of(axes))
+
+
+def test_a_cube_of_any_size_and_its_slices_are_asked_as_small_ones(huge, cube):
+    """10^10 points, of which two blocks are computed."""
+    for cut in ({}, {"eps_mumu_u": 0.25}):
+        one, other = (c.sel(cut).gridscan for c in (huge, cube))
+        assert one.best_fit()["chi2"] == pytest.approx(float(other.best_fit()["chi2"]), abs=1e-6)
+        edges, expected = (c.intervals("eps_ee_u", 0.6827) for c in (one, other))
+        assert edges.attrs["exact"] == 1
+        np.testing.assert_allclose(edges, expected, atol=1e-4)
+    few = huge.isel(eps_ee_u=slice(None, None, 25_000)).gridscan.profile("eps_ee_u")
+    np.testing.assert_allclose(few, cube.gridscan.profile("eps_ee_u"), atol=1e-5)
+
+
+def test_a_huge_cube_that_its_study_does_not_tell_is_refused_in_one_line(huge):
+    for ask in (
+        lambda: huge.gridscan.best_fit(exact=False),
+        lambda: huge.assign(chi2=2 * huge["chi2"]).gridscan.intervals("eps_ee_u"),
+        lambda: huge.gridscan.only_chi2(),
+        lambda: huge.gridscan.delta(),
+    ):
+        with pytest.raises(ValueError, match=r"select fewer values"):
+            ask()
+
+
 def test_what_is_said_of_lines_is_said_whenever_they_are_asked_for(plane):
     """A region far narrower than the finest cells."""
     for _ in range(2):

@@ -10,7 +10,6 @@ import xarray as xr
 from gridscan.cubes import origin, refined, regions
 from gridscan.cubes.limits import BOUNDS, limits
 from gridscan.cubes.regions import bounded, check_whole, least, pairs, threshold
-from gridscan.storage.local import memory_bytes
 
 if TYPE_CHECKING:
     from gridscan.cubes.exact.answers import Answers
@@ -41,16 +40,6 @@ def over(cube: xr.Dataset, dims: Sequence[str], ask: Callable[[xr.Dataset], Any]
     first, *rest = dims
     parts = [over(cube.isel({first: i}), rest, ask) for i in range(cube.sizes[first])]
     return xr.concat(parts, dim=cube[first], coords="minimal", compat="override")
-
-
-def fits(chi2: xr.DataArray) -> bool:
-    """Whether χ² may be in memory; a warning where it may not: then the grid decides."""
-    fit = chi2.nbytes <= memory_bytes()
-    if not fit:
-        warnings.warn(
-            f"the grid decides, for χ² takes {chi2.nbytes / 1e9:.3g} GB of memory", stacklevel=4
-        )
-    return fit
 
 
 def asked(cube: xr.Dataset) -> "Answers | None":

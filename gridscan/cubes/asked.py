@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from gridscan.cubes import answering, origin, refined
+from gridscan.cubes import answering, large, origin, refined
 from gridscan.cubes.combine import parts
 
 
@@ -28,6 +28,7 @@ class Asked:
 
     _dataset: xr.Dataset
     _read: tuple[list[Any], xr.Dataset] | None = None
+    _thin: tuple[list[Any], dict[tuple[str, ...], xr.Dataset | None]] | None = None
     _answers: "tuple[xr.Dataset, Answers | None] | None" = None
 
     if TYPE_CHECKING:
@@ -64,15 +65,38 @@ class Asked:
         return refined.filled(self._dataset)
 
     def only_chi2(self) -> xr.Dataset:
-        """χ² everywhere, with its bounds if it has some, in memory."""
+        """χ² everywhere, with its bounds if it has some, in memory. Raises ValueError if large."""
+        self._check_cube()
+        large.check(self._dataset)
         found = self._filled
         return found[["chi2", *(name for name in refined.BOUNDS if name in found)]].compute()
 
-    def _over(self, dims: Sequence[str], exact: bool, ask: Callable[..., Any]) -> Any:
-        """Answers for every value of some axes, along these, and whether they may be exact."""
-        exact = exact and answering.fits(self.chi2)
-        cube = self._whole if exact else self._filled
+    def _over(
+        self, dims: Sequence[str], exact: bool, ask: Callable[..., Any], keep: Sequence[str] = ()
+    ) -> Any:
+        """Answers for every value of some axes, along these, and whether they may be exact.
+
+        keep: axes of which the answers are at all values, too. Raises ValueError for a cube that
+        is too large to be computed, and whose study cannot be asked.
+        """
+        exact = exact and not self._absolute
+        cube = self._thinned((*dims, *keep)) if exact else None
+        if cube is None:
+            large.check(self._dataset)
+            cube = self._whole if exact else self._filled
         return answering.over(cube, dims, lambda one: ask(one, one.gridscan._asked(exact)))
+
+    def _thinned(self, keep: tuple[str, ...]) -> xr.Dataset | None:
+        """In the place of a large cube: see `large.thinned`; None for others."""
+        if not large.is_large(self._dataset):
+            return None
+        now = [*self._dataset.variables.values(), self._dataset.attrs.get("study")]
+        if self._thin is None or not _are(self._thin[0], now):
+            self._thin = now, {}
+        found = self._thin[1]
+        if keep not in found:
+            found[keep] = large.thinned(self._dataset, keep)
+        return found[keep]
 
     @property
     def _absolute(self) -> bool:
@@ -115,7 +139,8 @@ class Asked:
             raise ValueError(f"profile: found an axis twice in {', '.join(kept)}")
         designs = [n for n in self._designs if not (self._absolute and n in kept)]
         parameters = [name for name in kept if name not in designs]
-        found = self._over(designs, exact, partial(answering.profile, names=parameters))
+        ask = partial(answering.profile, names=parameters)
+        found = self._over(designs, exact, ask, parameters)
         return found.transpose(*kept, ...)
 
     def best_fit(self, exact: bool = True) -> xr.Dataset:
